@@ -1,0 +1,80 @@
+"""Where the DuckDB files lie and how every script opens them.
+
+One module, so that the loader, the quality checkpoint, the publisher and the summary agree on
+paths, storage version and error wording.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import duckdb
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+DEFAULT_WAREHOUSE = "warehouse/agent_analytics.duckdb"
+DEFAULT_PUBLISHED = "warehouse/published.duckdb"
+RAW_SCHEMA = "rudderstack"
+TARGET_SCHEMA = "analytics"
+MARTS_SCHEMA = f"{TARGET_SCHEMA}_marts"
+AUDIT_SCHEMA = f"{TARGET_SCHEMA}_audit"
+
+# Oldest storage format that DuckDB 1.0 drivers read, so that BI tools with older drivers open
+# the published file. profiles.yml sets the same value.
+STORAGE_VERSION = "v1.0.0"
+
+
+def warehouse_path() -> Path:
+    """Return the DuckDB file that is built in (`AGENT_ANALYTICS_DUCKDB_PATH` or the default)."""
+    return _path_from("AGENT_ANALYTICS_DUCKDB_PATH", DEFAULT_WAREHOUSE)
+
+
+def published_path() -> Path:
+    """Return the DuckDB file BI tools open (`AGENT_ANALYTICS_PUBLISHED_PATH` or the default)."""
+    return _path_from("AGENT_ANALYTICS_PUBLISHED_PATH", DEFAULT_PUBLISHED)
+
+
+def _path_from(variable: str, default: str) -> Path:
+    value = os.environ.get(variable)
+    return Path(value).expanduser() if value else PROJECT_DIR / default
+
+
+def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB file with the project's storage version and UTC as session time zone.
+
+    Creates missing parent folders when the file may be written. Exits with one clear line when
+    the file is missing (read-only), locked by another process, or not a DuckDB file.
+    """
+    if read_only and not path.exists():
+        fail(f"no warehouse at {path}: run `make build` first, or set AGENT_ANALYTICS_DUCKDB_PATH")
+    if not read_only:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "storage_compatibility_version": STORAGE_VERSION
+    }
+    try:
+        connection = duckdb.connect(str(path), read_only=read_only, config=config)
+    except duckdb.IOException as error:
+        if "lock" in str(error).lower():
+            fail(f"{path} is locked by another process; close it and try again ({error})")
+        fail(f"{path} cannot be opened as a DuckDB file: {error}")
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+def quote_identifier(name: str) -> str:
+    """Return `name` as a quoted SQL identifier, so that no name is ever run as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_literal(text: str) -> str:
+    """Return `text` as a quoted SQL string literal, so that no text is ever run as SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def fail(message: str, code: int = 2) -> NoReturn:
+    """Print one line `error: …` to standard error and exit with `code`."""
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(code)
