@@ -1,0 +1,1 @@
+"""Parts of the event loader: names, values, times, payloads, input lines and the warehouse writer."""

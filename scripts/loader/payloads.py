@@ -1,0 +1,274 @@
+"""From one JSON payload to the typed row RudderStack would write for it."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from typing import NoReturn
+
+from scripts.loader.naming import DROPPED_COLUMNS, column_name, snake_case, table_name
+from scripts.loader.times import Instant, envelope_time, skew_corrected
+from scripts.loader.values import (
+    DEEPEST_NESTING,
+    BlankText,
+    RejectedError,
+    clean,
+    is_blank,
+    json_text,
+    plain_text,
+    typed,
+)
+
+# RudderStack fails an event with more columns than this, `uuid_ts` included.
+MOST_COLUMNS = 1600
+# Makes the id of an event without messageId from its text, so that a second load adds no row.
+_MESSAGE_ID_NAMESPACE = uuid.UUID("8f5bb6f5-6d0e-5c3c-9b0a-6f5a6b1f3f5e")
+_CACHED_NAMES = 200_000
+# A nested object at this level of a cloud source becomes one column of JSON text.
+_CLOUD_LEVEL = 3
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One accepted event: the row of `tracks`, and its own table and row (None: `tracks` only)."""
+
+    tracks_row: Row
+    table: str | None
+    row: Row | None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise RejectedError(f"invalid JSON: {name} is not a JSON number")
+
+
+# Escapes that may stand for NUL or for half a surrogate pair.
+_UNCLEAN = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def parse(text: str) -> object:
+    """Return the JSON value of a line; a key that occurs twice keeps its last value.
+
+    Removes NUL characters and replaces lone surrogates. Raises RejectedError with the reason.
+    """
+    try:
+        value = _decoder.decode(text)
+        if _UNCLEAN.search(text):
+            value = clean(value)
+    except json.JSONDecodeError as error:
+        raise RejectedError(f"invalid JSON: {error.msg} at character {error.pos + 1}") from None
+    except RecursionError:
+        raise RejectedError(f"nested deeper than {DEEPEST_NESTING} levels") from None
+    except ValueError:
+        # Python refuses to read whole numbers of thousands of digits.
+        raise RejectedError("number outside the range of a 64-bit float") from None
+    return value
+
+
+class EventReader:
+    """Turns payloads into typed rows. Holds the name caches, so use one per load."""
+
+    def __init__(self, load_time: Instant) -> None:
+        """Remember `load_time`: the arrival time of events that carry no time at all."""
+        self._load_time = load_time
+        self._columns: dict[str, str] = {}
+        self._tables: dict[str, tuple[str, str]] = {}
+        self._instants: dict[str, Instant | None] = {}
+
+    def read(self, payload: object, text: str, *, in_batch: bool) -> Event:
+        """Return the rows of one payload.
+
+        `text` is the payload as it was written (it gives an event without messageId its id);
+        in a batch every event must name its type, as on RudderStack's batch endpoint.
+        Raises RejectedError when RudderStack would not load the event.
+        """
+        if type(payload) is not dict:
+            raise RejectedError(f"not an object but {_json_kind(payload)}")
+        _check_type(payload.get("type"), in_batch=in_batch)
+        if not _identifies(payload.get("userId")) and not _identifies(payload.get("anonymousId")):
+            raise RejectedError("neither userId nor anonymousId is given")
+        context = payload.get("context")
+        if context is not None and type(context) is not dict:
+            raise RejectedError(f"context is not an object but {_json_kind(context)}")
+
+        is_cloud = payload.get("channel") == "sources"
+        common = self._standard_columns(payload, context, text)
+        event_value, table = self._event_names(common.get("event_text"))
+        common["event"] = event_value or BlankText(" ")
+        if context:
+            self._flatten(context, "context_", 0, is_cloud, common)
+
+        tracks_row = common
+        record_id = _cloud_record_id(payload, context) if is_cloud else None
+        if record_id is not None:
+            tracks_row = common | {"record_id": record_id}
+        row: Row | None = None
+        if table:
+            row = dict(common)
+            for key in ("properties", "userProperties"):
+                fields = payload.get(key)
+                if type(fields) is dict:
+                    self._flatten(fields, "", 0, is_cloud, row)
+            row.update(common)
+            if record_id is not None:
+                row["id"] = record_id
+        widest = max(len(tracks_row), len(row) if row else 0) + 1
+        if widest > MOST_COLUMNS and not is_cloud:
+            raise RejectedError(f"too many columns: {widest}, the limit is {MOST_COLUMNS}")
+        return Event(tracks_row, table or None, row)
+
+    def _standard_columns(self, payload: dict, context: dict | None, text: str) -> Row:
+        common: Row = {"id": _message_id(payload.get("messageId"), text)}
+        self._copy(payload.get("anonymousId"), "anonymous_id", common)
+        self._copy(payload.get("userId"), "user_id", common)
+        sent = self._time(payload.get("sentAt"))
+        original = self._time(payload.get("originalTimestamp"))
+        chosen = self._time(payload.get("timestamp"))
+        received = self._time(payload.get("receivedAt"))
+        if received is None:
+            # RudderStack would take its server's clock; the best stand-in without a server.
+            received = sent or original or chosen or self._load_time
+        sent = received if sent is None else sent
+        original = received if original is None else original
+        common["received_at"] = received
+        common["sent_at"] = sent
+        common["original_timestamp"] = original
+        common["timestamp"] = skew_corrected(received, sent, original) if chosen is None else chosen
+        self._copy(payload.get("channel"), "channel", common)
+        self._copy(payload.get("event"), "event_text", common)
+        request_ip = payload.get("request_ip")
+        passed_ip = context.get("ip") if context else None
+        if request_ip is not None or passed_ip is not None:
+            self._copy(request_ip if is_blank(passed_ip) else passed_ip, "context_ip", common)
+            self._copy(request_ip, "context_request_ip", common)
+            self._copy(passed_ip, "context_passed_ip", common)
+        return common
+
+    @staticmethod
+    def _copy(value: object, column: str, row: Row) -> None:
+        # Standard columns take scalars only: RudderStack leaves objects and arrays out.
+        if value is not None and value != "" and type(value) not in (dict, list):
+            row[column] = typed(value)
+
+    def _time(self, value: object) -> Instant | None:
+        if type(value) is not str:
+            return None
+        cache = self._instants
+        if value not in cache:
+            if len(cache) > _CACHED_NAMES:
+                cache.clear()
+            cache[value] = envelope_time(value)
+        return cache[value]
+
+    def _event_names(self, event_text: object) -> tuple[str, str]:
+        if isinstance(event_text, Instant):
+            name = event_text.text()
+        elif isinstance(event_text, str):
+            name = event_text
+        else:
+            return "", ""
+        cache = self._tables
+        if name not in cache:
+            if len(cache) > _CACHED_NAMES:
+                cache.clear()
+            event_value = snake_case(name)
+            cache[name] = (event_value, table_name(event_value) if event_value else "")
+        return cache[name]
+
+    def _flatten(self, fields: dict, prefix: str, level: int, is_cloud: bool, row: Row) -> None:
+        if level > DEEPEST_NESTING:
+            raise RejectedError(f"nested deeper than {DEEPEST_NESTING} levels")
+        columns = self._columns
+        if prefix == "context_traits_" and _is_spelled_out(fields):
+            spelled = "".join(fields[key] for key in sorted(fields, key=int))
+            row["context_traits"] = typed(spelled)
+            return
+        # Sorted keys: of two keys that share a column RudderStack keeps the later one.
+        for key in sorted(fields):
+            value = fields[key]
+            if value is None or value == "":
+                continue
+            path = prefix + key
+            if type(value) is dict:
+                if not (is_cloud and level >= _CLOUD_LEVEL):
+                    self._flatten(value, path + "_", level + 1, is_cloud, row)
+                    continue
+                value = json_text(value, escape_html=False)
+            elif type(value) is list and is_blank(value):
+                continue
+            column = columns.get(path)
+            if column is None:
+                if len(columns) > _CACHED_NAMES:
+                    columns.clear()
+                column = column_name(path)
+                if column in DROPPED_COLUMNS:
+                    column = ""
+                columns[path] = column
+            if column:
+                row[column] = typed(value)
+
+
+def _check_type(event_type: object, *, in_batch: bool) -> None:
+    if event_type == "track":
+        return
+    if event_type is None or event_type == "":
+        if in_batch:
+            raise RejectedError("type is missing: every event of a batch must name its type")
+        return
+    if type(event_type) is not str:
+        raise RejectedError(f"type is not text but {_json_kind(event_type)}")
+    if event_type.lower() != "track":
+        raise RejectedError(f"not a track call: type is {event_type[:100]!r}")
+
+
+def _identifies(value: object) -> bool:
+    return value is not None and not (type(value) is str and not value.strip())
+
+
+def _message_id(value: object, text: str) -> str:
+    if type(value) is str:
+        message_id = value.strip()
+    elif type(value) in (int, float):
+        message_id = plain_text(typed(value))
+    else:
+        message_id = ""
+    return message_id or str(uuid.uuid5(_MESSAGE_ID_NAMESPACE, text))
+
+
+def _cloud_record_id(payload: dict, context: dict | None) -> str | None:
+    sources = context.get("sources") if context else None
+    if type(sources) is not dict or is_blank(sources.get("version")):
+        return None
+    record_id = payload.get("recordId")
+    if is_blank(record_id) or type(record_id) in (dict, list):
+        raise RejectedError("recordId is missing or not a plain value")
+    return plain_text(typed(record_id))
+
+
+def _is_spelled_out(fields: dict) -> bool:
+    # {"0": "a", "1": "b"}: a string some SDK spread over an object.
+    if not fields or not all(
+        key.isascii() and key.isdigit() and type(value) is str and len(value.encode()) == 1
+        for key, value in fields.items()
+    ):
+        return False
+    first = 0 if "0" in fields else 1
+    return all(str(number) in fields for number in range(first, first + len(fields)))
+
+
+def _json_kind(value: object) -> str:
+    if value is None:
+        return "null"
+    names = {
+        dict: "an object",
+        list: "an array",
+        str: "text",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+    }
+    return names[type(value)]
