@@ -121,9 +121,10 @@ PREFIXES = (
     "vertex_ai_beta/",
 )
 
-# What a family alias may be followed by; the macro that matches models uses the same grammar.
+# What a family alias may be followed by; int_models_resolved.sql uses the same pattern.
 VERSION_SUFFIX = re.compile(
-    r"^([-@:_](latest|preview|20[0-9]{2}-?[0-9]{2}-?[0-9]{2}|[0-9]{4}|[0-9]{3}|v[0-9]+(:[0-9]+)?))+$"
+    "^([-@:_.]?(latest|preview|exp|20[0-9]{2}-?[0-9]{2}-?[0-9]{2}|[0-9]{2}-[0-9]{2}|[0-9]{3,4}"
+    "|v[0-9]+(:[0-9]+)?))*$"
 )
 
 # Not priced by text tokens, or not a model an agent calls.
@@ -499,20 +500,13 @@ def vendor_names(model: ModelInfo, canonical: str, models: list[ModelInfo]) -> I
         for kind, text in found
         if kind in ("starts_with", "contains", "ends_with")
     }
-    dated = {name for name in exact if VERSION_SUFFIX.match(name.removeprefix(canonical))}
+    dated = {name for name in exact if is_version_of(name, canonical)}
     if dated or any(kind == "regex" for kind, _ in found):
         stems.add(canonical)
     others = {
         text for other in models if other is not model for _, text in clauses(other.match)
     } | {other.id for other in models if other is not model}
-    families = {
-        stem
-        for stem in stems
-        if not any(
-            other.startswith(stem) and VERSION_SUFFIX.match(other.removeprefix(stem))
-            for other in others
-        )
-    }
+    families = {stem for stem in stems if not any(is_version_of(other, stem) for other in others)}
     for stem in families:
         yield stem, "family", canonical
     for name in exact - families:
@@ -524,9 +518,15 @@ def vendor_names(model: ModelInfo, canonical: str, models: list[ModelInfo]) -> I
 VERSION_TAIL = re.compile(r"(-20[0-9]{2}|-0)$")
 
 
+def is_version_of(name: str, stem: str) -> bool:
+    """Tell whether `name` is `stem` followed by dates and versions and nothing else."""
+    rest = name.removeprefix(stem)
+    return name.startswith(stem) and rest != "" and bool(VERSION_SUFFIX.match(rest))
+
+
 def is_family_member(name: str, stem: str) -> bool:
-    """Tell whether `name` is `stem` followed by nothing but dates and versions."""
-    return name.startswith(stem) and bool(VERSION_SUFFIX.match(name.removeprefix(stem)))
+    """Tell whether a family alias `stem` matches `name`."""
+    return name == stem or is_version_of(name, stem)
 
 
 def bare_name(model_id: str) -> str:
@@ -612,7 +612,7 @@ def resolver(names: list[AliasRow]) -> Callable[[str], str | None]:
         if name in exact:
             return exact[name]
         for alias, canonical in family:
-            if name == alias or is_family_member(name, alias):
+            if is_family_member(name, alias):
                 return canonical
         return None
 
