@@ -1,0 +1,59 @@
+{#- What the failure rules look at, as one hash. Null where there is nothing to classify, so that
+    rows without any sign of trouble cost nothing.
+
+    Arguments
+      step_type: expression; the literal 'session' or 'run' for rows that are no steps
+      status: expression, the status as it was sent -#}
+{% macro failure_signal_key(step_type, status) -%}
+    case
+        when {{ has_failure_signal(status) }}
+            then md5(
+                coalesce(lower({{ step_type }}), '')
+                || '|' || coalesce(lower({{ status }}), '')
+                || '|' || coalesce(lower(error_type), '')
+                || '|' || coalesce(http_status, '')
+                || '|' || coalesce(lower(finish_reason), '')
+                || '|' || coalesce({{ comparable_message('error_message') }}, '')
+            )
+    end
+{%- endmacro %}
+
+
+{% macro has_failure_signal(status) -%}
+    (
+        coalesce({{ normalized_status(status) }}, 'unknown') not in ('success', 'unknown')
+        or error_type is not null
+        or error_message is not null
+        or http_status is not null
+        or finish_reason is not null
+    )
+{%- endmacro %}
+
+
+{#- The part of a message that rules are applied to: lower case, the parts that make every
+    occurrence unique replaced, so that each kind of message is matched once. -#}
+{% macro comparable_message(message) -%}
+    left(
+        {{ replace_pattern(
+            replace_pattern('lower(left(' ~ message ~ ', 2000))', '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,}', '<id>'),
+            '[0-9]{6,}', '<number>'
+        ) }},
+        1000
+    )
+{%- endmacro %}
+
+
+{#- Hash of a message without its numbers, ids, quoted parts and addresses: equal for occurrences of
+    the same error, and no text. -#}
+{% macro message_class(message) -%}
+    left(md5({{ replace_pattern(
+        replace_pattern(
+            replace_pattern(
+                replace_pattern('lower(left(' ~ message ~ ', 2000))', '[a-z]+://[^ ]+|[^ ]+@[^ ]+', '<address>'),
+                '[\"\'`][^\"\'`]*[\"\'`]', '<quoted>'
+            ),
+            '[0-9a-f]*[0-9][0-9a-f.:-]*', '<number>'
+        ),
+        '[[:space:]]+', ' '
+    ) }}), 12)
+{%- endmacro %}

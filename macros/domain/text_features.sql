@@ -1,0 +1,18 @@
+{% macro line_count(text_expression) -%}
+    cast(length({{ text_expression }}) - length(replace({{ text_expression }}, chr(10), '')) + 1 as {{ dbt.type_bigint() }})
+{%- endmacro %}
+
+
+{#- Whether a tool's output reads like a failure although its step may say success. It looks at
+    values, not words: `"failed": 0` and `"error": null` are fine. -#}
+{% macro is_error_like_tool_output() -%}
+    (
+        coalesce(lower(tool_output_error) not in ('', 'null', 'none', 'false', '0', '[]', '{}'), false)
+        or coalesce(tool_output_ok = false, false)
+        or coalesce(tool_output_is_error, false)
+        or coalesce(tool_output_failed > 0, false)
+        or coalesce(tool_output_rows_returned = 0, false)
+        or coalesce(lower(left(tool_output, 6)) in ('error:', 'error '), false)
+        or coalesce(trim(tool_output) in ('[]', '{}', 'null'), false)
+    )
+{%- endmacro %}

@@ -1,0 +1,182 @@
+{#- SQL type of a logical type of `typed_source`. -#}
+{% macro sql_type(logical_type) %}
+    {%- set types = {
+        'text': dbt.type_string(), 'id': dbt.type_string(), 'object': dbt.type_string(),
+        'bigint': dbt.type_bigint(), 'usd': type_usd(), 'double': type_double(),
+        'boolean': dbt.type_boolean(), 'timestamp': dbt.type_timestamp()
+    } -%}
+    {{- return(types[logical_type]) -}}
+{% endmacro %}
+
+
+{#- Kind of a physical type: text | integer | decimal | boolean | timestamp | zoned | json. -#}
+{% macro column_kind(physical_type) %}
+    {%- set name = physical_type | lower -%}
+    {%- if 'json' in name or 'variant' in name or 'super' in name or 'struct' in name -%}{{- return('json') -}}
+    {%- elif 'time zone' in name or 'timestamptz' in name or 'timestamp_tz' in name -%}{{- return('zoned') -}}
+    {%- elif 'timestamp' in name or 'date' in name -%}{{- return('timestamp') -}}
+    {%- elif 'bool' in name -%}{{- return('boolean') -}}
+    {%- elif 'int' in name and 'point' not in name and 'interval' not in name -%}{{- return('integer') -}}
+    {%- elif 'double' in name or 'float' in name or 'real' in name or 'decimal' in name or 'numeric' in name -%}{{- return('decimal') -}}
+    {%- else -%}{{- return('text') -}}
+    {%- endif -%}
+{% endmacro %}
+
+
+{#- Whether a value of the physical type can be lost on the way to the logical type. -#}
+{% macro can_fail(physical_type, logical_type) %}
+    {%- set kind = column_kind(physical_type) -%}
+    {%- set lossless = {
+        'text': ['text', 'integer', 'decimal', 'boolean', 'timestamp', 'zoned', 'json'],
+        'id': ['text', 'integer', 'decimal', 'boolean', 'timestamp', 'zoned', 'json'],
+        'object': ['text', 'integer', 'decimal', 'boolean', 'timestamp', 'zoned', 'json'],
+        'bigint': ['integer'],
+        'usd': ['integer'],
+        'double': ['integer'],
+        'boolean': ['boolean'],
+        'timestamp': ['timestamp', 'zoned']
+    } -%}
+    {{- return(kind not in lossless[logical_type]) -}}
+{% endmacro %}
+
+
+{#- Expression that turns a raw column into a logical type; what does not convert becomes null. -#}
+{% macro convert_column(column, physical_type, logical_type) %}
+    {%- set kind = column_kind(physical_type) -%}
+    {%- if kind == 'json' -%}
+        {%- set column = json_text(column, []) -%}
+        {%- set kind = 'text' -%}
+    {%- endif -%}
+    {%- if logical_type in ('text', 'id', 'object') -%}
+        {{- return(_to_text(column, kind, logical_type)) -}}
+    {%- elif logical_type == 'bigint' -%}
+        {{- return(_to_bigint(column, kind)) -}}
+    {%- elif logical_type in ('usd', 'double') -%}
+        {{- return(_to_decimal(column, kind, sql_type(logical_type))) -}}
+    {%- elif logical_type == 'boolean' -%}
+        {{- return(_to_boolean(column, kind)) -}}
+    {%- elif logical_type == 'timestamp' -%}
+        {{- return(utc_timestamp(column, kind)) -}}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro _to_text(column, kind, logical_type) -%}
+    {%- if kind == 'text' and logical_type == 'id' -%}
+        case when trim({{ column }}) != '' then {{ column }} end
+    {%- elif kind == 'text' -%}
+        nullif({{ column }}, '')
+    {%- elif kind == 'decimal' -%}
+        case
+            when {{ column }} = floor({{ column }}) and abs({{ column }}) < 1e15
+                then cast(cast({{ column }} as {{ dbt.type_bigint() }}) as {{ dbt.type_string() }})
+            else cast({{ column }} as {{ dbt.type_string() }})
+        end
+    {%- else -%}
+        cast({{ column }} as {{ dbt.type_string() }})
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro _to_bigint(column, kind) -%}
+    {%- if kind == 'integer' -%}
+        cast({{ column }} as {{ dbt.type_bigint() }})
+    {%- elif kind == 'decimal' -%}
+        {{ safe_cast_to('round(' ~ column ~ ')', dbt.type_bigint()) }}
+    {%- elif kind == 'text' -%}
+        {{ safe_cast_to('round(' ~ safe_cast_to('trim(' ~ column ~ ')', type_double()) ~ ')', dbt.type_bigint()) }}
+    {%- else -%}
+        cast(null as {{ dbt.type_bigint() }})
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro _to_decimal(column, kind, data_type) -%}
+    {%- if kind in ('integer', 'decimal') -%}
+        {{ safe_cast_to(column, data_type) }}
+    {%- elif kind == 'text' -%}
+        {{ safe_cast_to(safe_cast_to('trim(' ~ column ~ ')', type_double()), data_type) }}
+    {%- else -%}
+        cast(null as {{ data_type }})
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro _to_boolean(column, kind) -%}
+    {%- if kind == 'boolean' -%}
+        {{ column }}
+    {%- elif kind in ('integer', 'decimal') -%}
+        {{ column }} != 0
+    {%- elif kind == 'text' -%}
+        case
+            when lower(trim({{ column }})) in ('true', 't', 'yes', '1') then true
+            when lower(trim({{ column }})) in ('false', 'f', 'no', '0') then false
+        end
+    {%- else -%}
+        cast(null as {{ dbt.type_boolean() }})
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- A timestamp without zone, in UTC. Times that carry no zone are UTC already (RudderStack writes UTC). -#}
+{% macro utc_timestamp(column, kind) %}
+    {{- return(adapter.dispatch('utc_timestamp', 'agent_analytics')(column, kind)) -}}
+{% endmacro %}
+
+{% macro default__utc_timestamp(column, kind) -%}
+    {%- if kind == 'zoned' -%}
+        cast({{ column }} at time zone 'UTC' as {{ dbt.type_timestamp() }})
+    {%- elif kind == 'timestamp' -%}
+        cast({{ column }} as {{ dbt.type_timestamp() }})
+    {%- elif kind == 'text' -%}
+        cast({{ safe_cast_to('trim(' ~ column ~ ')', 'timestamp with time zone') }} at time zone 'UTC' as {{ dbt.type_timestamp() }})
+    {%- else -%}
+        cast(null as {{ dbt.type_timestamp() }})
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- One text for a nested object: its own column (JSON layout or plain text) or, flattened, its
+    `name_…` columns as `key=value` lines. None when neither exists. -#}
+{% macro object_text(name, columns) %}
+    {%- set parts = [] -%}
+    {%- if name in columns -%}
+        {%- do parts.append('cast(' ~ columns[name].name ~ ' as ' ~ dbt.type_string() ~ ')') -%}
+    {%- endif -%}
+    {%- for key, column in columns.items() | sort -%}
+        {%- if key.startswith(name ~ '_') -%}
+            {%- do parts.append("'" ~ key[(name | length) + 1:] ~ "=' || cast(" ~ column.name ~ ' as ' ~ dbt.type_string() ~ ')') -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if not parts -%}{{- return(none) -}}{%- endif -%}
+    {{- return("nullif(concat_ws(chr(10), " ~ parts | join(', ') ~ "), '')") -}}
+{% endmacro %}
+
+
+{#- The Parquet files of one table in the layout of RudderStack's data-lake destinations, or none. -#}
+{% macro parquet_relation(directory, table_name) %}
+    {{- return(adapter.dispatch('parquet_relation', 'agent_analytics')(directory, table_name)) -}}
+{% endmacro %}
+
+{% macro default__parquet_relation(directory, table_name) %}
+    {{- exceptions.raise_compiler_error(
+        "rudderstack_parquet_dir works on DuckDB only; on " ~ target.type
+        ~ " expose the files as external tables and list their schema in rudderstack_schemas"
+    ) -}}
+{% endmacro %}
+
+{% macro duckdb__parquet_relation(directory, table_name) %}
+    {%- set files = [] -%}
+    {%- for pattern in [directory ~ '/' ~ table_name ~ '.parquet', directory ~ '/' ~ table_name ~ '/**/*.parquet'] -%}
+        {%- do files.extend(run_query('select file from glob(' ~ string_literal(pattern) ~ ') order by file').columns[0].values()) -%}
+    {%- endfor -%}
+    {%- if not files -%}{{- return(none) -}}{%- endif -%}
+    {%- set literals = [] -%}
+    {%- for file in files -%}{%- do literals.append(string_literal(file)) -%}{%- endfor -%}
+    {%- set relation = 'read_parquet([' ~ literals | join(', ') ~ '], union_by_name = true)' -%}
+    {%- set columns = {} -%}
+    {%- for row in run_query('describe select * from ' ~ relation).rows -%}
+        {%- do columns.update({row[0] | lower: {'name': adapter.quote(row[0]), 'type': row[1] | lower}}) -%}
+    {%- endfor -%}
+    {{- return({'schema': 'parquet', 'sql': relation, 'columns': columns}) -}}
+{% endmacro %}

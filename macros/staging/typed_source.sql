@@ -1,0 +1,122 @@
+{#- A select of typed columns over one raw table, whatever of it exists.
+
+    Arguments
+      source_name, table_name: the declared source, so that lineage holds when the table is absent.
+      expected_columns: list of dicts
+        name     column of the result, and of the raw table
+        type     text | id | bigint | usd | double | boolean | timestamp | object
+                 (`object`: the column itself or, flattened, all columns that start with its name)
+        aliases  further raw names, in order of preference
+        json     [column, key, …]: where the value lies in the JSON-column layout
+
+    Gives one select per raw schema, joined by `union all`, with the expected columns, `raw_schema`
+    and `unconverted_columns` (comma-separated names of columns whose value could not be converted,
+    empty when all did). With no raw table at all: the same columns and no row. -#}
+{% macro typed_source(source_name, table_name, expected_columns) %}
+    {#- Called outside of every condition: the edge stays in the graph. -#}
+    {%- set declared = source(source_name, table_name) -%}
+    {%- set selects = [] -%}
+    {%- if execute -%}
+        {%- for raw in raw_relations(declared, table_name) -%}
+            {%- do selects.append(_typed_select(raw, expected_columns)) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- if selects -%}
+        {{- selects | join('\nunion all\n') -}}
+    {%- else -%}
+        {{- _empty_select(expected_columns) -}}
+    {%- endif -%}
+{% endmacro %}
+
+
+{#- Every place where one raw table can be read: list of dicts with schema, sql (a from-clause) and
+    columns (dict: lower-case name -> {name, type}). -#}
+{% macro raw_relations(declared, table_name) %}
+    {%- set found = [] -%}
+    {%- if var('rudderstack_parquet_dir') -%}
+        {%- set relation = parquet_relation(var('rudderstack_parquet_dir'), table_name) -%}
+        {%- if relation -%}{%- do found.append(relation) -%}{%- endif -%}
+    {%- else -%}
+        {%- for schema in var('rudderstack_schemas') -%}
+            {%- set relation = load_relation(declared.incorporate(path={'schema': schema})) -%}
+            {%- if relation is none -%}
+                {%- set relation = load_relation(
+                    declared.incorporate(path={'schema': schema | upper, 'identifier': table_name | upper})
+                ) -%}
+            {%- endif -%}
+            {%- if relation is not none -%}
+                {%- set columns = {} -%}
+                {%- for column in adapter.get_columns_in_relation(relation) -%}
+                    {%- do columns.update({column.name | lower: {
+                        'name': adapter.quote(column.name), 'type': column.data_type | lower
+                    }}) -%}
+                {%- endfor -%}
+                {%- do found.append({'schema': schema, 'sql': relation, 'columns': columns}) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{- return(found) -}}
+{% endmacro %}
+
+
+{% macro _typed_select(raw, expected_columns) %}
+    {%- set failures = [] -%}
+select
+    {{ string_literal(raw.schema) }} as raw_schema,
+    {%- for column in expected_columns %}
+        {%- set candidates = [] -%}
+        {%- for name in [column.name] + column.get('aliases', []) -%}
+            {%- if name in raw.columns -%}
+                {%- do candidates.append(raw.columns[name]) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- if column.type == 'object' -%}
+            {%- set text = object_text(column.name, raw.columns) -%}
+            {%- if text -%}{%- set candidates = [{'name': text, 'type': 'text'}] -%}{%- endif -%}
+        {%- elif column.json is defined and column.json[0] in raw.columns
+            and column_kind(raw.columns[column.json[0]].type) in ('text', 'json') -%}
+            {%- do candidates.append({
+                'name': json_text(raw.columns[column.json[0]].name, column.json[1:]), 'type': 'text'
+            }) -%}
+        {%- endif -%}
+        {%- set converted = [] -%}
+        {%- for candidate in candidates -%}
+            {%- set expression = convert_column(candidate.name, candidate.type, column.type) -%}
+            {%- do converted.append(expression) -%}
+            {%- if can_fail(candidate.type, column.type) -%}
+                {%- do failures.append(_failure_mark(candidate, expression, column.name)) -%}
+            {%- endif -%}
+        {%- endfor %}
+    {% if converted | length == 0 -%}
+        cast(null as {{ sql_type(column.type) }})
+    {%- elif converted | length == 1 -%}
+        {{ converted[0] }}
+    {%- else -%}
+        coalesce({{ converted | join(', ') }})
+    {%- endif %} as {{ adapter.quote(column.name) }},
+    {%- endfor %}
+    {{ failures | join('\n        || ') if failures else "''" }} as unconverted_columns
+from {{ raw.sql }}
+{%- endmacro %}
+
+
+{% macro _failure_mark(candidate, expression, name) -%}
+    {%- if column_kind(candidate.type) in ('text', 'json') -%}
+        {%- set has_value = "trim(cast(" ~ candidate.name ~ " as " ~ dbt.type_string() ~ ")) != ''" -%}
+    {%- else -%}
+        {%- set has_value = candidate.name ~ ' is not null' -%}
+    {%- endif -%}
+    case when {{ has_value }} and ({{ expression }}) is null then '{{ name }},' else '' end
+{%- endmacro %}
+
+
+{% macro _empty_select(expected_columns) %}
+select
+    cast(null as {{ dbt.type_string() }}) as raw_schema,
+    {%- for column in expected_columns %}
+    cast(null as {{ sql_type(column.type) }}) as {{ adapter.quote(column.name) }},
+    {%- endfor %}
+    cast(null as {{ dbt.type_string() }}) as unconverted_columns
+from (select 1 as placeholder) as nothing
+where 1 = 0
+{%- endmacro %}

@@ -1,0 +1,103 @@
+with events as (
+
+    select * from {{ ref('stg_rudderstack__agent_steps_completed') }}
+
+),
+
+interactions_repaired as (
+
+    select * from {{ ref('int_interactions_repaired') }}
+
+),
+
+agent_sessions_repaired as (
+
+    select * from {{ ref('int_agent_sessions_repaired') }}
+
+),
+
+repeated_ids as (
+
+    select event_id
+    from events
+    where event_id is not null
+    group by event_id
+    having count(*) > 1
+
+),
+
+-- duplicates are rare: only ids that repeat are ranked
+deliveries as (
+
+    select
+        events.*,
+        1 as delivery_number
+    from events
+    left join repeated_ids on events.event_id = repeated_ids.event_id
+    where repeated_ids.event_id is null
+
+    union all
+
+    select
+        events.*,
+        row_number() over (
+            partition by events.event_id order by {{ delivery_order() }}
+        ) as delivery_number
+    from events
+    inner join repeated_ids on events.event_id = repeated_ids.event_id
+
+),
+
+identified as (
+
+    select
+        deliveries.*,
+        deliveries.sent_agent_session_id as agent_session_id,
+        coalesce(
+            deliveries.sent_conversation_id,
+            interactions_repaired.repaired_conversation_id,
+            agent_sessions_repaired.repaired_conversation_id
+        ) as conversation_id,
+        coalesce(
+            deliveries.sent_interaction_id,
+            agent_sessions_repaired.repaired_interaction_id
+        ) as interaction_id,
+        interactions_repaired.interaction_match_count,
+        agent_sessions_repaired.agent_session_match_count
+    from deliveries
+    left join interactions_repaired
+        on
+            deliveries.sent_interaction_id = interactions_repaired.interaction_id
+            and deliveries.sent_conversation_id is null
+    left join agent_sessions_repaired
+        on
+            deliveries.sent_agent_session_id = agent_sessions_repaired.agent_session_id
+            and coalesce(deliveries.sent_conversation_id, '')
+            = agent_sessions_repaired.sent_conversation_id
+            and deliveries.sent_interaction_id is null
+
+),
+
+judged as (
+
+    select
+        *,
+        {{ quarantine_reason(has_agent_session=true) }} as quarantine_reason
+    from identified
+
+),
+
+keyed as (
+
+    select
+        *,
+        {{ event_disposition() }} as event_disposition,
+        {{ run_key('conversation_id', 'interaction_id') }} as run_key
+    from judged
+
+)
+
+select
+    *,
+    {{ agent_session_key('run_key', 'agent_session_id') }} as agent_session_key
+from keyed

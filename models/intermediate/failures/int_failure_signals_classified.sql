@@ -1,0 +1,121 @@
+{#- Each distinct combination of what the rules look at is classified once; only the key of the
+    combination and the rule leave this model, never the message. -#}
+{%- set signal_sources = {
+    'base_rudderstack__agent_steps_completed': ('step_type', 'status'),
+    'base_rudderstack__agent_sessions_completed': ("'session'", 'status'),
+    'base_rudderstack__agent_responses': ("'session'", 'response_status'),
+    'base_rudderstack__interactions_completed': ("'run'", 'status')
+} -%}
+
+with signals as (
+
+    {% for model, (step_type, status) in signal_sources.items() -%}
+    select distinct
+        {{ failure_signal_key(step_type, status) }} as failure_signal_key,
+        lower({{ step_type }}) as step_type,
+        lower({{ status }}) as status,
+        {{ normalized_status(status) }} as normalized_status,
+        lower(error_type) as error_type,
+        http_status,
+        lower(finish_reason) as finish_reason,
+        {{ comparable_message('error_message') }} as error_message
+    from {{ ref(model) }}
+    where {{ has_failure_signal(status) }}
+    {% if not loop.last %}
+    union
+
+    {% endif -%}
+    {% endfor %}
+
+),
+
+rules as (
+
+    select * from {{ ref('failure_mode_rules') }}
+    where match_field != 'response_text'
+
+),
+
+applicable as (
+
+    select
+        signals.failure_signal_key,
+        rules.rule_id,
+        rules.priority,
+        -- rows that are no model or tool call borrow those rules, before the fall-backs
+        case
+            when signals.step_type in ('llm_call', 'tool_call') then rules.priority
+            when rules.step_scope = 'tool_call' then 89 + rules.priority / 1000.0
+            else rules.priority
+        end as effective_priority
+    from signals
+    inner join rules
+        on
+            (
+                rules.step_scope in ('any', signals.step_type)
+                or (
+                    coalesce(signals.step_type, '') not in ('llm_call', 'tool_call')
+                    and (rules.step_scope = 'session' or rules.match_field != 'status')
+                )
+            )
+            and (
+                rules.match_field in ('status', 'finish_reason')
+                or coalesce(signals.normalized_status, 'unknown') != 'success'
+            )
+    where
+        case rules.match_type
+            when 'in'
+                then position(
+                    '|' || case rules.match_field
+                        when 'status' then signals.status
+                        when 'error_type' then signals.error_type
+                        when 'http_status' then signals.http_status
+                        when 'finish_reason' then signals.finish_reason
+                        when 'error_message' then signals.error_message
+                    end || '|' in '|' || rules.pattern || '|'
+                ) > 0
+            when 'contains'
+                then position(
+                    rules.pattern in case rules.match_field
+                        when 'status' then signals.status
+                        when 'error_type' then signals.error_type
+                        when 'http_status' then signals.http_status
+                        when 'finish_reason' then signals.finish_reason
+                        when 'error_message' then signals.error_message
+                    end
+                ) > 0
+            when 'regex'
+                then {{ text_matches("case rules.match_field
+                        when 'status' then signals.status
+                        when 'error_type' then signals.error_type
+                        when 'http_status' then signals.http_status
+                        when 'finish_reason' then signals.finish_reason
+                        when 'error_message' then signals.error_message
+                    end", 'rules.pattern') }}
+        end
+
+),
+
+ranked as (
+
+    select
+        failure_signal_key,
+        rule_id,
+        row_number() over (
+            partition by failure_signal_key order by effective_priority, priority, rule_id
+        ) as rule_rank
+    from applicable
+
+)
+
+select
+    ranked.failure_signal_key,
+    ranked.rule_id,
+    rules.priority,
+    rules.failure_mode,
+    rules.failure_category,
+    rules.failure_group,
+    rules.severity as rule_severity
+from ranked
+inner join rules on ranked.rule_id = rules.rule_id
+where ranked.rule_rank = 1

@@ -1,0 +1,193 @@
+with run_events as (
+
+    select * from {{ ref('int_runs_events') }}
+
+),
+
+prompts as (
+
+    select * from {{ ref('int_user_prompts_identified') }}
+    where event_disposition = 'accepted'
+
+),
+
+completions as (
+
+    select * from {{ ref('int_interactions_completed_identified') }}
+    where event_disposition = 'accepted'
+
+),
+
+data_end as (
+
+    select max(last_event_at) as newest_event_at
+    from run_events
+
+),
+
+runs as (
+
+    select
+        run_key,
+        min(conversation_id) as conversation_id,
+        min(interaction_id) as interaction_id,
+        min(parent_interaction_id) as sent_parent_interaction_id,
+        -- who asked is known best by the prompt, then by the completion
+        coalesce(
+            min(case when source_rank = 1 then user_id end),
+            min(case when source_rank = 2 then user_id end),
+            min(user_id)
+        ) as user_id,
+        coalesce(
+            min(case when source_rank = 1 then anonymous_id end),
+            min(case when source_rank = 2 then anonymous_id end),
+            min(anonymous_id)
+        ) as anonymous_id,
+        min(source_id) as source_id,
+        min(workflow_name) as workflow_name,
+        min(environment) as environment,
+        min(trigger_type) as sent_trigger_type,
+        min(execution_mode) as sent_execution_mode,
+        min(first_event_at) as first_event_at,
+        max(last_event_at) as last_event_at,
+        min(case when source_rank = 3 then first_event_at end) as first_session_started_at,
+        {{ dbt.bool_or('has_clock_skew') }} as has_clock_skew
+    from run_events
+    group by run_key
+
+),
+
+prompts_ranked as (
+
+    select
+        *,
+        row_number() over (partition by run_key order by event_at, received_at, event_id) as prompt_rank,
+        count(*) over (partition by run_key) as prompt_count
+    from prompts
+
+),
+
+-- different completions of one run are not duplicates: the latest one counts
+completions_ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by run_key order by event_at desc, received_at desc, event_id desc
+        ) as completion_rank,
+        count(*) over (partition by run_key) as completion_count
+    from completions
+
+),
+
+parents as (
+
+    select distinct
+        run_key,
+        conversation_id,
+        interaction_id
+    from runs
+
+),
+
+assembled as (
+
+    select
+        runs.run_key,
+        runs.conversation_id,
+        runs.interaction_id,
+        runs.sent_parent_interaction_id,
+        parents.run_key as parent_run_key,
+        runs.user_id,
+        runs.anonymous_id,
+        runs.source_id,
+        runs.workflow_name,
+        runs.environment,
+        runs.first_event_at,
+        runs.last_event_at,
+        runs.first_session_started_at,
+        runs.has_clock_skew,
+        data_end.newest_event_at,
+        case
+            when runs.sent_trigger_type in ('schedule', 'scheduled', 'cron') then 'schedule'
+            when runs.sent_trigger_type is not null then runs.sent_trigger_type
+            when prompts_ranked.event_id is not null then 'user'
+            when runs.sent_parent_interaction_id is not null then 'agent'
+            else 'unknown'
+        end as trigger_type,
+        runs.sent_execution_mode,
+
+        prompts_ranked.event_id is not null as has_prompt,
+        prompts_ranked.event_at as prompted_at,
+        prompts_ranked.input_method,
+        prompts_ranked.intent,
+        prompts_ranked.prompt_hash,
+        prompts_ranked.prompt_length,
+        coalesce(prompts_ranked.prompt_count, 0) as prompt_count,
+
+        completions_ranked.event_id as completion_event_id,
+        completions_ranked.event_at as completed_at,
+        coalesce(completions_ranked.completion_count, 0) > 1 as has_conflicting_completions,
+        case
+            when completions_ranked.event_id is not null
+                then coalesce(completions_ranked.interaction_status, 'unknown')
+            when runs.last_event_at > {{ add_minutes('data_end.newest_event_at', -1 * var('run_abandoned_after_minutes')) }}
+                then 'in_progress'
+            else 'abandoned'
+        end as run_status,
+        completions_ranked.duration_ms as reported_duration_ms,
+        {{ is_suspect_duration('completions_ranked.duration_ms') }} as has_suspect_duration,
+        completions_ranked.reported_agents_count,
+        completions_ranked.reported_steps_count,
+        completions_ranked.response_length,
+        case when completions_ranked.sent_prompt_tokens between 0 and 1000000000000 then completions_ranked.sent_prompt_tokens end as sent_prompt_tokens,
+        case when completions_ranked.sent_completion_tokens between 0 and 1000000000000 then completions_ranked.sent_completion_tokens end as sent_completion_tokens,
+        case when completions_ranked.sent_cache_read_tokens between 0 and 1000000000000 then completions_ranked.sent_cache_read_tokens end as sent_cache_read_tokens,
+        case when completions_ranked.sent_cache_write_tokens between 0 and 1000000000000 then completions_ranked.sent_cache_write_tokens end as sent_cache_write_tokens,
+        completions_ranked.reported_cost_usd,
+        completions_ranked.failure_signal_key,
+        completions_ranked.error_type,
+        completions_ranked.finish_reason
+    from runs
+    left join prompts_ranked
+        on
+            runs.run_key = prompts_ranked.run_key
+            and prompts_ranked.prompt_rank = 1
+    left join completions_ranked
+        on
+            runs.run_key = completions_ranked.run_key
+            and completions_ranked.completion_rank = 1
+    left join parents
+        on
+            runs.conversation_id = parents.conversation_id
+            and runs.sent_parent_interaction_id = parents.interaction_id
+            and runs.run_key != parents.run_key
+    cross join data_end
+
+),
+
+timed as (
+
+    select
+        *,
+        least(
+            first_event_at,
+            coalesce({{ add_milliseconds('completed_at', '-' ~ plausible_duration('reported_duration_ms')) }}, first_event_at)
+        ) as started_at,
+        coalesce(completed_at, last_event_at) as ended_at
+    from assembled
+
+)
+
+select
+    *,
+    coalesce(sent_execution_mode, case
+        when trigger_type = 'user' then 'sync'
+        when trigger_type != 'unknown' then 'async'
+    end) as execution_mode,
+    coalesce(
+        reported_duration_ms,
+        {{ milliseconds_between('started_at', 'ended_at') }}
+    ) as duration_ms,
+    case when reported_duration_ms is not null then 'reported' else 'derived' end as duration_source
+from timed

@@ -1,0 +1,96 @@
+{#- The first failing step of every run that has one, and the step that explains the failure: the
+    first that no later attempt repaired. -#}
+with steps as (
+
+    select * from {{ ref('int_agent_steps_priced') }}
+
+),
+
+classified_steps as (
+
+    select * from {{ ref('int_agent_steps_classified') }}
+
+),
+
+failing_runs as (
+
+    select distinct run_key
+    from steps
+    where is_failed
+
+),
+
+positions as (
+
+    select
+        steps.*,
+        row_number() over (run_order) as position_in_run,
+        count(*) over (partition by steps.run_key) as run_step_count,
+        sum(steps.cost_usd) over (partition by steps.run_key) as run_steps_cost_usd,
+        sum(steps.cost_usd) over (
+            run_order rows between unbounded preceding and current row
+        ) as cost_so_far_usd
+    from steps
+    inner join failing_runs on steps.run_key = failing_runs.run_key
+    window run_order as (
+        partition by steps.run_key
+        order by steps.ended_at, steps.agent_session_key, steps.step_number, steps.step_key
+    )
+
+),
+
+failing_steps as (
+
+    select
+        positions.*,
+        classified_steps.failure_mode,
+        classified_steps.failure_category,
+        row_number() over (
+            partition by positions.run_key order by positions.position_in_run
+        ) as failure_rank,
+        row_number() over (
+            partition by positions.run_key
+            order by
+                case when positions.is_retried then 1 else 0 end,
+                positions.position_in_run
+        ) as explanation_rank
+    from positions
+    left join classified_steps on positions.step_key = classified_steps.step_key
+    where positions.is_failed
+
+),
+
+first_failures as (
+
+    select
+        run_key,
+        step_key as first_failing_step_key,
+        agent_name as first_failing_agent,
+        step_number as first_failing_step_number,
+        step_type as first_failing_step_type,
+        tool_name as first_failing_tool,
+        model_name as first_failing_model,
+        {{ ratio('position_in_run', 'run_step_count') }} as first_failing_position,
+        cast(run_steps_cost_usd - coalesce(cost_so_far_usd, 0) as {{ type_usd() }}) as cost_after_first_failure_usd
+    from failing_steps
+    where failure_rank = 1
+
+),
+
+explanations as (
+
+    select
+        run_key,
+        failure_mode,
+        failure_category
+    from failing_steps
+    where explanation_rank = 1
+
+)
+
+select
+    first_failures.*,
+    explanations.failure_mode as step_failure_mode,
+    explanations.failure_category as step_failure_category
+from first_failures
+inner join explanations on first_failures.run_key = explanations.run_key

@@ -1,0 +1,30 @@
+{#- Runs whose prompt was repeated word for word shortly after in the same conversation. -#}
+with runs as (
+
+    select
+        run_key,
+        conversation_id,
+        prompt_hash,
+        coalesce(prompted_at, started_at) as asked_at
+    from {{ ref('int_runs_assembled') }}
+    where prompt_hash is not null
+
+),
+
+next_prompts as (
+
+    select
+        run_key,
+        prompt_hash,
+        asked_at,
+        lead(prompt_hash) over (partition by conversation_id order by asked_at, run_key) as next_prompt_hash,
+        lead(asked_at) over (partition by conversation_id order by asked_at, run_key) as next_asked_at
+    from runs
+
+)
+
+select run_key
+from next_prompts
+where
+    prompt_hash = next_prompt_hash
+    and next_asked_at <= {{ add_minutes('asked_at', var('reask_window_minutes')) }}

@@ -1,0 +1,100 @@
+with sessions as (
+
+    select * from {{ ref('int_agent_sessions_assembled') }}
+
+),
+
+priced_sessions as (
+
+    select * from {{ ref('int_agent_sessions_priced') }}
+
+),
+
+step_totals as (
+
+    select * from {{ ref('int_agent_sessions_step_totals') }}
+
+),
+
+classified_sessions as (
+
+    select * from {{ ref('int_agent_sessions_classified') }}
+
+),
+
+totals as (
+
+    select
+        sessions.run_key,
+        count(*) as agent_session_count,
+        count(distinct sessions.agent_name) as agent_count,
+        {{ bigint_sum(plausible_duration('sessions.duration_ms')) }} as busy_ms,
+        {{ bigint_sum('step_totals.step_count') }} as step_count,
+        {{ bigint_sum('step_totals.llm_call_count') }} as llm_call_count,
+        {{ bigint_sum('step_totals.tool_call_count') }} as tool_call_count,
+        {{ bigint_sum('step_totals.failed_step_count') }} as failed_step_count,
+        {{ bigint_sum('step_totals.retried_step_count') }} as retried_step_count,
+        {{ bigint_sum('step_totals.silent_failure_count') }} as silent_failure_count,
+        {{ bigint_sum('priced_sessions.input_tokens') }} as input_tokens,
+        {{ bigint_sum('priced_sessions.output_tokens') }} as output_tokens,
+        {{ bigint_sum('priced_sessions.cache_read_tokens') }} as cache_read_tokens,
+        {{ bigint_sum('priced_sessions.cache_write_tokens') }} as cache_write_tokens,
+        {{ usd_sum('priced_sessions.cost_usd') }} as sessions_cost_usd,
+        {{ usd_sum('step_totals.cost_usd') }} as steps_cost_usd,
+        {{ usd_sum('priced_sessions.list_cost_usd') }} as list_cost_usd,
+        {{ usd_sum('priced_sessions.list_cost_today_usd') }} as list_cost_today_usd,
+        {{ usd_sum('step_totals.wasted_cost_usd') }} as wasted_steps_cost_usd,
+        {{ bigint_sum('step_totals.wasted_step_count') }} as wasted_step_count,
+        {{ count_where("priced_sessions.price_status = 'unpriced'") }} as unpriced_session_count,
+        {{ count_where('priced_sessions.total_tokens > 0 and priced_sessions.list_cost_usd is null') }} as unlisted_session_count,
+        {{ count_where('priced_sessions.total_tokens > 0 and priced_sessions.list_cost_today_usd is null') }} as unlisted_today_session_count,
+        {{ count_where('priced_sessions.cost_usd is not null and priced_sessions.list_cost_usd is null') }} as costed_unlisted_session_count,
+        {{ count_where("priced_sessions.price_status = 'priced'") }} as listed_session_count,
+        -- one convention for the run only when all its models share it
+        case
+            when
+                min(case when priced_sessions.prompt_tokens_include_cache_read then 1 else 0 end)
+                = max(case when priced_sessions.prompt_tokens_include_cache_read then 1 else 0 end)
+                then max(case when priced_sessions.prompt_tokens_include_cache_read then 1 else 0 end) = 1
+        end as prompt_tokens_include_cache_read,
+        case
+            when
+                min(case when priced_sessions.prompt_tokens_include_cache_write then 1 else 0 end)
+                = max(case when priced_sessions.prompt_tokens_include_cache_write then 1 else 0 end)
+                then max(case when priced_sessions.prompt_tokens_include_cache_write then 1 else 0 end) = 1
+        end as prompt_tokens_include_cache_write
+    from sessions
+    inner join priced_sessions on sessions.agent_session_key = priced_sessions.agent_session_key
+    left join step_totals on sessions.agent_session_key = step_totals.agent_session_key
+    group by sessions.run_key
+
+),
+
+failing_sessions as (
+
+    select
+        sessions.run_key,
+        classified_sessions.failure_mode,
+        classified_sessions.failure_category,
+        row_number() over (
+            partition by sessions.run_key
+            order by
+                case when classified_sessions.failure_category = 'unclassified' then 1 else 0 end,
+                sessions.ended_at,
+                sessions.agent_session_key
+        ) as failure_rank
+    from sessions
+    inner join classified_sessions on sessions.agent_session_key = classified_sessions.agent_session_key
+    where sessions.session_status in ('error', 'timeout')
+
+)
+
+select
+    totals.*,
+    failing_sessions.failure_mode as session_failure_mode,
+    failing_sessions.failure_category as session_failure_category
+from totals
+left join failing_sessions
+    on
+        totals.run_key = failing_sessions.run_key
+        and failing_sessions.failure_rank = 1

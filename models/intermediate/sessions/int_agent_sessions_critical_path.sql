@@ -1,0 +1,131 @@
+{#- Sessions without which the run would have ended earlier. Among siblings (same parent, or no
+    parent) the one that ends last is on the path, then the one that ended last before it started,
+    and so on back to the first; a child is on the path only when its parent is. -#}
+with recursive sessions as (
+
+    select
+        assembled.agent_session_key,
+        coalesce(tree.parent_agent_session_key, assembled.run_key) as sibling_group,
+        tree.parent_agent_session_key,
+        tree.depth,
+        assembled.started_at,
+        assembled.ended_at,
+        row_number() over (
+            partition by coalesce(tree.parent_agent_session_key, assembled.run_key)
+            order by assembled.ended_at, assembled.started_at, assembled.agent_session_key
+        ) as end_position,
+        count(*) over (
+            partition by coalesce(tree.parent_agent_session_key, assembled.run_key)
+        ) as sibling_count
+    from {{ ref('int_agent_sessions_assembled') }} as assembled
+    inner join {{ ref('int_agent_sessions_tree') }} as tree
+        on assembled.agent_session_key = tree.agent_session_key
+
+),
+
+-- A start looks back at the ends before it. At one moment the starts of sessions without length come
+-- first, then the ends, then the other starts, so that no session comes before itself.
+moments as (
+
+    select
+        agent_session_key,
+        sibling_group,
+        ended_at as moment_at,
+        1 as moment_order,
+        end_position,
+        end_position as visible_end_position
+    from sessions
+    where sibling_count > 1
+
+    union all
+
+    select
+        agent_session_key,
+        sibling_group,
+        started_at as moment_at,
+        case when started_at = ended_at then 0 else 2 end as moment_order,
+        end_position,
+        cast(null as {{ dbt.type_bigint() }}) as visible_end_position
+    from sessions
+    where sibling_count > 1
+
+),
+
+looked_back as (
+
+    select
+        agent_session_key,
+        sibling_group,
+        moment_order,
+        end_position,
+        max(visible_end_position) over (
+            partition by sibling_group
+            order by moment_at, moment_order
+            rows between unbounded preceding and current row
+        ) as previous_end_position
+    from moments
+
+),
+
+predecessors as (
+
+    select
+        sibling_group,
+        end_position,
+        previous_end_position
+    from looked_back
+    where moment_order != 1
+
+),
+
+chain (sibling_group, end_position) as (
+
+    select
+        sibling_group,
+        max(end_position)
+    from predecessors
+    group by sibling_group
+
+    union all
+
+    select
+        chain.sibling_group,
+        predecessors.previous_end_position
+    from chain
+    inner join predecessors
+        on
+            chain.sibling_group = predecessors.sibling_group
+            and chain.end_position = predecessors.end_position
+    where predecessors.previous_end_position is not null
+
+),
+
+last_among_siblings as (
+
+    select
+        sessions.agent_session_key,
+        sessions.sibling_count = 1 or chain.end_position is not null as is_in_chain
+    from sessions
+    left join chain
+        on
+            sessions.sibling_group = chain.sibling_group
+            and sessions.end_position = chain.end_position
+
+),
+
+-- every session above must be in the chain of its own siblings
+off_path as (
+
+    select distinct ancestors.agent_session_key
+    from {{ ref('int_agent_sessions_ancestors') }} as ancestors
+    inner join last_among_siblings
+        on ancestors.ancestor_agent_session_key = last_among_siblings.agent_session_key
+    where not last_among_siblings.is_in_chain
+
+)
+
+select
+    last_among_siblings.agent_session_key,
+    last_among_siblings.is_in_chain and off_path.agent_session_key is null as is_on_critical_path
+from last_among_siblings
+left join off_path on last_among_siblings.agent_session_key = off_path.agent_session_key

@@ -1,0 +1,128 @@
+with started_events as (
+
+    select * from {{ ref('int_agent_sessions_started_identified') }}
+    where event_disposition = 'accepted'
+
+),
+
+completed_events as (
+
+    select * from {{ ref('int_agent_sessions_completed_identified') }}
+    where event_disposition = 'accepted'
+
+),
+
+observed_steps as (
+
+    select * from {{ ref('int_agent_sessions_observed_steps') }}
+
+),
+
+started_ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by agent_session_key order by event_at, received_at, event_id
+        ) as start_rank
+    from started_events
+
+),
+
+started as (
+
+    select * from started_ranked
+    where start_rank = 1
+
+),
+
+-- different completions of one session are not duplicates: the latest one counts
+completed_ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by agent_session_key order by event_at desc, received_at desc, event_id desc
+        ) as completion_rank,
+        count(*) over (partition by agent_session_key) as completion_count
+    from completed_events
+
+),
+
+completed as (
+
+    select * from completed_ranked
+    where completion_rank = 1
+
+),
+
+sessions as (
+
+    select
+        agent_session_key, run_key, conversation_id, interaction_id, agent_session_id
+    from started
+    union
+    select
+        agent_session_key, run_key, conversation_id, interaction_id, agent_session_id
+    from completed
+    union
+    select
+        agent_session_key, run_key, conversation_id, interaction_id, agent_session_id
+    from observed_steps
+
+),
+
+reported as (
+
+    select
+        sessions.agent_session_key,
+        sessions.run_key,
+        sessions.conversation_id,
+        sessions.interaction_id,
+        sessions.agent_session_id,
+        coalesce(
+            completed.sent_parent_agent_session_id,
+            started.sent_parent_agent_session_id,
+            observed_steps.sent_parent_agent_session_id
+        ) as sent_parent_agent_session_id,
+        coalesce(completed.agent_name, started.agent_name, observed_steps.agent_name) as agent_name,
+        lower(trim(coalesce(completed.model_name, started.model_name, observed_steps.model_name))) as model_name,
+
+        started.event_id is not null as has_started_event,
+        completed.event_id is not null as has_completed_event,
+        observed_steps.agent_session_key is not null as has_steps,
+        coalesce(completed.completion_count, 0) > 1 as has_conflicting_completions,
+
+        completed.event_id as completed_event_id,
+        completed.session_status,
+        completed.duration_ms,
+        completed.reported_steps_count,
+        completed.response_length,
+        completed.sent_prompt_tokens,
+        completed.sent_completion_tokens,
+        completed.sent_cache_read_tokens,
+        completed.sent_cache_write_tokens,
+        completed.reported_cost_usd,
+        completed.service_tier,
+        completed.error_type,
+        completed.finish_reason,
+        completed.error_message_class,
+        completed.failure_signal_key,
+
+        started.event_at as started_event_at,
+        completed.event_at as completed_event_at,
+        observed_steps.first_step_started_at,
+        observed_steps.last_event_at as last_step_ended_at,
+        greatest(
+            coalesce(completed.event_at, started.event_at, observed_steps.last_event_at),
+            coalesce(started.event_at, completed.event_at, observed_steps.last_event_at),
+            coalesce(observed_steps.last_event_at, completed.event_at, started.event_at)
+        ) as last_event_at
+    from sessions
+    left join started on sessions.agent_session_key = started.agent_session_key
+    left join completed on sessions.agent_session_key = completed.agent_session_key
+    left join observed_steps on sessions.agent_session_key = observed_steps.agent_session_key
+
+)
+
+select * from reported

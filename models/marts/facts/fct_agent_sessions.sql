@@ -1,0 +1,163 @@
+with sessions as (
+
+    select * from {{ ref('int_agent_sessions_assembled') }}
+
+),
+
+runs as (
+
+    select
+        run_key,
+        run_status
+    from {{ ref('int_runs_assembled') }}
+
+),
+
+tree as (
+
+    select * from {{ ref('int_agent_sessions_tree') }}
+
+),
+
+critical_path as (
+
+    select * from {{ ref('int_agent_sessions_critical_path') }}
+
+),
+
+step_totals as (
+
+    select * from {{ ref('int_agent_sessions_step_totals') }}
+
+),
+
+priced_sessions as (
+
+    select * from {{ ref('int_agent_sessions_priced') }}
+
+),
+
+classified_sessions as (
+
+    select * from {{ ref('int_agent_sessions_classified') }}
+
+),
+
+descendants as (
+
+    select
+        ancestors.ancestor_agent_session_key as agent_session_key,
+        {{ usd_sum('priced_sessions.cost_usd') }} as descendants_cost_usd,
+        {{ count_where("priced_sessions.price_status = 'unpriced'") }} as unpriced_descendant_count
+    from {{ ref('int_agent_sessions_ancestors') }} as ancestors
+    inner join priced_sessions on ancestors.agent_session_key = priced_sessions.agent_session_key
+    group by ancestors.ancestor_agent_session_key
+
+),
+
+statuses as (
+
+    select
+        sessions.agent_session_key,
+        -- no outcome arrived: the session shares the fate of a run that has none either
+        coalesce(
+            sessions.session_status,
+            case when runs.run_status in ('in_progress', 'abandoned') then runs.run_status end,
+            'unknown'
+        ) as session_status
+    from sessions
+    inner join runs on sessions.run_key = runs.run_key
+
+)
+
+select
+    -- ids
+    sessions.agent_session_key,
+    sessions.run_key,
+    sessions.conversation_id,
+    sessions.interaction_id,
+    sessions.agent_session_id,
+    tree.parent_agent_session_key,
+    tree.root_agent_session_key,
+
+    -- what
+    sessions.agent_name,
+    cast(tree.depth as {{ dbt.type_bigint() }}) as depth,
+    tree.session_number,
+    statuses.session_status,
+    case
+        when statuses.session_status = 'success' then true
+        when statuses.session_status in ('error', 'timeout', 'cancelled', 'partial_success', 'abandoned') then false
+    end as is_successful,
+    sessions.session_source,
+    sessions.response_match_method,
+    sessions.model_name,
+    priced_sessions.canonical_model,
+    coalesce(critical_path.is_on_critical_path, false) as is_on_critical_path,
+    sessions.has_started_event,
+    sessions.has_completed_event,
+    sessions.has_conflicting_completions,
+    tree.has_unknown_parent,
+    tree.has_parent_cycle,
+
+    -- failure
+    classified_sessions.failure_mode,
+    classified_sessions.failure_category,
+    classified_sessions.failure_group,
+    classified_sessions.rule_severity as failure_severity,
+    sessions.error_type,
+    sessions.error_message_class,
+    sessions.finish_reason,
+
+    -- time
+    sessions.started_at,
+    sessions.ended_at,
+    {{ reporting_date('sessions.started_at') }} as session_date,
+    sessions.duration_ms,
+    sessions.duration_source,
+    sessions.has_suspect_duration,
+    step_totals.llm_ms,
+    step_totals.tool_ms,
+    {{ plausible_duration('sessions.duration_ms') }}
+    - coalesce(step_totals.llm_ms, 0) - coalesce(step_totals.tool_ms, 0) as other_ms,
+
+    -- steps
+    coalesce(step_totals.step_count, 0) as step_count,
+    sessions.reported_steps_count,
+    coalesce(step_totals.llm_call_count, 0) as llm_call_count,
+    coalesce(step_totals.tool_call_count, 0) as tool_call_count,
+    coalesce(step_totals.failed_step_count, 0) as failed_step_count,
+    coalesce(step_totals.retried_step_count, 0) as retried_step_count,
+    coalesce(step_totals.fallback_step_count, 0) as fallback_step_count,
+    coalesce(step_totals.silent_failure_count, 0) as silent_failure_count,
+
+    -- usage and money
+    priced_sessions.input_tokens,
+    priced_sessions.output_tokens,
+    priced_sessions.cache_read_tokens,
+    priced_sessions.cache_write_tokens,
+    priced_sessions.total_tokens,
+    priced_sessions.cost_usd,
+    priced_sessions.cost_basis,
+    priced_sessions.price_status,
+    sessions.reported_cost_usd,
+    priced_sessions.list_cost_usd,
+    priced_sessions.list_cost_today_usd,
+    step_totals.cost_usd as steps_cost_usd,
+    cast(
+        case
+            when priced_sessions.cost_usd is null and descendants.descendants_cost_usd is null then null
+            else coalesce(priced_sessions.cost_usd, 0) + coalesce(descendants.descendants_cost_usd, 0)
+        end as {{ type_usd() }}
+    ) as inclusive_cost_usd,
+    coalesce(descendants.unpriced_descendant_count, 0)
+    + case when priced_sessions.price_status = 'unpriced' then 1 else 0 end as inclusive_unpriced_count,
+    sessions.response_length
+from sessions
+inner join statuses on sessions.agent_session_key = statuses.agent_session_key
+inner join tree on sessions.agent_session_key = tree.agent_session_key
+inner join priced_sessions on sessions.agent_session_key = priced_sessions.agent_session_key
+left join critical_path on sessions.agent_session_key = critical_path.agent_session_key
+left join step_totals on sessions.agent_session_key = step_totals.agent_session_key
+left join classified_sessions on sessions.agent_session_key = classified_sessions.agent_session_key
+left join descendants on sessions.agent_session_key = descendants.agent_session_key

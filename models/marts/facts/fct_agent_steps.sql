@@ -1,0 +1,77 @@
+with steps as (
+
+    select * from {{ ref('int_agent_steps_priced') }}
+
+),
+
+classified_steps as (
+
+    select * from {{ ref('int_agent_steps_classified') }}
+
+)
+
+select
+    -- ids
+    steps.step_key,
+    steps.step_id,
+    steps.agent_session_key,
+    steps.run_key,
+    steps.conversation_id,
+    steps.interaction_id,
+    steps.agent_session_id,
+    steps.operation_key,
+
+    -- what
+    steps.agent_name,
+    steps.step_number,
+    steps.step_type,
+    steps.step_status,
+    steps.is_successful,
+    steps.model_name,
+    steps.canonical_model,
+    steps.tool_name,
+    steps.attempt_number,
+    steps.is_retry,
+    steps.is_retried,
+    steps.is_fallback,
+    steps.is_silent_failure,
+
+    -- failure
+    steps.error_type,
+    steps.error_message_class,
+    steps.http_status,
+    steps.finish_reason,
+    classified_steps.failure_mode,
+    classified_steps.failure_category,
+    classified_steps.failure_group,
+    classified_steps.rule_severity as failure_severity,
+    classified_steps.failure_rule_id,
+
+    -- time
+    steps.started_at,
+    steps.ended_at,
+    {{ reporting_date('steps.ended_at') }} as step_date,
+    steps.duration_ms,
+    steps.has_suspect_duration,
+    steps.has_clock_skew,
+
+    -- usage and money
+    steps.input_tokens,
+    steps.output_tokens,
+    steps.cache_read_tokens,
+    steps.cache_write_tokens,
+    steps.total_tokens,
+    steps.cost_usd,
+    steps.cost_basis,
+    steps.price_status,
+    steps.reported_cost_usd,
+    steps.list_cost_usd,
+    steps.list_cost_today_usd,
+
+    -- structure of the texts
+    steps.response_length,
+    steps.tool_input_hash,
+    steps.tool_input_length,
+    steps.tool_output_length
+from steps
+left join classified_steps on steps.step_key = classified_steps.step_key

@@ -1,0 +1,12 @@
+{%- set expected_columns = standard_event_columns() + token_columns() + failure_columns() + [
+    {'name': 'agent_name', 'type': 'text'},
+    {'name': 'response_text', 'type': 'text'},
+    {'name': 'response_status', 'type': 'text', 'aliases': ['status']},
+    {'name': 'duration_ms', 'type': 'bigint'},
+    {'name': 'steps_count', 'type': 'bigint'},
+    {'name': 'model_used', 'type': 'text', 'aliases': ['model_name']},
+    {'name': 'cost', 'type': 'usd'},
+    {'name': 'tools_used', 'type': 'text'}
+] -%}
+
+{{ typed_source('rudderstack', 'ai_agent_response_received', expected_columns) }}

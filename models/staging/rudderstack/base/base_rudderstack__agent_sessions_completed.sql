@@ -1,0 +1,14 @@
+{%- set expected_columns = standard_event_columns() + token_columns() + failure_columns() + [
+    {'name': 'agent_session_id', 'type': 'id'},
+    {'name': 'parent_agent_session_id', 'type': 'id'},
+    {'name': 'agent_name', 'type': 'text'},
+    {'name': 'status', 'type': 'text'},
+    {'name': 'response_text', 'type': 'text'},
+    {'name': 'duration_ms', 'type': 'bigint'},
+    {'name': 'steps_count', 'type': 'bigint'},
+    {'name': 'model_used', 'type': 'text', 'aliases': ['model_name']},
+    {'name': 'cost', 'type': 'usd'},
+    {'name': 'tools_used', 'type': 'text'}
+] -%}
+
+{{ typed_source('rudderstack', 'ai_agent_session_completed', expected_columns) }}

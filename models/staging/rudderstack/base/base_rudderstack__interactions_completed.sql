@@ -1,0 +1,11 @@
+{%- set expected_columns = standard_event_columns() + token_columns() + failure_columns() + [
+    {'name': 'status', 'type': 'text'},
+    {'name': 'final_response_text', 'type': 'text'},
+    {'name': 'duration_ms', 'type': 'bigint'},
+    {'name': 'agents_used', 'type': 'text'},
+    {'name': 'agents_count', 'type': 'bigint'},
+    {'name': 'steps_count', 'type': 'bigint'},
+    {'name': 'cost', 'type': 'usd', 'aliases': ['total_cost']}
+] -%}
+
+{{ typed_source('rudderstack', 'ai_interaction_completed', expected_columns) }}

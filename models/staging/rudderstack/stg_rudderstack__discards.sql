@@ -1,0 +1,34 @@
+{%- set expected_columns = [
+    {'name': 'row_id', 'type': 'id'},
+    {'name': 'table_name', 'type': 'text'},
+    {'name': 'column_name', 'type': 'text'},
+    {'name': 'column_value', 'type': 'text'},
+    {'name': 'reason', 'type': 'text'},
+    {'name': 'received_at', 'type': 'timestamp'},
+    {'name': 'uuid_ts', 'type': 'timestamp', 'aliases': ['loaded_at']}
+] -%}
+
+with raw_discards as (
+
+    {{ typed_source('rudderstack', 'rudder_discards', expected_columns) }}
+
+),
+
+renamed as (
+
+    select
+        row_id as event_id,
+        lower(table_name) as source_table,
+        lower(column_name) as column_name,
+        reason as discard_reason,
+        -- the lost value may be text of a prompt or an answer
+        {{ salted_hash('column_value') }} as column_value_hash,
+        cast(length(column_value) as {{ dbt.type_bigint() }}) as column_value_length,
+        received_at,
+        uuid_ts as loaded_at,
+        raw_schema
+    from raw_discards
+
+)
+
+select * from renamed
