@@ -1,0 +1,179 @@
+with runs as (
+
+    select * from {{ ref('fct_agent_runs') }}
+
+),
+
+sessions as (
+
+    select * from {{ ref('fct_agent_sessions') }}
+
+),
+
+steps as (
+
+    select
+        steps.step_key,
+        sessions.session_source
+    from {{ ref('fct_agent_steps') }} as steps
+    inner join sessions on steps.agent_session_key = sessions.agent_session_key
+
+),
+
+quarantined as (
+
+    select * from {{ ref('audit_quarantined_events') }}
+
+),
+
+sent_ids as (
+
+    select * from {{ ref('int_events_sent_ids') }}
+
+),
+
+conversations_of_interaction as (
+
+    select
+        interaction_id,
+        count(distinct conversation_id) as conversation_count
+    from runs
+    group by interaction_id
+
+),
+
+checks as (
+
+    select
+        'event_without_conversation_id' as check_name,
+        'event' as grain,
+        {{ count_where('sent_conversation_id is null') }} as violation_count,
+        count(*) as row_count
+    from sent_ids
+
+    union all
+
+    select
+        'event_without_interaction_id' as check_name,
+        'event' as grain,
+        {{ count_where('sent_interaction_id is null') }} as violation_count,
+        count(*) as row_count
+    from sent_ids
+
+    union all
+
+    select
+        'event_quarantined' as check_name,
+        'event' as grain,
+        (select count(*) from quarantined) as violation_count,
+        count(*) as row_count
+    from sent_ids
+
+    union all
+
+    select
+        'interaction_id_in_several_conversations' as check_name,
+        'interaction_id' as grain,
+        {{ count_where('conversation_count > 1') }} as violation_count,
+        count(*) as row_count
+    from conversations_of_interaction
+
+    union all
+
+    select
+        'run_without_prompt' as check_name,
+        'run' as grain,
+        {{ count_where('not has_prompt') }} as violation_count,
+        count(*) as row_count
+    from runs
+
+    union all
+
+    select
+        'run_without_completion' as check_name,
+        'run' as grain,
+        {{ count_where("run_status in ('in_progress', 'abandoned')") }} as violation_count,
+        count(*) as row_count
+    from runs
+
+    union all
+
+    select
+        'run_with_conflicting_completions' as check_name,
+        'run' as grain,
+        {{ count_where('has_conflicting_completions') }} as violation_count,
+        count(*) as row_count
+    from runs
+
+    union all
+
+    select
+        'run_with_unknown_parent' as check_name,
+        'run' as grain,
+        {{ count_where('has_unknown_parent') }} as violation_count,
+        count(*) as row_count
+    from runs
+
+    union all
+
+    select
+        'run_without_agent_session' as check_name,
+        'run' as grain,
+        {{ count_where('agent_session_count = 0') }} as violation_count,
+        count(*) as row_count
+    from runs
+
+    union all
+
+    select
+        'agent_session_without_start_or_completion' as check_name,
+        'session' as grain,
+        {{ count_where("session_source = 'session_events' and not (has_started_event and has_completed_event)") }} as violation_count,
+        count(*) as row_count
+    from sessions
+
+    union all
+
+    select
+        'agent_session_known_by_steps_only' as check_name,
+        'session' as grain,
+        {{ count_where("session_source = 'inferred'") }} as violation_count,
+        count(*) as row_count
+    from sessions
+
+    union all
+
+    select
+        'agent_session_with_unknown_parent' as check_name,
+        'session' as grain,
+        {{ count_where('has_unknown_parent') }} as violation_count,
+        count(*) as row_count
+    from sessions
+
+    union all
+
+    select
+        'agent_session_in_parent_cycle' as check_name,
+        'session' as grain,
+        {{ count_where('has_parent_cycle') }} as violation_count,
+        count(*) as row_count
+    from sessions
+
+    union all
+
+    select
+        'step_of_session_without_events' as check_name,
+        'step' as grain,
+        {{ count_where("session_source != 'session_events'") }} as violation_count,
+        count(*) as row_count
+    from steps
+
+)
+
+select
+    check_name,
+    grain,
+    coalesce(violation_count, 0) as violation_count,
+    row_count,
+    {{ ratio('violation_count', 'row_count') }} as violation_share
+from checks

@@ -1,0 +1,113 @@
+with sessions as (
+
+    select * from {{ ref('fct_agent_sessions') }}
+
+),
+
+runs as (
+
+    select
+        run_key,
+        execution_mode
+    from {{ ref('fct_agent_runs') }}
+
+),
+
+agent_catalog as (
+
+    select * from {{ ref('agent_catalog') }}
+
+),
+
+labelled as (
+
+    select
+        sessions.*,
+        coalesce(sessions.agent_name, '(not set)') as agent_label,
+        runs.execution_mode,
+        {{ plausible_duration('sessions.duration_ms') }} as plausible_duration_ms,
+        sessions.session_status not in ('in_progress', 'abandoned')
+        and (sessions.has_completed_event or sessions.session_source = 'response') as is_finished
+    from sessions
+    inner join runs on sessions.run_key = runs.run_key
+
+),
+
+-- the most telling entry of the catalogue: agent before default, mode before any mode
+objectives as (
+
+    select
+        labelled.*,
+        coalesce(
+            agent_and_mode.latency_slo_ms,
+            agent_any_mode.latency_slo_ms,
+            default_mode.latency_slo_ms,
+            default_any_mode.latency_slo_ms
+        ) as latency_slo_ms
+    from labelled
+    left join agent_catalog as agent_and_mode
+        on
+            labelled.agent_name = agent_and_mode.agent_name
+            and labelled.execution_mode = agent_and_mode.execution_mode
+    left join agent_catalog as agent_any_mode
+        on
+            labelled.agent_name = agent_any_mode.agent_name
+            and agent_any_mode.execution_mode = '*'
+    left join agent_catalog as default_mode
+        on
+            default_mode.agent_name = '*'
+            and labelled.execution_mode = default_mode.execution_mode
+    left join agent_catalog as default_any_mode
+        on
+            default_any_mode.agent_name = '*'
+            and default_any_mode.execution_mode = '*'
+
+),
+
+measured as (
+
+    select
+        *,
+        is_finished and plausible_duration_ms is not null as is_used,
+        case when is_finished then plausible_duration_ms end as measured_duration_ms
+    from objectives
+
+)
+
+select
+    md5(cast(session_date as {{ dbt.type_string() }}) || '|' || agent_label) as agent_latency_key,
+    session_date,
+    agent_label as agent_name,
+
+    -- what the figures rest on
+    count(*) as n_all,
+    {{ count_where('is_used') }} as n_used,
+    {{ count_where('not is_finished') }} as n_unfinished,
+    {{ count_where("price_status = 'unpriced'") }} as n_unpriced,
+    {{ count_where('is_used and llm_ms is null and tool_ms is null') }} as n_without_step_times,
+
+    -- distribution
+    cast(avg(measured_duration_ms) as {{ type_double() }}) as mean_duration_ms,
+    cast({{ percentile('measured_duration_ms', 0.5) }} as {{ type_double() }}) as p50_duration_ms,
+    cast({{ percentile('measured_duration_ms', 0.9) }} as {{ type_double() }}) as p90_duration_ms,
+    cast({{ percentile('measured_duration_ms', 0.95) }} as {{ type_double() }}) as p95_duration_ms,
+    cast({{ percentile('measured_duration_ms', 0.99) }} as {{ type_double() }}) as p99_duration_ms,
+    max(measured_duration_ms) as max_duration_ms,
+
+    -- where the time goes; the three parts add up to duration_ms
+    {{ bigint_sum('measured_duration_ms') }} as duration_ms,
+    {{ bigint_sum('case when is_used then coalesce(llm_ms, 0) end') }} as llm_ms,
+    {{ bigint_sum('case when is_used then coalesce(tool_ms, 0) end') }} as tool_ms,
+    {{ bigint_sum('case when is_used then other_ms end') }} as other_ms,
+
+    -- who makes users wait
+    {{ count_where('is_used and is_on_critical_path') }} as critical_path_session_count,
+    {{ ratio(
+        'sum(case when is_on_critical_path then measured_duration_ms end)', 'sum(measured_duration_ms)'
+    ) }} as critical_path_time_share,
+    {{ count_where('is_used and latency_slo_ms is not null') }} as n_with_slo,
+    {{ count_where('is_used and measured_duration_ms > latency_slo_ms') }} as slo_breach_count
+from measured
+group by
+    session_date,
+    agent_label

@@ -1,0 +1,63 @@
+with runs as (
+
+    select * from {{ ref('fct_agent_runs') }}
+
+),
+
+costed as (
+
+    select
+        *,
+        coalesce(workflow_name, '(not set)') as workflow_label,
+        is_final and cost_usd is not null as is_used
+    from runs
+
+)
+
+select
+    md5(cast(run_date as {{ dbt.type_string() }}) || '|' || md5(workflow_label) || '|' || trigger_type) as cost_per_interaction_key,
+    run_date,
+    workflow_label as workflow_name,
+    trigger_type,
+
+    -- what the figures rest on
+    count(*) as n_all,
+    {{ count_where('is_used') }} as n_used,
+    {{ count_where('not is_final') }} as n_unfinished,
+    {{ count_where("price_status = 'unpriced'") }} as n_unpriced,
+
+    -- runs
+    count(*) as run_count,
+    {{ count_where('is_successful') }} as successful_run_count,
+    {{ count_where("run_status in ('error', 'timeout')") }} as failed_run_count,
+    {{ count_where("run_status = 'cancelled'") }} as cancelled_run_count,
+
+    -- money
+    {{ usd_sum('cost_usd') }} as cost_usd,
+    {{ usd_sum('case when is_used then cost_usd end') }} as ended_cost_usd,
+    {{ usd_sum('case when not is_final then cost_usd end') }} as pending_cost_usd,
+    cast({{ ratio('sum(case when is_used then cost_usd end)', count_where('is_used')) }} as {{ type_usd() }}) as cost_per_run_usd,
+    cast(
+        {{ ratio('sum(case when is_used then cost_usd end)', count_where('is_used and is_successful')) }} as {{ type_usd() }}
+    ) as cost_per_successful_run_usd,
+    cast({{ percentile('case when is_used then cost_usd end', 0.5) }} as {{ type_usd() }}) as p50_cost_usd,
+    cast({{ percentile('case when is_used then cost_usd end', 0.9) }} as {{ type_usd() }}) as p90_cost_usd,
+    cast({{ percentile('case when is_used then cost_usd end', 0.95) }} as {{ type_usd() }}) as p95_cost_usd,
+    cast({{ percentile('case when is_used then cost_usd end', 0.99) }} as {{ type_usd() }}) as p99_cost_usd,
+    cast(max(case when is_used then cost_usd end) as {{ type_usd() }}) as max_cost_usd,
+    {{ usd_sum('wasted_cost_usd') }} as wasted_cost_usd,
+    {{ usd_sum('list_cost_usd') }} as list_cost_usd,
+    {{ usd_sum('reported_cost_usd') }} as reported_cost_usd,
+
+    -- usage
+    {{ bigint_sum('input_tokens') }} as input_tokens,
+    {{ bigint_sum('output_tokens') }} as output_tokens,
+    {{ bigint_sum('cache_read_tokens') }} as cache_read_tokens,
+    {{ bigint_sum('cache_write_tokens') }} as cache_write_tokens,
+    {{ bigint_sum('total_tokens') }} as total_tokens,
+    {{ bigint_sum("case when price_status = 'unpriced' then total_tokens end") }} as unpriced_tokens
+from costed
+group by
+    run_date,
+    workflow_label,
+    trigger_type
