@@ -1,6 +1,20 @@
 """Load RudderStack track payloads into raw tables shaped as RudderStack shapes them.
 
 Usage: python scripts/load_events.py FILE… [--warehouse PATH] [--schema NAME] [--mode merge|append]
+
+Names, types, conversions, discards and times follow RudderStack's Postgres destination. Where
+RudderStack relies on a server or on Postgres itself, this is what happens instead:
+
+* no messageId: the id is made from the text of the event, so a second load adds no row;
+* no receivedAt: sentAt, else originalTimestamp, else timestamp, else the time of the load;
+* no type on a line of its own: a track call (in a batch the type must be given);
+* channel `sources`: treated as a cloud source, so objects at the fourth level become JSON text;
+* whole numbers beyond 64 bits: discarded with a reason; numbers beyond a 64-bit float, NaN and
+  Infinity: the event is rejected;
+* NUL characters in text are left out (Postgres cannot store them), lone surrogates become U+FFFD;
+* a gzip file that breaks off: nothing of the load is kept, the message names the file.
+
+Accepted plus rejected is the number of events read; blank lines are no events.
 """
 
 from __future__ import annotations
@@ -67,22 +81,21 @@ def load_files(
     """Load NDJSON files (`-`: standard input) and return the counts.
 
     Everything is written in one transaction at the end, so a load that fails changes nothing.
-    Raises UnreadableInputError, UnusableTableError or duckdb.Error; exits when the warehouse is locked.
+    Raises UnreadableInputError, UnusableTableError or duckdb.Error; exits with one clear line when
+    the warehouse is locked or no DuckDB file.
     """
     total = check_inputs(list(files))
     is_new = not warehouse.exists()
-    load_time = Instant(time.time_ns() // 1_000_000)
-    result = LoadResult()
     is_done = False
     try:
         connection = connect(warehouse)
         try:
             connection.execute(f"set memory_limit = '{_DUCKDB_MEMORY}'")
-            writer = WarehouseWriter(connection, schema, load_time)
+            load = _Load(connection, schema)
             with _progress(total, show_progress) as advance:
-                _read_all(files, EventReader(load_time), writer, result, advance)
-                result.tables = writer.finish(mode)
-            result.discarded = writer.discarded
+                for name in files:
+                    load.read_file(name, advance)
+                result = load.finish(mode)
         finally:
             connection.close()
         is_done = True
@@ -93,90 +106,86 @@ def load_files(
     return result
 
 
-def _read_all(
-    files: Sequence[str],
-    reader: EventReader,
-    writer: WarehouseWriter,
-    result: LoadResult,
-    advance: Callable[[int], None],
-) -> None:
-    pending = 0
-    done = 0
-    for name in files:
+class _Load:
+    """One load: sends every event of every line to its tables, or to the rejects."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, schema: str) -> None:
+        load_time = Instant(time.time_ns() // 1_000_000)
+        self._reader = EventReader(load_time)
+        self._writer = WarehouseWriter(connection, schema, load_time)
+        self._result = LoadResult()
+        self._file = ""
+        self._line_number = 0
+        self._bytes_before_file = 0
+        self._bytes_since_stage = 0
+
+    def read_file(self, name: str, advance: Callable[[int], None]) -> None:
+        """Load one input; `advance` is told how many bytes of all inputs have been read."""
+        self._file = name
         position = 0
 
-        def report(read: int, before: int = done) -> None:
+        def count(read: int) -> None:
             nonlocal position
             position = read
-            advance(before + read)
+            advance(self._bytes_before_file + read)
 
-        for number, line in read_lines(name, report):
-            _load_line(name, number, line, reader, writer, result)
-            pending += len(line)
-            if pending >= BYTES_PER_CHUNK or writer.is_full:
-                writer.stage()
-                pending = 0
-        done += position
+        for number, line in read_lines(name, count):
+            self._line_number = number
+            self._load_line(line)
+            self._bytes_since_stage += len(line)
+            if self._bytes_since_stage >= BYTES_PER_CHUNK:
+                self._writer.stage()
+                self._bytes_since_stage = 0
+        self._bytes_before_file += position
 
+    def finish(self, mode: str) -> LoadResult:
+        """Write everything and return the counts."""
+        self._result.tables = self._writer.finish(mode)
+        self._result.discarded = self._writer.discarded
+        return self._result
 
-def _load_line(
-    file: str,
-    number: int,
-    line: bytes,
-    reader: EventReader,
-    writer: WarehouseWriter,
-    result: LoadResult,
-) -> None:
-    """Load one line: an event or a batch of events. Each counts as accepted or rejected."""
-    text = ""
-    try:
-        text = _decode(line)
-        payload = parse(text)
-        is_batch = type(payload) is dict and "batch" in payload and not payload.get("event")
-        if is_batch and type(payload["batch"]) is not list:
-            raise RejectedError("batch is not an array")
-        if is_batch and not payload["batch"]:
-            raise RejectedError("batch is empty")
-    except RejectedError as reason:
-        result.rejected += 1
-        writer.add_reject(
-            file, number, str(reason), _storable(text or line.decode(errors="replace"))
-        )
-        return
-    if not is_batch:
-        _load_event(file, number, payload, text, False, reader, writer, result)
-        return
-    for entry in payload["batch"]:
+    def _load_line(self, line: bytes) -> None:
+        text = ""
         try:
-            entry_text = json.dumps(entry, ensure_ascii=False)
+            text = _decode(line)
+            payload = parse(text)
+            is_batch = type(payload) is dict and "batch" in payload and "event" not in payload
+            if not is_batch:
+                self._load_event(payload, text)
+                return
+            batch = payload["batch"]
+            if type(batch) is not list:
+                raise RejectedError("batch is not an array")
+            if not batch:
+                raise RejectedError("batch is empty")
+        except RejectedError as reason:
+            self._reject(str(reason), text or line.decode(errors="replace"))
+            return
+        for entry in batch:
+            try:
+                self._load_event(entry, None)
+            except RejectedError as reason:
+                try:
+                    entry_text = json.dumps(entry, ensure_ascii=False)
+                except RecursionError:
+                    entry_text = text
+                self._reject(str(reason), entry_text)
+
+    def _load_event(self, payload: object, text: str | None) -> None:
+        try:
+            event = self._reader.read(payload, text)
         except RecursionError:
-            entry_text = text
-        _load_event(file, number, entry, entry_text, True, reader, writer, result)
+            raise RejectedError(f"nested deeper than {DEEPEST_NESTING} levels") from None
+        self._writer.add_event(TRACKS, event.tracks_row)
+        if event.table and event.row:
+            self._writer.add_event(event.table, event.row)
+        self._result.accepted += 1
 
-
-def _load_event(
-    file: str,
-    number: int,
-    payload: object,
-    text: str,
-    in_batch: bool,
-    reader: EventReader,
-    writer: WarehouseWriter,
-    result: LoadResult,
-) -> None:
-    try:
-        event = reader.read(payload, text, in_batch=in_batch)
-    except (RejectedError, RecursionError) as error:
-        reason = str(error)
-        if isinstance(error, RecursionError):
-            reason = f"nested deeper than {DEEPEST_NESTING} levels"
-        result.rejected += 1
-        writer.add_reject(file, number, reason, _storable(text))
-        return
-    writer.add_event(TRACKS, event.tracks_row)
-    if event.table and event.row:
-        writer.add_event(event.table, event.row)
-    result.accepted += 1
+    def _reject(self, reason: str, raw_text: str) -> None:
+        self._result.rejected += 1
+        # Text columns hold neither NUL nor half a surrogate pair; the mark shows where one was.
+        storable = raw_text.replace("\x00", "\ufffd").encode(errors="replace").decode().strip()
+        self._writer.add_reject(self._file, self._line_number, reason, storable)
 
 
 def _decode(line: bytes) -> str:
@@ -186,11 +195,6 @@ def _decode(line: bytes) -> str:
         return line.decode().strip()
     except UnicodeDecodeError as error:
         raise RejectedError(f"invalid UTF-8 at byte {error.start + 1}") from None
-
-
-def _storable(text: str) -> str:
-    # Text columns hold neither NUL nor half a surrogate pair; the mark shows where one was.
-    return text.replace("\x00", "\ufffd").encode(errors="replace").decode().strip()
 
 
 def _progress(total: int | None, is_shown: bool) -> AbstractContextManager[Callable[[int], None]]:

@@ -1,1 +1,1 @@
-"""Parts of the event loader: names, values, times, payloads, input lines and the warehouse writer."""
+"""Parts of the event loader: input lines, payloads, names, values, times, warehouse writer."""

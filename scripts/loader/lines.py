@@ -7,6 +7,7 @@ import io
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -60,32 +61,31 @@ def read_lines(name: str, advance: Callable[[int], None]) -> Iterator[tuple[int,
     how many bytes of the file (compressed ones for gzip) have been read in all.
     Raises UnreadableInputError when the file breaks off or cannot be read.
     """
-    with _readable(name):
-        raw = (
-            cast("BinaryIO", sys.stdin.buffer) if name == STANDARD_INPUT else Path(name).open("rb")
-        )
-        try:
-            counter = _CountingReader(raw)
-            stream = _decompressed(name, io.BufferedReader(counter, 1024 * 1024))
-            number = 0
-            while line := stream.readline(LONGEST_LINE + 1):
-                number += 1
-                if len(line) > LONGEST_LINE and not line.endswith(b"\n"):
-                    kept = CutLine(line[:_KEPT_OF_LONG_LINE])
-                    while line and not line.endswith(b"\n"):
-                        line = stream.readline(LONGEST_LINE)
-                    yield number, kept
-                    continue
-                if number == 1:
-                    line = line.removeprefix(_BYTE_ORDER_MARK)
-                if number % 1024 == 0:
-                    advance(counter.position)
-                if not line.isspace():
-                    yield number, line
-            advance(counter.position)
-        finally:
-            if name != STANDARD_INPUT:
-                raw.close()
+    with _readable(name), _opened(name) as raw:
+        counter = _CountingReader(raw)
+        stream = _decompressed(name, io.BufferedReader(counter, 1024 * 1024))
+        number = 0
+        while line := stream.readline(LONGEST_LINE + 1):
+            number += 1
+            if len(line) > LONGEST_LINE and not line.endswith(b"\n"):
+                kept = CutLine(line[:_KEPT_OF_LONG_LINE])
+                while line and not line.endswith(b"\n"):
+                    line = stream.readline(LONGEST_LINE)
+                yield number, kept
+                continue
+            if number == 1:
+                line = line.removeprefix(_BYTE_ORDER_MARK)
+            if number % 1024 == 0:
+                advance(counter.position)
+            if not line.isspace():
+                yield number, line
+        advance(counter.position)
+
+
+def _opened(name: str) -> AbstractContextManager[BinaryIO]:
+    if name == STANDARD_INPUT:
+        return nullcontext(sys.stdin.buffer)
+    return Path(name).open("rb")
 
 
 class _CountingReader(io.RawIOBase):

@@ -79,16 +79,16 @@ class EventReader:
         self._tables: dict[str, tuple[str, str]] = {}
         self._instants: dict[str, Instant | None] = {}
 
-    def read(self, payload: object, text: str, *, in_batch: bool) -> Event:
+    def read(self, payload: object, line: str | None) -> Event:
         """Return the rows of one payload.
 
-        `text` is the payload as it was written (it gives an event without messageId its id);
-        in a batch every event must name its type, as on RudderStack's batch endpoint.
+        `line` is the text the payload was read from (it gives an event without messageId its id),
+        or None for an event of a batch, which must name its type as on RudderStack's endpoint.
         Raises RejectedError when RudderStack would not load the event.
         """
         if type(payload) is not dict:
             raise RejectedError(f"not an object but {_json_kind(payload)}")
-        _check_type(payload.get("type"), in_batch=in_batch)
+        _check_type(payload.get("type"), in_batch=line is None)
         if not _identifies(payload.get("userId")) and not _identifies(payload.get("anonymousId")):
             raise RejectedError("neither userId nor anonymousId is given")
         context = payload.get("context")
@@ -96,7 +96,7 @@ class EventReader:
             raise RejectedError(f"context is not an object but {_json_kind(context)}")
 
         is_cloud = payload.get("channel") == "sources"
-        common = self._standard_columns(payload, context, text)
+        common = self._standard_columns(payload, context, line)
         event_value, table = self._event_names(common.get("event_text"))
         common["event"] = event_value or BlankText(" ")
         if context:
@@ -121,8 +121,8 @@ class EventReader:
             raise RejectedError(f"too many columns: {widest}, the limit is {MOST_COLUMNS}")
         return Event(tracks_row, table or None, row)
 
-    def _standard_columns(self, payload: dict, context: dict | None, text: str) -> Row:
-        common: Row = {"id": _message_id(payload.get("messageId"), text)}
+    def _standard_columns(self, payload: dict, context: dict | None, line: str | None) -> Row:
+        common: Row = {"id": _message_id(payload, line)}
         self._copy(payload.get("anonymousId"), "anonymous_id", common)
         self._copy(payload.get("userId"), "user_id", common)
         sent = self._time(payload.get("sentAt"))
@@ -229,14 +229,15 @@ def _identifies(value: object) -> bool:
     return value is not None and not (type(value) is str and not value.strip())
 
 
-def _message_id(value: object, text: str) -> str:
-    if type(value) is str:
-        message_id = value.strip()
-    elif type(value) in (int, float):
-        message_id = plain_text(typed(value))
-    else:
-        message_id = ""
-    return message_id or str(uuid.uuid5(_MESSAGE_ID_NAMESPACE, text))
+def _message_id(payload: dict, line: str | None) -> str:
+    # Always text, also where RudderStack would make a date or a number of it: it is the key.
+    value = payload.get("messageId")
+    if type(value) is str and value.strip():
+        return value.strip()
+    if type(value) in (int, float):
+        return plain_text(typed(value))
+    written = json.dumps(payload, ensure_ascii=False) if line is None else line
+    return str(uuid.uuid5(_MESSAGE_ID_NAMESPACE, written))
 
 
 def _cloud_record_id(payload: dict, context: dict | None) -> str | None:

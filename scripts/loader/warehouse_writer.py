@@ -30,6 +30,8 @@ _CELLS_PER_CHUNK = 2_000_000
 BYTES_PER_CHUNK = 16 * 1024 * 1024
 # Column of the staging tables only; with a space no event column can have this name.
 _ORDER = "load order"
+# Stands for the columns of something that is not a table.
+_VIEW = "a view"
 
 _PHYSICAL_TYPES: dict[type, str] = {
     str: "VARCHAR",
@@ -79,9 +81,6 @@ class TableResult:
 class _Table:
     """Types and the current chunk of one table."""
 
-    __slots__ = ("cells", "chunk", "columns_in_stage", "existing", "key", "kinds", "limits", "name",
-                 "rows", "rows_in_stage", "stage")  # fmt: skip
-
     def __init__(self, name: str, key: tuple[str, ...], stage: str) -> None:
         self.name = name
         self.key = key
@@ -89,10 +88,24 @@ class _Table:
         self.existing: set[str] = set()
         self.kinds: dict[str, type] = {}
         self.limits: dict[str, tuple[float, float]] = {}
-        self.chunk: dict[str, list[object]] = {}
+        # Per column: the class of values stored as they are (None: look at each) and the values.
+        self.chunk: dict[str, tuple[type | None, list[object]]] = {}
         self.rows = 0
         self.rows_in_stage = 0
         self.columns_in_stage: set[str] = set()
+
+    def new_slot(self, column: str, value: object) -> tuple[type | None, list[object]]:
+        """Return an empty list for a column; the first value ever decides the column's type."""
+        kind = self.kinds.setdefault(column, kind_of(value))
+        return (None if column in self.limits else kind), []
+
+    def converted(self, column: str, value: object) -> object:
+        """Return `value` as its column holds it; raises DiscardedError when it does not fit."""
+        value = convert(value, self.kinds[column])
+        limits = self.limits.get(column)
+        if limits and isinstance(value, int | float) and not limits[0] <= value <= limits[1]:
+            raise DiscardedError("number outside the range of the column")
+        return value
 
 
 class WarehouseWriter:
@@ -111,7 +124,6 @@ class WarehouseWriter:
         self._load_time = load_time
         self._tables: dict[str, _Table] = {}
         self._existing = self._read_existing()
-        self._pending_cells = False
         self.discarded = 0
 
     def add_event(self, table: str, row: dict[str, object]) -> None:
@@ -120,7 +132,7 @@ class WarehouseWriter:
         for column, value, reason in self._add(target, row):
             self.discarded += 1
             discards = self._tables.get(DISCARDS) or self._open(
-                DISCARDS, ("row_id", "column_name", "table_name")
+                DISCARDS, ("row_id", "table_name", "column_name")
             )
             self._add(
                 discards,
@@ -148,14 +160,8 @@ class WarehouseWriter:
             },
         )
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the chunk should be staged before more rows are added."""
-        return self._pending_cells
-
     def stage(self) -> None:
         """Move the rows collected so far to the staging tables."""
-        self._pending_cells = False
         for table in self._tables.values():
             if table.rows:
                 self._stage_table(table)
@@ -180,44 +186,46 @@ class WarehouseWriter:
         return results
 
     def _read_existing(self) -> dict[str, dict[str, str]]:
+        in_schema = (
+            "where database_name = current_database() "
+            f"and lower(schema_name) = {quote_literal(self._schema.lower())}"
+        )
         rows = self._connection.execute(
+            f"""
+            select table_name, column_name, data_type
+            from duckdb_columns()
+            {in_schema}
+            order by table_name, column_index
             """
-            select columns.table_name, columns.column_name, columns.data_type, tables.table_type
-            from information_schema.columns as columns
-            inner join information_schema.tables as tables
-                using (table_catalog, table_schema, table_name)
-            where columns.table_catalog = current_database() and lower(columns.table_schema) = ?
-            order by columns.table_name, columns.ordinal_position
-            """,
-            [self._schema.lower()],
         ).fetchall()
         existing: dict[str, dict[str, str]] = {}
-        for table, column, data_type, table_type in rows:
-            columns = existing.setdefault(table.lower(), {})
-            columns[column.lower()] = data_type if table_type == "BASE TABLE" else table_type
+        for table, column, data_type in rows:
+            existing.setdefault(table.lower(), {})[column.lower()] = data_type
+        views = self._connection.execute(f"select view_name from duckdb_views() {in_schema}")
+        for (view,) in views.fetchall():
+            existing[view.lower()] = {_VIEW: ""}
         return existing
 
     def _open(self, name: str, key: tuple[str, ...]) -> _Table:
-        table = _Table(name, key, f"stage_{len(self._tables)}")
+        table = _Table(name, key, f"temp.stage_{len(self._tables)}")
         own_name = f"{self._schema}.{name}"
-        for column, data_type in self._existing.get(name, {}).items():
-            if data_type == "VIEW":
-                raise UnusableTableError(
-                    f"{own_name} is a view: drop it, or load to another --schema"
-                )
+        existing = self._existing.get(name, {})
+        if _VIEW in existing:
+            raise UnusableTableError(f"{own_name} is a view: drop it, or load to another --schema")
+        for column, data_type in existing.items():
             table.existing.add(column)
             table.kinds[column], limits = _kind_of_column(data_type)
             if limits is not None:
                 table.limits[column] = limits
         needed: dict[str, type] = dict.fromkeys(key, str)
         if name == REJECTS:
-            needed = {"file": str, "reason": str, "raw_text": str, "line_number": int}
+            needed = {"file": str, "line_number": int, "reason": str, "raw_text": str}
             needed["rejected_at"] = Instant
         else:
             needed |= {"received_at": Instant, "uuid_ts": Instant}
         for column, kind in needed.items():
             if table.kinds.setdefault(column, kind) is not kind:
-                found = self._existing[name][column]
+                found = existing[column]
                 raise UnusableTableError(
                     f"column {column} of {own_name} is {found}, not {_PHYSICAL_TYPES[kind]}: "
                     "change its type, or load to another --schema"
@@ -228,34 +236,28 @@ class WarehouseWriter:
 
     def _add(self, table: _Table, row: dict[str, object]) -> list[tuple[str, object, str]]:
         """Append a row; returns (column, value, reason) of each value that does not fit."""
-        kinds = table.kinds
         chunk = table.chunk
         index = table.rows
-        limits = table.limits
         discarded: list[tuple[str, object, str]] = []
         for column, value in row.items():
-            kind = kinds.get(column)
-            if kind is None:
-                kind = kinds[column] = kind_of(value)
-            if type(value) is not kind or column in limits:
+            slot = chunk.get(column)
+            if slot is None:
+                slot = chunk[column] = table.new_slot(column, value)
+            kind, values = slot
+            if type(value) is not kind:
                 try:
-                    value = convert(value, kind)  # noqa: PLW2901
-                    if column in limits:
-                        _check_limits(value, limits[column])
+                    value = table.converted(column, value)  # noqa: PLW2901
                 except DiscardedError as reason:
                     discarded.append((column, row[column], str(reason)))
                     continue
                 if value is None:
                     continue
-            values = chunk.get(column)
-            if values is None:
-                values = chunk[column] = []
             if len(values) != index:
                 values.extend([None] * (index - len(values)))
             values.append(value)
         table.rows = index + 1
         if (index + 1) * len(chunk) >= _CELLS_PER_CHUNK:
-            self._pending_cells = True
+            self._stage_table(table)
         return discarded
 
     def _stage_table(self, table: _Table) -> None:
@@ -265,7 +267,9 @@ class WarehouseWriter:
                 range(table.rows_in_stage, table.rows_in_stage + count), type=pa.int64()
             )
         }
-        for column, values in table.chunk.items():
+        for column, (_, values) in table.chunk.items():
+            if not values:
+                continue
             values.extend([None] * (count - len(values)))
             arrays[column] = pa.array(values, type=_ARROW_TYPES[table.kinds[column]])
             if column not in table.columns_in_stage:
@@ -317,11 +321,19 @@ class WarehouseWriter:
     def _write_rejects(self, table: _Table, target: str, mode: str) -> TableResult:
         known = ""
         if mode == MERGE:
-            columns = "file, line_number, reason, raw_text"
-            known = f"where ({columns}) not in (select ({columns}) from {target})"
+            known = f"""
+                where not exists (
+                    select 1
+                    from {target} as known
+                    where known.file = staged.file
+                        and known.line_number = staged.line_number
+                        and known.reason = staged.reason
+                        and known.raw_text = staged.raw_text
+                )
+            """
         names = "file, line_number, reason, raw_text, rejected_at"
         rows = self._count(
-            f"insert into {target} ({names}) select {names} from {table.stage} {known}"
+            f"insert into {target} ({names}) select {names} from {table.stage} as staged {known}"
         )
         return TableResult(table.name, rows, table.rows_in_stage - rows)
 
@@ -360,8 +372,3 @@ def _kind_of_column(data_type: str) -> tuple[type, tuple[float, float] | None]:
     if data_type == "JSON":
         return JsonText, None
     return str, None
-
-
-def _check_limits(value: object, limits: tuple[float, float]) -> None:
-    if isinstance(value, int | float) and not limits[0] <= value <= limits[1]:
-        raise DiscardedError("number outside the range of the column")
