@@ -231,7 +231,6 @@ class WarehouseWriter:
                     "change its type, or load to another --schema"
                 )
         self._tables[name] = table
-        self._connection.execute(f'create or replace temp table {table.stage} ("{_ORDER}" bigint)')
         return table
 
     def _add(self, table: _Table, row: dict[str, object]) -> list[tuple[str, object, str]]:
@@ -268,21 +267,27 @@ class WarehouseWriter:
             )
         }
         for column, (_, values) in table.chunk.items():
-            if not values:
-                continue
-            values.extend([None] * (count - len(values)))
-            arrays[column] = pa.array(values, type=_ARROW_TYPES[table.kinds[column]])
-            if column not in table.columns_in_stage:
+            if values:
+                values.extend([None] * (count - len(values)))
+                arrays[column] = pa.array(values, type=_ARROW_TYPES[table.kinds[column]])
+        self._connection.register("arriving_rows", pa.table(arrays))
+        if not table.columns_in_stage:
+            self._connection.execute(
+                f"create or replace temp table {table.stage} as select * from arriving_rows"
+            )
+        else:
+            for column in arrays.keys() - table.columns_in_stage:
                 # JSON stays text until it reaches its table.
                 kind = str if table.kinds[column] is JsonText else table.kinds[column]
                 self._connection.execute(
                     f"alter table {table.stage} add column {quote_identifier(column)} "
                     f"{_PHYSICAL_TYPES[kind]}"
                 )
-                table.columns_in_stage.add(column)
-        self._connection.register("arriving_rows", pa.table(arrays))
-        self._connection.execute(f"insert into {table.stage} by name select * from arriving_rows")
+            self._connection.execute(
+                f"insert into {table.stage} by name select * from arriving_rows"
+            )
         self._connection.unregister("arriving_rows")
+        table.columns_in_stage |= arrays.keys()
         table.chunk = {}
         table.rows_in_stage += count
         table.rows = 0
@@ -298,7 +303,7 @@ class WarehouseWriter:
             replaced = self._count(
                 f"delete from {target} where ({key}) in (select ({key}) from {table.stage})"
             )
-        columns = sorted(table.columns_in_stage)
+        columns = sorted(table.columns_in_stage - {_ORDER})
         names = ", ".join(map(quote_identifier, columns))
         load_time = f"{quote_literal(self._load_time.text())}::timestamptz"
         # Only the key columns go through the window, so that wide rows need no memory.
