@@ -1,0 +1,515 @@
+"""Check the seeds people edit before dbt loads them, so that a bad row never reaches the warehouse.
+
+Prints one line per problem (`file:line: column: what is wrong; how to mend it`) and exits with 1.
+What SQL can say is a dbt data test beside the seeds as well; this script adds what SQL cannot say
+in one line, and says it before anything is changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import duckdb
+
+from scripts.warehouse import PROJECT_DIR
+
+# The seed columns are numeric(28, 9).
+MAX_DECIMALS = 9
+MAX_WHOLE_DIGITS = 19
+# From this priority on a failure rule is a fall-back.
+FALL_BACK_PRIORITY = 90
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to mend: where it is, what is wrong and what to do."""
+
+    file: Path
+    line: int
+    column: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}"
+        return (
+            f"{where}: {self.column}: {self.message}" if self.column else f"{where}: {self.message}"
+        )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a seed with the line it ends on."""
+
+    file: Path
+    line: int
+    values: dict[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.values[column]
+
+    def problem(self, column: str, message: str) -> Problem:
+        """Return a problem of this row."""
+        return Problem(self.file, self.line, column, message)
+
+
+Check = Callable[[str], str | None]
+
+
+def required(check: Check | None = None) -> Check:
+    """Return a check that refuses an empty value and passes others to `check`."""
+
+    def run(value: str) -> str | None:
+        if value == "":
+            return "is empty; fill it in"
+        return check(value) if check else None
+
+    return run
+
+
+def optional(check: Check | None = None) -> Check:
+    """Return a check that accepts an empty value and passes others to `check`."""
+
+    def run(value: str) -> str | None:
+        return check(value) if check and value != "" else None
+
+    return run
+
+
+def one_of(*values: str) -> Check:
+    """Return a check for a closed list of values."""
+
+    def run(value: str) -> str | None:
+        return (
+            None if value in values else f"{value!r} is not known; use one of {', '.join(values)}"
+        )
+
+    return run
+
+
+def lower_case(value: str) -> str | None:
+    """Refuse capitals and spaces around: models compare lower-cased, trimmed text."""
+    if value != value.strip():
+        return f"{value!r} has spaces around it; remove them"
+    return None if value == value.lower() else f"{value!r} has capitals; write {value.lower()!r}"
+
+
+def iso_date(value: str) -> str | None:
+    """Refuse anything but a calendar day written as YYYY-MM-DD."""
+    try:
+        if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            date.fromisoformat(value)
+            return None
+    except ValueError:
+        pass
+    return f"{value!r} is not a date; write it as YYYY-MM-DD, for example 2026-01-31"
+
+
+def number(value: str) -> str | None:
+    """Refuse what numeric(28, 9) cannot hold exactly."""
+    try:
+        parsed = Decimal(value)
+    except InvalidOperation:
+        return f"{value!r} is not a number; write digits with a point, for example 1.25"
+    if not re.fullmatch("-?[0-9]+([.][0-9]+)?", value):
+        return f"{value!r} is not a plain number; write {format(parsed, 'f')!r}"
+    whole, _, decimals = value.lstrip("-").partition(".")
+    if len(decimals) > MAX_DECIMALS or len(whole) > MAX_WHOLE_DIGITS:
+        return f"{value!r} is too long; at most {MAX_DECIMALS} decimals are kept"
+    return None
+
+
+def not_negative(value: str) -> str | None:
+    """Refuse numbers below zero."""
+    return number(value) or (
+        f"{value} is negative; a price cannot be" if Decimal(value) < 0 else None
+    )
+
+
+def positive(value: str) -> str | None:
+    """Refuse zero and numbers below."""
+    return number(value) or (f"{value} must be greater than 0" if Decimal(value) <= 0 else None)
+
+
+def share(value: str) -> str | None:
+    """Refuse numbers outside 0 to 1."""
+    return number(value) or (None if 0 <= Decimal(value) <= 1 else f"{value} must be from 0 to 1")
+
+
+def whole_number(value: str) -> str | None:
+    """Refuse anything but a whole number above zero."""
+    if re.fullmatch("[0-9]{1,18}", value) and int(value) > 0:
+        return None
+    return f"{value!r} must be a whole number greater than 0"
+
+
+PRICES = ("input", "output", "cache_read", "cache_write")
+
+SEEDS: dict[str, dict[str, Check]] = {
+    "pricing/model_pricing.csv": {
+        "provider": required(lower_case),
+        "canonical_model": required(lower_case),
+        "valid_from": required(iso_date),
+        "valid_to": optional(iso_date),
+        "input_usd_per_million_tokens": required(not_negative),
+        "output_usd_per_million_tokens": optional(not_negative),
+        "cache_read_usd_per_million_tokens": optional(not_negative),
+        "cache_write_usd_per_million_tokens": optional(not_negative),
+        "long_context_threshold_tokens": optional(whole_number),
+        "long_context_input_usd_per_million_tokens": optional(not_negative),
+        "long_context_output_usd_per_million_tokens": optional(not_negative),
+        "long_context_cache_read_usd_per_million_tokens": optional(not_negative),
+        "long_context_cache_write_usd_per_million_tokens": optional(not_negative),
+        "batch_multiplier": optional(positive),
+        "priority_multiplier": optional(positive),
+        "source": required(),
+    },
+    "pricing/model_aliases.csv": {
+        "alias": required(lower_case),
+        "match_type": required(one_of("prefix", "exact", "family")),
+        "canonical_model": optional(lower_case),
+    },
+    "pricing/provider_token_conventions.csv": {
+        "provider": required(lower_case),
+        "prompt_tokens_include_cache_read": required(one_of("true", "false")),
+        "prompt_tokens_include_cache_write": required(one_of("true", "false")),
+        "note": optional(),
+    },
+    "taxonomy/failure_mode_rules.csv": {
+        "priority": required(whole_number),
+        "rule_id": required(lower_case),
+        "failure_category": required(
+            one_of(
+                "tool_error",
+                "model_error",
+                "input_validation",
+                "timeout",
+                "cancelled",
+                "unclassified",
+            )
+        ),
+        "failure_group": required(lower_case),
+        "failure_mode": required(lower_case),
+        "severity": required(one_of("hard", "soft", "cancelled")),
+        "retryable": required(one_of("yes", "no", "after_fix")),
+        "likely_owner": required(lower_case),
+        "step_scope": required(one_of("any", "llm_call", "tool_call", "session")),
+        "match_field": required(
+            one_of(
+                "status",
+                "error_type",
+                "http_status",
+                "finish_reason",
+                "error_message",
+                "response_text",
+            )
+        ),
+        "match_type": required(one_of("in", "regex", "contains")),
+        "pattern": required(lower_case),
+    },
+    "taxonomy/feedback_scales.csv": {
+        "feedback_type": required(lower_case),
+        "value_label": optional(lower_case),
+        "worst_value": optional(number),
+        "best_value": optional(number),
+        "rating": optional(share),
+    },
+    "taxonomy/agent_catalog.csv": {
+        "agent_name": required(),
+        "role": required(lower_case),
+        "execution_mode": required(one_of("sync", "async", "*")),
+        "latency_slo_ms": required(whole_number),
+        "description": optional(),
+    },
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check all seeds and return the exit code: 0 when there is nothing to mend, else 1."""
+    parser = argparse.ArgumentParser(
+        description="Check the CSV files under seeds/ before dbt loads them. Prints one line per "
+        "problem with file, line, column and the fix; exits with 1 when there is one."
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=PROJECT_DIR / "seeds",
+        help="folder with pricing/ and taxonomy/ (default: seeds)",
+    )
+    folder = parser.parse_args(arguments).folder
+    problems, row_count = check_seeds(folder)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if problems:
+        print(f"{len(problems)} problem(s) in seeds; nothing was loaded", file=sys.stderr)
+        return 1
+    print(f"{len(SEEDS)} seeds with {row_count} rows: no problem")
+    return 0
+
+
+def check_seeds(folder: Path) -> tuple[list[Problem], int]:
+    """Return all problems of the seeds in a folder, in file order, and the number of rows.
+
+    Comparisons between rows and files run only when every file can be read and every value is
+    good by itself, so that one mistake gives one line.
+    """
+    problems: list[Problem] = []
+    rows: dict[str, list[Row]] = {}
+    for name, columns in SEEDS.items():
+        rows[name], found = read_seed(shown(folder / name), folder / name, columns)
+        problems += found
+    if not problems:
+        problems += check_pricing(*list(rows.values())[:3])
+        problems += check_aliases(*list(rows.values())[:2])
+        problems += check_rules(rows["taxonomy/failure_mode_rules.csv"])
+        problems += check_scales(rows["taxonomy/feedback_scales.csv"])
+        problems += check_agents(rows["taxonomy/agent_catalog.csv"])
+    return problems, sum(len(found) for found in rows.values())
+
+
+def shown(path: Path) -> Path:
+    """Return a path as a person would type it in the project folder."""
+    return path.relative_to(PROJECT_DIR) if path.is_relative_to(PROJECT_DIR) else path
+
+
+def read_seed(file: Path, path: Path, columns: dict[str, Check]) -> tuple[list[Row], list[Problem]]:
+    """Return the rows of one seed and the problems of its header and single values."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return [], [Problem(file, 1, "", "the file is missing; restore it with git")]
+    except (OSError, UnicodeDecodeError) as error:
+        return [], [
+            Problem(file, 1, "", f"cannot be read as UTF-8 text ({error}); save it as such")
+        ]
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[Row] = []
+    problems: list[Problem] = []
+    try:
+        header = next(reader, [])
+        problems += check_header(file, header, list(columns))
+        if problems:
+            return [], problems
+        for values in reader:
+            line = reader.line_num
+            if len(values) != len(header):
+                problems.append(
+                    Problem(
+                        file,
+                        line,
+                        "",
+                        f"has {len(values)} values instead of {len(header)}; quote values that "
+                        "contain a comma and remove empty lines",
+                    )
+                )
+                continue
+            row = Row(file, line, dict(zip(header, values, strict=True)))
+            rows.append(row)
+            for column, check in columns.items():
+                message = check(row[column])
+                if message:
+                    problems.append(row.problem(column, message))
+    except csv.Error as error:
+        problems.append(
+            Problem(file, reader.line_num, "", f"is not valid CSV ({error}); check the quotes")
+        )
+    return rows, problems
+
+
+def check_header(file: Path, header: list[str], columns: list[str]) -> list[Problem]:
+    """Return a problem for every column that is missing, unknown or there twice."""
+    problems = [
+        Problem(file, 1, column, "this column is missing; the header must be " + ",".join(columns))
+        for column in columns
+        if column not in header
+    ]
+    problems += [
+        Problem(file, 1, column, "this column is not known; remove it or correct its name")
+        for column in header
+        if column not in columns
+    ]
+    problems += [
+        Problem(file, 1, column, "this column is there twice; remove one")
+        for column in sorted({column for column in header if header.count(column) > 1})
+    ]
+    return problems
+
+
+def duplicates(rows: list[Row], columns: tuple[str, ...]) -> Iterator[Problem]:
+    """Yield a problem for every row that repeats the values of an earlier one in `columns`."""
+    first_lines: dict[tuple[str, ...], int] = {}
+    for row in rows:
+        key = tuple(row[column] for column in columns)
+        if key in first_lines:
+            text = " ".join(part for part in key if part)
+            yield row.problem(
+                columns[-1], f"{text!r} is already in line {first_lines[key]}; remove one of them"
+            )
+        first_lines.setdefault(key, row.line)
+
+
+def check_pricing(
+    prices: list[Row], aliases: list[Row], conventions: list[Row]
+) -> Iterator[Problem]:
+    """Yield problems of price intervals, long-context tiers, providers and missing aliases."""
+    by_model: dict[str, list[Row]] = {}
+    for row in prices:
+        by_model.setdefault(row["canonical_model"], []).append(row)
+        if row["valid_to"] and row["valid_to"] <= row["valid_from"]:
+            yield row.problem("valid_to", f"{row['valid_to']} must be after {row['valid_from']}")
+        has_threshold = row["long_context_threshold_tokens"] != ""
+        if has_threshold != (row["long_context_input_usd_per_million_tokens"] != ""):
+            yield row.problem(
+                "long_context_threshold_tokens",
+                "a threshold and a long-context input price belong together; fill in both or none",
+            )
+    known = {row["provider"] for row in conventions}
+    for provider in sorted({row["provider"] for row in prices} - known):
+        first = next(row for row in prices if row["provider"] == provider)
+        yield first.problem(
+            "provider", f"{provider!r} has no row in provider_token_conventions.csv; add one"
+        )
+    if "default" not in known and conventions:
+        yield conventions[-1].problem("provider", "there is no row 'default'; add one")
+    yield from duplicates(conventions, ("provider",))
+    own_alias = {row["alias"]: row["canonical_model"] for row in aliases}
+    for model, rows in by_model.items():
+        yield from check_intervals(rows)
+        if own_alias.get(model) != model:
+            yield rows[0].problem(
+                "canonical_model",
+                f"{model!r} does not resolve to itself; add the row {model},exact,{model} to "
+                "model_aliases.csv",
+            )
+
+
+def check_intervals(rows: list[Row]) -> Iterator[Problem]:
+    """Yield problems of the intervals of one model: overlaps and two providers."""
+    ordered = sorted(rows, key=lambda row: row["valid_from"])
+    for earlier, later in pairwise(ordered):
+        if earlier["provider"] != later["provider"]:
+            yield later.problem(
+                "provider",
+                f"{later['canonical_model']!r} has another provider in line {earlier.line}; give "
+                "the model at this host a name of its own",
+            )
+        if not earlier["valid_to"] or earlier["valid_to"] > later["valid_from"]:
+            yield later.problem(
+                "valid_from",
+                f"{later['valid_from']} overlaps with the price of {later['canonical_model']!r} in "
+                f"line {earlier.line}; set its valid_to to {later['valid_from']}",
+            )
+
+
+def check_aliases(prices: list[Row], aliases: list[Row]) -> Iterator[Problem]:
+    """Yield problems of aliases: twice there, without a price, or a prefix with a model."""
+    yield from duplicates(aliases, ("alias",))
+    models = {row["canonical_model"] for row in prices}
+    for row in aliases:
+        model = row["canonical_model"]
+        if row["match_type"] == "prefix":
+            if model:
+                yield row.problem("canonical_model", "must be empty for a prefix; remove it")
+        elif model == "":
+            yield row.problem("canonical_model", "is empty; name a model of model_pricing.csv")
+        elif model not in models:
+            yield row.problem(
+                "canonical_model", f"{model!r} has no price; add it to model_pricing.csv"
+            )
+
+
+def check_rules(rules: list[Row]) -> Iterator[Problem]:
+    """Yield problems of failure rules: order, names, patterns and the missing fall-back."""
+    yield from duplicates(rules, ("priority",))
+    yield from duplicates(rules, ("rule_id",))
+    taxonomy: dict[str, Row] = {}
+    for row in rules:
+        message = check_pattern(row["match_type"], row["pattern"])
+        if message:
+            yield row.problem("pattern", message)
+        first = taxonomy.setdefault(row["failure_mode"], row)
+        for column in ("failure_category", "failure_group"):
+            if row[column] != first[column]:
+                yield row.problem(
+                    column,
+                    f"{row['failure_mode']!r} belongs to {first[column]!r} in line {first.line}; "
+                    "a mode has one place",
+                )
+    last_resort = [
+        row
+        for row in rules
+        if row["step_scope"] == "any"
+        and row["match_field"] == "status"
+        and int(row["priority"]) >= FALL_BACK_PRIORITY
+    ]
+    if rules and not last_resort:
+        yield rules[-1].problem(
+            "priority",
+            f"no rule from priority {FALL_BACK_PRIORITY} on catches the status of any row; add one",
+        )
+
+
+def check_pattern(match_type: str, pattern: str) -> str | None:
+    """Return what is wrong with the pattern of a failure rule.
+
+    Regular expressions must mean the same in every SQL engine: no backslash (`[0-9]` instead of
+    `\\d`) and no `(?`, which not all engines know. They must compile here and in DuckDB, and not
+    match everything.
+    """
+    if match_type == "in":
+        empty = [value for value in pattern.split("|") if value.strip() != value or value == ""]
+        return "has an empty value or a space beside `|`; remove it" if empty else None
+    if match_type == "contains":
+        return None
+    if "\\" in pattern or "(?" in pattern:
+        return (
+            "uses `\\` or `(?`, which not every engine knows; write character classes such as [0-9]"
+        )
+    try:
+        compiled = re.compile(pattern)
+        duckdb.execute("select regexp_matches('', ?)", [pattern])
+    except (re.error, duckdb.Error) as error:
+        return f"is not a regular expression ({' '.join(str(error).split())}); correct it"
+    if compiled.search(""):
+        return "matches every text; remove the empty alternative"
+    return None
+
+
+def check_scales(scales: list[Row]) -> Iterator[Problem]:
+    """Yield problems of feedback scales: a row is either a scale or a label."""
+    yield from duplicates(scales, ("feedback_type", "value_label"))
+    for row in scales:
+        is_label = row["value_label"] != ""
+        for column in ("worst_value", "best_value"):
+            if is_label == (row[column] != ""):
+                wish = "must be empty beside a label" if is_label else "is empty; fill in the scale"
+                yield row.problem(column, wish)
+        if is_label != (row["rating"] != ""):
+            wish = "is empty; a label needs a rating" if is_label else "must be empty for a scale"
+            yield row.problem("rating", wish)
+        if row["worst_value"] and row["worst_value"] == row["best_value"]:
+            yield row.problem("best_value", "equals worst_value; a scale has two ends")
+
+
+def check_agents(agents: list[Row]) -> Iterator[Problem]:
+    """Yield problems of the agent catalogue: repeated rows and the missing default."""
+    yield from duplicates(agents, ("agent_name", "execution_mode"))
+    if agents and not any(row["agent_name"] == row["execution_mode"] == "*" for row in agents):
+        yield agents[-1].problem(
+            "agent_name", "there is no row for the agent * and mode *; add one"
+        )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
