@@ -280,16 +280,17 @@ def rules_for(rules, step_type):
     """Return the rules a row meets, in order; rows are steps of a type, or '' for other grains."""
     if step_type in ("llm_call", "tool_call"):
         return [row for row in rules if row["step_scope"] in ("any", step_type)]
-    own = [row for row in rules if row["step_scope"] in ("any", "session")]
-    borrowed = [
+    met = [
         row
-        for scope in ("llm_call", "tool_call")
         for row in rules
-        if row["step_scope"] == scope and row["match_field"] != "status"
+        if row["step_scope"] in ("any", "session") or row["match_field"] != "status"
     ]
-    is_fall_back = [int(row["priority"]) >= 90 for row in own]
-    first = [row for row, last in zip(own, is_fall_back, strict=True) if not last]
-    return first + borrowed + [row for row, last in zip(own, is_fall_back, strict=True) if last]
+
+    def place(row):
+        is_fall_back = int(row["priority"]) >= 90
+        return is_fall_back, row["step_scope"] == "tool_call", int(row["priority"])
+
+    return sorted(met, key=place)
 
 
 def fits(rule, event):
