@@ -117,6 +117,8 @@ def sent_costs(sim: Simulation) -> Costs:
     step_workflow = session_workflow[steps.session]
     count = len(runs.number)
     tokens = sum_tokens(sessions.run, sessions.sent_tokens, count)
+    # Counts of senders with different conventions cannot be added, so such a run reports none.
+    mixed = np.bincount(sessions.run, sessions.other_convention, count) > 0
     has_tokens = sessions.sent_tokens[:, 1] >= 0
     missing = np.bincount(sessions.run, has_tokens & np.isnan(sessions.sent_cost), count) > 0
     known = ~np.isnan(sessions.sent_cost)
@@ -165,7 +167,9 @@ def sent_costs(sim: Simulation) -> Costs:
         session_text=as_text["session"],
         run_text=as_text["run"],
         duration_text=types.happens(rate, count) & ~runs.is_clean,
-        run_tokens=np.where(workflow_flag("sends_run_tokens")[runs.workflow][:, None], tokens, -1),
+        run_tokens=np.where(
+            (workflow_flag("sends_run_tokens")[runs.workflow] & ~mixed)[:, None], tokens, -1
+        ),
         numeric_conversation=numeric[runs.conversation - runs.conversation.min()] & ~runs.is_clean,
         mixed_feedback=types.happens(rate, len(sim.actions.run)) & ~runs.is_clean[sim.actions.run],
     )
