@@ -34,7 +34,7 @@ MODELS: tuple[Model, ...] = (
     Model("openrouter/anthropic/claude-3.5-sonnet", "claude-3-5-sonnet", "anthropic", 2400, 0.03),
     Model(
         "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
-        "claude-sonnet-4-5",
+        "claude-sonnet-4-5@bedrock-regional",  # regional endpoints cost a tenth more
         "anthropic",
         2700,
         0.025,

@@ -177,7 +177,8 @@ class _SessionFacts:
     counts: Ints  # steps, model calls, tool calls, failed steps, retries
     conflicts: Bools
     includes: Bools  # two flags: cached reads and writes are part of the prompt count
-    agent_of_played: Ints  # by played session: the agent a model knows
+    agent_of_played: Ints  # by played session: the agent that is known
+    model_of_played: Ints  # by played session: the model that is known
 
 
 class TruthWriter:
@@ -453,6 +454,8 @@ class TruthWriter:
         who = np.where((who < 0) & answered, played.agent[other], who)
         agent_of_played = np.full(count, -1, dtype=np.int64)
         agent_of_played[session[has_id]] = who[has_id]
+        model_of_played = np.full(count, -1, dtype=np.int64)
+        model_of_played[session[has_id]] = model[has_id]
         source = np.where(begins | ends, 0, np.where(answered, 1, 2))
         return _SessionFacts(
             session=session,
@@ -476,6 +479,7 @@ class TruthWriter:
             conflicts=several[session] & has_id,
             includes=includes,
             agent_of_played=agent_of_played,
+            model_of_played=model_of_played,
         )
 
     def _session_models(
@@ -609,8 +613,7 @@ class TruthWriter:
         reported_ms = np.where(ends & ~costs.duration_text, runs.end_ms - runs.start_ms, -1)
         start_ms = np.minimum(first_ms, _smallest(sessions.run, sessions.start_ms, count))
         start_ms = np.where(reported_ms >= 0, np.minimum(start_ms, end_ms - reported_ms), start_ms)
-        derived_ms = np.where(end_ms > start_ms, end_ms - start_ms, -1)
-        duration_ms = np.where(reported_ms >= 0, reported_ms, derived_ms)
+        duration_ms = np.where(reported_ms >= 0, reported_ms, end_ms - start_ms)
 
         # A session nobody finished shares the fate of a run that nobody finished.
         open_status = np.where(ends[sessions.run], UNKNOWN, status[sessions.run])
@@ -787,7 +790,9 @@ class TruthWriter:
         numbers = np.array(
             [canonical.index(m.canonical_model) if m.canonical_model else -1 for m in MODELS]
         )
-        model = played.model[step]
+        model = np.where(
+            played.model[step] >= 0, played.model[step], sessions.model_of_played[facts.session]
+        )
         columns = {
             "step_id": _event_ids(sim, events),
             "conversation_id": _texts(maker.conversation_ids, events.run),
