@@ -176,7 +176,8 @@ class _Load:
             event = self._reader.read(payload, text)
         except RecursionError:
             raise RejectedError(f"nested deeper than {DEEPEST_NESTING} levels") from None
-        self._writer.add_event(TRACKS, event.tracks_row)
+        if event.tracks_row is not None:
+            self._writer.add_event(TRACKS, event.tracks_row)
         if event.table and event.row:
             self._writer.add_event(event.table, event.row)
         self._result.accepted += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from scripts.loader.naming import DROPPED_COLUMNS, column_name, snake_case, table_name
@@ -13,6 +13,7 @@ from scripts.loader.times import Instant, envelope_time, skew_corrected
 from scripts.loader.values import (
     DEEPEST_NESTING,
     BlankText,
+    JsonText,
     RejectedError,
     clean,
     is_blank,
@@ -34,11 +35,33 @@ Row = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One accepted event: the row of `tracks`, and its own table and row (None: `tracks` only)."""
+    """One accepted event: the row of `tracks` and the row of its own table, either may be absent.
 
-    tracks_row: Row
+    `tracks_row` is None when the payload asks to skip that table; `table` and `row` are None when
+    the event has no name that could be a table.
+    """
+
+    tracks_row: Row | None
     table: str | None
     row: Row | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What an event asks for that most events do not.
+
+    `json_paths` holds (key path joined with `_`, number of keys before the last one);
+    `root` is the key of the payload the paths start from.
+    """
+
+    is_cloud: bool = False
+    json_paths: frozenset[tuple[str, int]] = frozenset()
+    skips_tracks: bool = False
+    root: str = ""
+
+
+_NO_OPTIONS = _Options()
+_EVENT_TYPES = ("track", "identify", "page", "screen", "alias", "group", "extract")
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -95,29 +118,32 @@ class EventReader:
         if context is not None and type(context) is not dict:
             raise RejectedError(f"context is not an object but {_json_kind(context)}")
 
-        is_cloud = payload.get("channel") == "sources"
+        options = _options(payload)
         common = self._standard_columns(payload, context, line)
         event_value, table = self._event_names(common.get("event_text"))
         common["event"] = event_value or BlankText(" ")
         if context:
-            self._flatten(context, "context_", 0, is_cloud, common)
+            self._flatten(context, "context_", 0, common, options)
 
-        tracks_row = common
-        record_id = _cloud_record_id(payload, context) if is_cloud else None
-        if record_id is not None:
-            tracks_row = common | {"record_id": record_id}
+        tracks_row: Row | None = None if options.skips_tracks else common
         row: Row | None = None
         if table:
             row = dict(common)
             for key in ("properties", "userProperties"):
                 fields = payload.get(key)
                 if type(fields) is dict:
-                    self._flatten(fields, "", 0, is_cloud, row)
+                    at_root = (
+                        options if options is _NO_OPTIONS else replace(options, root=f"{key}_")
+                    )
+                    self._flatten(fields, "", 0, row, at_root)
             row.update(common)
-            if record_id is not None:
+        record_id = _cloud_record_id(payload, context) if options.is_cloud else None
+        if record_id is not None:
+            tracks_row = None if tracks_row is None else common | {"record_id": record_id}
+            if row is not None:
                 row["id"] = record_id
-        widest = max(len(tracks_row), len(row) if row else 0) + 1
-        if widest > MOST_COLUMNS and not is_cloud:
+        widest = max(len(tracks_row or ()), len(row or ())) + 1
+        if widest > MOST_COLUMNS and not options.is_cloud:
             raise RejectedError(f"too many columns: {widest}, the limit is {MOST_COLUMNS}")
         return Event(tracks_row, table or None, row)
 
@@ -179,7 +205,7 @@ class EventReader:
             cache[name] = (event_value, table_name(event_value) if event_value else "")
         return cache[name]
 
-    def _flatten(self, fields: dict, prefix: str, level: int, is_cloud: bool, row: Row) -> None:
+    def _flatten(self, fields: dict, prefix: str, level: int, row: Row, options: _Options) -> None:
         if level > DEEPEST_NESTING:
             raise RejectedError(f"nested deeper than {DEEPEST_NESTING} levels")
         columns = self._columns
@@ -193,13 +219,15 @@ class EventReader:
             if value is None or value == "":
                 continue
             path = prefix + key
-            if type(value) is dict:
-                if not (is_cloud and level >= _CLOUD_LEVEL):
-                    self._flatten(value, path + "_", level + 1, is_cloud, row)
+            if type(value) is list and is_blank(value):
+                continue
+            if options.json_paths and _is_json_path(path, level, options):
+                value = JsonText(json_text(value, escape_html=False))
+            elif type(value) is dict:
+                if not (options.is_cloud and level >= _CLOUD_LEVEL):
+                    self._flatten(value, path + "_", level + 1, row, options)
                     continue
                 value = json_text(value, escape_html=False)
-            elif type(value) is list and is_blank(value):
-                continue
             column = columns.get(path)
             if column is None:
                 if len(columns) > _CACHED_NAMES:
@@ -210,6 +238,45 @@ class EventReader:
                 columns[path] = column
             if column:
                 row[column] = typed(value)
+
+
+def _options(payload: dict) -> _Options:
+    """Read the options an event carries for a Postgres destination, and its source category."""
+    is_cloud = payload.get("channel") == "sources"
+    integrations = payload.get("integrations")
+    if type(integrations) is not dict or not integrations.keys() & {"POSTGRES", "DATA_WAREHOUSE"}:
+        return _Options(is_cloud=True) if is_cloud else _NO_OPTIONS
+    found: list[dict] = []
+    for destination in ("POSTGRES", "DATA_WAREHOUSE"):
+        settings = integrations.get(destination)
+        options = settings.get("options") if type(settings) is dict else None
+        found.append(options if type(options) is dict else {})
+    paths = [
+        path
+        for options in found
+        if type(options.get("jsonPaths")) is list
+        for path in options["jsonPaths"]
+        if type(path) is str
+    ]
+    return _Options(
+        is_cloud=is_cloud,
+        json_paths=frozenset(map(_json_path, paths)),
+        skips_tracks=found[0].get("skipTracksTable") is True,
+    )
+
+
+def _json_path(path: str) -> tuple[str, int]:
+    # `tool_input.schema` means a property; `track.properties.tool_input` spells the place out.
+    # Only a spelled-out path keeps a dot, so that the two cannot be confused.
+    first, *rest = path.split(".")
+    if rest and first.lower() in _EVENT_TYPES:
+        return f"{first.lower()}." + "_".join(rest), len(rest)
+    return "_".join([first, *rest]), len(rest)
+
+
+def _is_json_path(path: str, level: int, options: _Options) -> bool:
+    spelled_out = (f"track.{options.root}{path}", level + 2)
+    return (path, level) in options.json_paths or spelled_out in options.json_paths
 
 
 def _check_type(event_type: object, *, in_batch: bool) -> None:

@@ -1,8 +1,8 @@
 """Values: their RudderStack type, their text, and what happens in a column of another type.
 
 A type is named by the Python class that carries it: `str`, `int`, `float`, `bool`, `Instant`
-(datetime) and `JsonText` (a column somebody made as JSON). Three more classes mark values that
-need a second look before they are stored: `WideInteger`, `BlankText` and plain `list`.
+(datetime) and `JsonText` (a column of JSON). Three more classes mark values that need a second
+look before they are stored: `WideInteger`, `BlankText` and `ArrayText`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from json.encoder import encode_basestring  # escapes like Go: quotes, backslash
 from scripts.loader.times import Instant, property_time
 
 # Deeper nesting than this is refused: no real payload has it, and Python's stack is finite.
-DEEPEST_NESTING = 500
+DEEPEST_NESTING = 200
 # RudderStack reads every JSON number as a 64-bit float, so whole numbers beyond this are rounded.
 _LARGEST_EXACT = 2**53
 INT64_RANGE = (-(2**63), 2**63 - 1)
@@ -32,8 +32,15 @@ class BlankText(str):
     __slots__ = ()
 
 
+class ArrayText(str):
+    """The JSON text of an array, which also keeps the array for the record of a discard."""
+
+    __slots__ = ("items",)
+    items: list[object]
+
+
 class JsonText(str):
-    """Type of a column that already exists as JSON."""
+    """A value that is JSON text, and the type of JSON columns."""
 
     __slots__ = ()
 
@@ -49,7 +56,7 @@ KIND_NAMES: dict[type, str] = {
     Instant: "datetime",
     JsonText: "json",
 }
-_MARKED_KINDS: dict[type, type] = {WideInteger: int, BlankText: str, list: str}
+_MARKED_KINDS: dict[type, type] = {WideInteger: int, BlankText: str, ArrayText: str}
 
 
 class RejectedError(Exception):
@@ -80,11 +87,12 @@ def is_blank(value: object) -> bool:
     return value is None or value in ("", [])
 
 
-def typed(value: object) -> Scalar | list[object]:
+def typed(value: object) -> Scalar:
     """Return a JSON scalar or array as the class that names its type.
 
-    Whole numbers (`1.0`, `2e3`) become int, strings that look like an ISO date become `Instant`.
-    Raises RejectedError for numbers a 64-bit float cannot hold.
+    Whole numbers (`1.0`, `2e3`) become int, strings that look like an ISO date become `Instant`,
+    arrays become JSON text. Raises RejectedError for numbers a 64-bit float cannot hold and for
+    arrays nested too deeply.
     """
     kind = type(value)
     if kind is str:
@@ -93,8 +101,12 @@ def typed(value: object) -> Scalar | list[object]:
             if moment is not None:
                 return moment
         return BlankText(value) if value.isspace() else value
-    if kind is bool or kind is list:
+    if kind is bool or kind is JsonText:
         return value
+    if kind is list:
+        array = ArrayText(json_text(value, escape_html=True))
+        array.items = value
+        return array
     if kind is int:
         if -_LARGEST_EXACT <= value <= _LARGEST_EXACT:
             return value
@@ -110,7 +122,7 @@ def typed(value: object) -> Scalar | list[object]:
     return value
 
 
-def convert(value: Scalar | list[object], kind: type) -> Scalar | None:
+def convert(value: Scalar, kind: type) -> Scalar | None:
     """Return `value` as a column of type `kind` holds it (None: null without a discard).
 
     Follows RudderStack's conversion table: a float loses its fraction in an int column, anything
@@ -134,8 +146,8 @@ def convert(value: Scalar | list[object], kind: type) -> Scalar | None:
         raise DiscardedError("whole number outside the 64-bit range")
     if type(value) is BlankText:
         return None
-    if type(value) is list:
-        return json_text(value, escape_html=True)
+    if type(value) is ArrayText:
+        return str(value)
     return int(value) if type(value) is WideInteger else value
 
 
@@ -143,6 +155,8 @@ def plain_text(value: object) -> str:
     """Return the text Go's `%v` prints: `7`, `1e+06`, `true`, `[a 1 <nil> map[k:v]]`."""
     if isinstance(value, Instant):
         return value.text()
+    if isinstance(value, ArrayText):
+        return _go_value(value.items, 0)
     if isinstance(value, str):
         return str(value)
     if isinstance(value, bool):
@@ -183,6 +197,8 @@ def clean(value: object) -> object:
 
 
 def _as_json(value: object) -> str:
+    if isinstance(value, JsonText | ArrayText):
+        return str(value)
     if isinstance(value, Instant):
         return encode_basestring(value.text())
     return json_text(value, escape_html=True)
