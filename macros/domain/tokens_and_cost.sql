@@ -1,3 +1,10 @@
+{#- A token count that can be used in arithmetic: not negative and at most 10^12, more than any
+    run uses and little enough that no sum overflows. -#}
+{% macro plausible_token_count(tokens) -%}
+    case when {{ tokens }} between 0 and 1000000000000 then {{ tokens }} end
+{%- endmacro %}
+
+
 {#- Whether cached tokens of this row are part of its prompt count. A cached count above the prompt
     count proves that they are not; otherwise the provider's convention says it.
 

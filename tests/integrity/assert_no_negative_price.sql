@@ -23,9 +23,8 @@ negative as (
     select *
     from model_pricing
     where
-        {% for column in price_columns -%}
-            {{ 'or ' if not loop.first }}{{ column }} < 0
-        {% endfor %}
+        {{ price_columns | join(' < 0\n        or ') }} < 0
+
 )
 
 select * from negative

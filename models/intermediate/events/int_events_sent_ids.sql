@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 {%- set staged = {
     'ai_user_prompt_created': ('stg_rudderstack__user_prompts', false),
     'ai_agent_response_received': ('stg_rudderstack__agent_responses', false),

@@ -51,11 +51,11 @@ own_rules as (
     select
         sessions.agent_session_key,
         sessions.session_status,
-        case when {{ response_text_rule_wins() }} then response_texts.rule_id else signals.rule_id end as failure_rule_id,
-        case when {{ response_text_rule_wins() }} then response_texts.failure_mode else signals.failure_mode end as failure_mode,
-        case when {{ response_text_rule_wins() }} then response_texts.failure_category else signals.failure_category end as failure_category,
-        case when {{ response_text_rule_wins() }} then response_texts.failure_group else signals.failure_group end as failure_group,
-        case when {{ response_text_rule_wins() }} then response_texts.rule_severity else signals.rule_severity end as rule_severity
+        {{ first_matching('rule_id') }} as failure_rule_id,
+        {{ first_matching('failure_mode') }} as failure_mode,
+        {{ first_matching('failure_category') }} as failure_category,
+        {{ first_matching('failure_group') }} as failure_group,
+        {{ first_matching('rule_severity') }} as rule_severity
     from sessions
     left join signals on sessions.failure_signal_key = signals.failure_signal_key
     left join response_texts on sessions.outcome_event_id = response_texts.event_id

@@ -50,9 +50,9 @@ evidence as (
     select
         runs.run_key,
         runs.run_status,
-        case when {{ response_text_rule_wins() }} then response_texts.failure_mode else signals.failure_mode end as own_mode,
-        case when {{ response_text_rule_wins() }} then response_texts.failure_category else signals.failure_category end as own_category,
-        case when {{ response_text_rule_wins() }} then response_texts.rule_severity else signals.rule_severity end as own_severity,
+        {{ first_matching('failure_mode') }} as own_mode,
+        {{ first_matching('failure_category') }} as own_category,
+        {{ first_matching('rule_severity') }} as own_severity,
         failing_steps.step_failure_mode,
         failing_steps.step_failure_category,
         session_totals.session_failure_mode,

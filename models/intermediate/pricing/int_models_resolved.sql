@@ -55,19 +55,28 @@ conventions as (
 
 default_convention as (
 
-    select * from conventions where provider = 'default'
+    select * from conventions
+    where provider = 'default'
 
 ),
 
 model_names as (
 
-    select model_name from step_models where model_name is not null
+    select model_name
+    from step_models
+    where model_name is not null
     union
-    select model_name from session_models where model_name is not null
+    select model_name
+    from session_models
+    where model_name is not null
     union
-    select model_name from started_models where model_name is not null
+    select model_name
+    from started_models
+    where model_name is not null
     union
-    select model_name from response_models where model_name is not null
+    select model_name
+    from response_models
+    where model_name is not null
 
 ),
 
@@ -126,8 +135,8 @@ matched as (
             partition by bare_names.model_name
             order by
                 aliases.alias_length desc,
-                case when aliases.match_type = 'exact' then 0 else 1 end,
-                aliases.canonical_model
+                case when aliases.match_type = 'exact' then 0 else 1 end asc,
+                aliases.canonical_model asc
         ) as match_rank
     from bare_names
     inner join aliases

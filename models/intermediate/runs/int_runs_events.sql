@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 {#- What every run is known by: one narrow row per event, steps already summed per agent session. -#}
 {%- set accepted_events = {
     'int_user_prompts_identified': 1,

@@ -47,8 +47,12 @@ totals as (
         {{ bigint_sum('step_totals.wasted_step_count') }} as wasted_step_count,
         {{ count_where("priced_sessions.price_status = 'unpriced'") }} as unpriced_session_count,
         {{ count_where('priced_sessions.total_tokens > 0 and priced_sessions.list_cost_usd is null') }} as unlisted_session_count,
-        {{ count_where('priced_sessions.total_tokens > 0 and priced_sessions.list_cost_today_usd is null') }} as unlisted_today_session_count,
-        {{ count_where('priced_sessions.cost_usd is not null and priced_sessions.list_cost_usd is null') }} as costed_unlisted_session_count,
+        {{ count_where(
+            'priced_sessions.total_tokens > 0 and priced_sessions.list_cost_today_usd is null'
+        ) }} as unlisted_today_session_count,
+        {{ count_where(
+            'priced_sessions.cost_usd is not null and priced_sessions.list_cost_usd is null'
+        ) }} as costed_unlisted_session_count,
         {{ count_where("priced_sessions.price_status = 'priced'") }} as listed_session_count,
         -- one convention for the run only when all its models share it
         case

@@ -59,15 +59,27 @@ completed as (
 sessions as (
 
     select
-        agent_session_key, run_key, conversation_id, interaction_id, agent_session_id
+        agent_session_key,
+        run_key,
+        conversation_id,
+        interaction_id,
+        agent_session_id
     from started
     union
     select
-        agent_session_key, run_key, conversation_id, interaction_id, agent_session_id
+        agent_session_key,
+        run_key,
+        conversation_id,
+        interaction_id,
+        agent_session_id
     from completed
     union
     select
-        agent_session_key, run_key, conversation_id, interaction_id, agent_session_id
+        agent_session_key,
+        run_key,
+        conversation_id,
+        interaction_id,
+        agent_session_id
     from observed_steps
 
 ),

@@ -17,7 +17,7 @@ climbed as (
         ancestor_agent_session_key,
         distance,
         row_number() over (
-            partition by agent_session_key order by distance desc, ancestor_agent_session_key
+            partition by agent_session_key order by distance desc, ancestor_agent_session_key asc
         ) as root_rank,
         max(distance) over (partition by agent_session_key) as depth
     from ancestors

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 with identified_steps as (
 
     select * from {{ ref('int_agent_steps_completed_identified') }}
@@ -39,10 +41,10 @@ accepted as (
         has_error_like_tool_output,
 
         -- counts that no sender can mean are left out of all arithmetic
-        case when sent_prompt_tokens between 0 and 1000000000000 then sent_prompt_tokens end as sent_prompt_tokens,
-        case when sent_completion_tokens between 0 and 1000000000000 then sent_completion_tokens end as output_tokens,
-        case when sent_cache_read_tokens between 0 and 1000000000000 then sent_cache_read_tokens end as cache_read_tokens,
-        case when sent_cache_write_tokens between 0 and 1000000000000 then sent_cache_write_tokens end as cache_write_tokens,
+        {{ plausible_token_count('sent_prompt_tokens') }} as sent_prompt_tokens,
+        {{ plausible_token_count('sent_completion_tokens') }} as output_tokens,
+        {{ plausible_token_count('sent_cache_read_tokens') }} as cache_read_tokens,
+        {{ plausible_token_count('sent_cache_write_tokens') }} as cache_write_tokens,
         reported_cost_usd,
 
         error_type,

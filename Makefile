@@ -1,0 +1,62 @@
+# Everything starts here; needs only git, make and Python 3.11–3.13 with venv.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The first of these that is there and new enough; set PYTHON to choose another.
+PYTHON ?= $(shell for candidate in python3.11 python3.12 python3.13 python3 python; do \
+	$$candidate -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& { echo $$candidate; break; }; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# RudderStack payload files to load; empty: a generated sample.
+EVENTS ?=
+
+export DBT_PROFILES_DIR := $(CURDIR)
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export DO_NOT_TRACK := 1
+
+.PHONY: help setup build test lint docs bench lock clean
+
+help: ## one line per target
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY) ## only prepare .venv from the lock file
+
+$(READY): requirements.lock
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 with venv found; install one or set PYTHON=/path/to/python" >&2; exit 2; }
+	@echo "preparing $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -m1 '^uv==' requirements.lock)"
+	@# without dependencies: the lock file is complete, and one optional dependency of dbt-core is left out on purpose
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --requirements requirements.lock
+	@touch $(READY)
+
+build: $(READY) ## load events (EVENTS="a.ndjson.gz b.ndjson"), dbt build, quality checkpoint, publish, summary
+	@$(BIN)/python scripts/check_seeds.py
+	@$(BIN)/python scripts/prepare_events.py $(EVENTS)
+	@$(BIN)/dbt build --quiet
+	@$(BIN)/python scripts/quality/run_checkpoint.py
+	@$(BIN)/python scripts/publish_marts.py
+	@$(BIN)/python scripts/summarize.py
+
+test: $(READY) ## everything CI runs
+	@scripts/ci/test
+
+lint: $(READY) ## ruff and sqlfluff only
+	@scripts/ci/lint
+
+docs: $(READY) ## the documentation site as one file, target/static_index.html
+	@$(BIN)/dbt docs generate --static --quiet
+	@echo "open target/static_index.html"
+
+bench: $(READY) ## time the project against one hand-written DuckDB script
+	@$(BIN)/python scripts/benchmark/run_benchmark.py
+
+lock: $(READY) ## renew requirements.lock from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --no-header --no-annotate --upgrade pyproject.toml --output-file requirements.lock
+
+clean: ## remove the environment, build results and the warehouse
+	@rm -rf $(VENV) target logs warehouse/*
