@@ -22,7 +22,7 @@ from scripts.generator.knobs import KNOBS, parse_dirt
 from scripts.generator.plan import Settings, make_plan
 from scripts.generator.prices import load_price_list
 from scripts.generator.simulate import simulate
-from scripts.generator.truth import TruthWriter
+from scripts.generator.truth import LEDGER_FILE, TruthWriter
 from scripts.generator.writers import (
     EVENTS_FILE,
     REDELIVERED_FILE,
@@ -32,9 +32,9 @@ from scripts.generator.writers import (
 )
 from scripts.warehouse import fail
 
-# A fixed day, so that the default arguments write the same events next year. The last price change
-# of a catalogued model lies within the 30 days before it.
-DEFAULT_END = "2026-11-22T00:00:00Z"
+# A fixed moment, so that the default arguments write the same events next year. It lies in a busy
+# hour, and the last price change of a catalogued model within the 30 days before it.
+DEFAULT_END = "2026-11-20T15:00:00Z"
 LARGEST_RUN_COUNT = 20_000_000
 LONGEST_DAYS = 3_660
 
@@ -129,6 +129,7 @@ def generate(settings: Settings, folder: Path, *, show_progress: bool = False) -
         (folder / "truth").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         fail(f"--out {folder} cannot be written ({error.strerror}); name another folder")
+    _replace_earlier_events(folder)
     plan = make_plan(settings)
     writer: Writer = ParquetWriter(folder) if settings.parquet else PayloadWriter(folder)
     truth = TruthWriter(folder / "truth", settings, prices)
@@ -155,9 +156,23 @@ def generate(settings: Settings, folder: Path, *, show_progress: bool = False) -
             for name in TABLES:
                 counts[name] += len(sent[name])
             progress.advance(task, len(sim.runs.number))
-    writer.close()
+    # The ledger marks a folder as ours, so it comes before the events get their names.
     truth.close()
+    writer.close()
     return counts
+
+
+def _replace_earlier_events(folder: Path) -> None:
+    """Remove what an earlier call wrote, so that a folder never mixes two sets of events.
+
+    Exits with one line when the folder holds event files of somebody else.
+    """
+    names = [EVENTS_FILE, REDELIVERED_FILE, *(f"{table}.parquet" for table in TABLES)]
+    present = [folder / name for name in names if (folder / name).exists()]
+    if present and not (folder / "truth" / LEDGER_FILE).exists():
+        fail(f"{present[0]} was not written by this command; name another folder with --out")
+    for path in present:
+        path.unlink()
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -171,7 +186,10 @@ def main(argv: list[str] | None = None) -> int:
     folder: Path = options.out
     # A bar is only worth drawing when the work takes some seconds and somebody watches.
     show = sys.stderr.isatty() and settings.run_count > 20_000
-    counts = generate(settings, folder, show_progress=show)
+    try:
+        counts = generate(settings, folder, show_progress=show)
+    except OSError as error:
+        fail(f"writing to {folder} failed ({error.strerror or error}); is the disk full?")
     for name, count in counts.items():
         print(f"{name}: {count}")
     print(

@@ -142,7 +142,7 @@ _SONNET_BEDROCK = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 _OPUS = "claude-opus-4-6"
 
 AGENTS: tuple[Agent, ...] = (
-    Agent("triage_agent", (("gpt-4.1-mini", 0.9), ("acme-internal-7b", 0.1)), (), 1.2, 0.3),
+    Agent("triage_agent", (("gpt-4.1-mini", 0.97), ("acme-internal-7b", 0.03)), (), 1.2, 0.3),
     Agent(
         "knowledge_agent",
         (("gpt-4o-2024-08-06", 0.7), ("openrouter/anthropic/claude-3.5-sonnet", 0.3)),
@@ -153,7 +153,7 @@ AGENTS: tuple[Agent, ...] = (
     Agent("account_agent", (("gpt-4.1-mini", 1.0),), ("lookup_customer", "issue_refund"), 3.0, 0.4),
     Agent(
         "resolution_agent",
-        ((_SONNET, 0.85), ("ft:gpt-4.1-2025-04-14:acme:support-tone:Bq81Zx", 0.15)),
+        ((_SONNET, 0.95), ("ft:gpt-4.1-2025-04-14:acme:support-tone:Bq81Zx", 0.05)),
         ("create_ticket",),
         2.2,
         0.5,

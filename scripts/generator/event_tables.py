@@ -356,7 +356,7 @@ class TableMaker:
         # An empty list makes no column value (RUDDERSTACK 1.5).
         return lists, np.where(distinct[where] == 0, -1, where)
 
-    # the seven events ------------------------------------------------------------------------------
+    # the seven events --------------------------------------------------------------------------
 
     def _prompt(self, events: Events) -> list[Column]:
         runs = self.sim.runs

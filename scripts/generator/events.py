@@ -152,10 +152,12 @@ def sent_costs(sim: Simulation) -> Costs:
         size = len(cost)
         is_zero = sends & zero.happens(settings.rate("zero_cost_with_tokens"), size)
         is_negative = sends & negative.happens(settings.rate("negative_cost"), size)
-        cost = np.where(is_zero, 0.0, cost)
-        cost = np.where(is_negative, -np.abs(np.nan_to_num(cost)) - 0.01, cost)
-        spoiled[name] = np.round(cost, 8)
-        as_text[name] = ~clean & ~np.isnan(cost) & text.happens(settings.rate("wrong_types"), size)
+        below_zero = -np.abs(np.nan_to_num(cost)) - 0.01
+        figure = np.select([is_negative, is_zero], [below_zero, 0.0], cost)
+        spoiled[name] = np.round(figure, 8)
+        as_text[name] = (
+            ~clean & ~np.isnan(figure) & text.happens(settings.rate("wrong_types"), size)
+        )
     types = Stream(settings.seed, "wrong_types", sim.block)
     rate = settings.rate("wrong_types")
     numeric = types.happens(rate, int(runs.conversation.max()) - int(runs.conversation.min()) + 1)
@@ -178,13 +180,19 @@ def sent_costs(sim: Simulation) -> Costs:
 def _events(
     sim: Simulation,
     table: str,
+    *,
     run: Ints,
-    session: Ints,
-    subject: Ints,
     time_ms: Ints,
-    status: Ints,
+    session: Ints | None = None,
+    subject: Ints | None = None,
+    status: Ints | None = None,
 ) -> Events:
+    """Return one clean event per entry of `run`, received a moment after it happened."""
     count = len(run)
+    nothing = np.full(count, -1, dtype=np.int64)
+    session = nothing.copy() if session is None else session
+    subject = nothing.copy() if subject is None else subject
+    status = nothing.copy() if status is None else status
     number = sim.runs.number[run].astype(np.uint64)
     detail = np.zeros(count, dtype=np.uint64)
     has_session = session >= 0
@@ -242,7 +250,7 @@ def _second_completions(sim: Simulation, events: Events) -> Events:
 def send_events(sim: Simulation) -> dict[str, Events]:
     """Return the events of a block by table, with all dirt applied, as delivered by the end."""
     runs, sessions, steps, actions = sim.runs, sim.sessions, sim.steps, sim.actions
-    count, session_count = len(runs.number), len(sessions.run)
+    session_count = len(sessions.run)
     settings = sim.plan.settings
     standard = _chosen(sim, "standard_events_only", runs.is_clean)
     clean_session = runs.is_clean[sessions.run]
@@ -258,47 +266,40 @@ def send_events(sim: Simulation) -> dict[str, Events]:
     prompted = runs.has_prompt & ~_chosen(sim, "missing_prompt", runs.is_clean)
     finished = runs.is_completed & ~_chosen(sim, "missing_interaction_completed", runs.is_clean)
 
-    nobody = np.full(count, -1, dtype=np.int64)
-    all_sessions = np.arange(session_count)
     sent: dict[str, Events] = {}
-    chosen = np.flatnonzero(prompted)
-    sent[PROMPT] = _events(
-        sim, PROMPT, chosen, nobody[chosen], nobody[chosen], runs.start_ms[chosen], nobody[chosen]
-    )
-    chosen = np.flatnonzero(finished)
+    rows = np.flatnonzero(prompted)
+    sent[PROMPT] = _events(sim, PROMPT, run=rows, time_ms=runs.start_ms[rows])
+    rows = np.flatnonzero(finished)
     sent[RUN_COMPLETED] = _events(
-        sim,
-        RUN_COMPLETED,
-        chosen,
-        nobody[chosen],
-        nobody[chosen],
-        runs.end_ms[chosen],
-        runs.status[chosen],
+        sim, RUN_COMPLETED, run=rows, time_ms=runs.end_ms[rows], status=runs.status[rows]
     )
-    for table, flags, times, offset in (
-        (SESSION_STARTED, started, sessions.start_ms, 0),
-        (SESSION_COMPLETED, completed, sessions.end_ms, 0),
-        (RESPONSE, ended & ~silent, sessions.end_ms, 2),
+    for table, flags, times in (
+        (SESSION_STARTED, started, sessions.start_ms),
+        (SESSION_COMPLETED, completed, sessions.end_ms),
+        (RESPONSE, ended & ~silent, sessions.end_ms + 2),
     ):
-        chosen = np.flatnonzero(flags)
-        none = np.full(len(chosen), -1, dtype=np.int64)
+        rows = np.flatnonzero(flags)
         sent[table] = _events(
             sim,
             table,
-            sessions.run[chosen],
-            all_sessions[chosen],
-            none,
-            times[chosen] + offset,
-            sessions.status[chosen],
+            run=sessions.run[rows],
+            time_ms=times[rows],
+            session=rows,
+            status=sessions.status[rows],
         )
-    chosen = np.flatnonzero(~quiet[steps.session])
-    owner = steps.session[chosen]
+    rows = np.flatnonzero(~quiet[steps.session])
+    owner = steps.session[rows]
     sent[STEP] = _events(
-        sim, STEP, sessions.run[owner], owner, chosen, steps.end_ms[chosen], steps.status[chosen]
+        sim,
+        STEP,
+        run=sessions.run[owner],
+        time_ms=steps.end_ms[rows],
+        session=owner,
+        subject=rows,
+        status=steps.status[rows],
     )
-    some = np.arange(len(actions.run))
-    none = np.full(len(some), -1, dtype=np.int64)
-    sent[ACTION] = _events(sim, ACTION, actions.run, none, some, actions.time_ms, none)
+    rows = np.arange(len(actions.run))
+    sent[ACTION] = _events(sim, ACTION, run=actions.run, time_ms=actions.time_ms, subject=rows)
     for table in (RUN_COMPLETED, SESSION_COMPLETED):
         sent[table] = _second_completions(sim, sent[table])
     sent = {table: _spoil(sim, sent[table]) for table in TABLES}
@@ -394,7 +395,7 @@ def _lose_ids(sim: Simulation, sent: dict[str, Events]) -> None:
                 blank_session,
                 blank_event,
             ):
-                lost &= ~keeps
+                lost[keeps] = False
         events.conversation_form[loses_conversation | both] = ABSENT
         events.interaction_form[loses_interaction] = ABSENT
         for form, rows in (

@@ -74,7 +74,14 @@ def judge(sim: Simulation, sent: dict[str, Events]) -> dict[str, Judged]:
         table: Judged(
             events,
             believed_time(events),
-            _dispositions(sim, table, events, run_is_known, session_is_known, is_shared),
+            _dispositions(
+                sim,
+                table,
+                events,
+                run_is_known=run_is_known,
+                session_is_known=session_is_known,
+                is_shared=is_shared,
+            ),
         )
         for table, events in sent.items()
     }
@@ -98,6 +105,7 @@ def _dispositions(
     sim: Simulation,
     table: str,
     events: Events,
+    *,
     run_is_known: Bools,
     session_is_known: Bools,
     is_shared: Bools,

@@ -119,6 +119,11 @@ def make_plan(settings: Settings) -> Plan:
     for clock in sorted(_HOURS):
         rows = np.flatnonzero([WORKFLOWS[number].clock == clock for number in workflow[:-1]])
         start[rows] = _starts(clock, len(rows), settings, stream)
+    if others > CLEAN_CONVERSATIONS:
+        # Somebody is always at work when the data ends: those runs are still in progress.
+        by_user = np.array([item.clock == "user" for item in WORKFLOWS])[workflow[:others]]
+        late = np.flatnonzero(by_user)[CLEAN_CONVERSATIONS:][: 2 + others // 200]
+        start[late] = settings.end_ms - 1_000 - stream.whole(0, 9_000, len(late))
     if others:
         early = min(others, CLEAN_CONVERSATIONS)
         start[:early] = settings.end_ms - settings.day_count * DAY_MS + 60_000 * np.arange(early)

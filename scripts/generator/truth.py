@@ -50,6 +50,7 @@ from scripts.generator.simulate import (
     sum_tokens,
 )
 
+LEDGER_FILE = "ledger.csv"
 ABANDONED_AFTER_MS = 60 * 60_000
 IN_PROGRESS, ABANDONED, UNKNOWN = range(len(STATUSES), len(STATUSES) + 3)
 ALL_STATUSES = (*STATUSES, "in_progress", "abandoned", "unknown")
@@ -200,12 +201,12 @@ class TruthWriter:
         judged = judge(sim, sent)
         self._count_rows(judged)
         self._write_quarantined(sim, judged)
-        for table in sent:
-            self._canaries += maker.canaries(sent[table])
+        for events in sent.values():
+            self._canaries += maker.canaries(events)
         accepted = {table: events.accepted() for table, events in judged.items()}
         steps = self._steps(sim, costs, accepted[STEP])
         sessions = self._sessions(sim, costs, accepted, steps)
-        self._runs(sim, costs, accepted, steps, sessions, maker)
+        self._runs(sim, costs, accepted, steps=steps, sessions=sessions, maker=maker)
         self._write_steps(sim, steps, sessions, maker)
         self._write_actions(sim, accepted[ACTION], maker)
 
@@ -361,13 +362,13 @@ class TruthWriter:
 
         rows = np.flatnonzero(exists)
         match = _match_responses(
-            played.run[rows],
-            agent[rows],
-            has_end[rows],
-            np.where(has_end, end_ms, last_ms)[rows],
-            played.slot[rows],
-            responses,
-            played.agent[responses.events.session],
+            run=played.run[rows],
+            agent=agent[rows],
+            has_end=has_end[rows],
+            end_ms=np.where(has_end, end_ms, last_ms)[rows],
+            slot=played.slot[rows],
+            responses=responses,
+            response_agent=played.agent[responses.events.session],
         )
         response_of = np.full(count, -1, dtype=np.int64)
         response_of[rows] = match
@@ -403,7 +404,14 @@ class TruthWriter:
         figure = np.where(costs.session_text, np.nan, costs.session)
         reported = np.where(ends, figure[session], np.nan)
         reported = np.where(np.isnan(reported) & answered, figure[other], reported)
-        model = self._session_models(sim, steps, begins | ends, has_id, session, other)
+        model = self._session_models(
+            sim,
+            steps=steps,
+            has_event=begins | ends,
+            has_id=has_id,
+            session=session,
+            other=other,
+        )
         known_model = np.maximum(model, 0)
         includes = np.stack(
             [
@@ -437,7 +445,15 @@ class TruthWriter:
         duration_ms = np.where(finished, reported_ms, np.where(moment, -1, derived))
 
         money = self._session_costs(
-            steps, session, has_id, model, final_ms, tokens, total, reported, count
+            steps,
+            session=session,
+            has_id=has_id,
+            model=model,
+            final_ms=final_ms,
+            tokens=tokens,
+            total=total,
+            reported=reported,
+            count=count,
         )
         counts = np.stack(
             [
@@ -485,6 +501,7 @@ class TruthWriter:
     def _session_models(
         self,
         sim: Simulation,
+        *,
         steps: _StepFacts,
         has_event: Bools,
         has_id: Bools,
@@ -507,6 +524,7 @@ class TruthWriter:
     def _session_costs(
         self,
         steps: _StepFacts,
+        *,
         session: Ints,
         has_id: Bools,
         model: Ints,
@@ -587,6 +605,7 @@ class TruthWriter:
         sim: Simulation,
         costs: Costs,
         accepted: dict[str, Judged],
+        *,
         steps: _StepFacts,
         sessions: _SessionFacts,
         maker: TableMaker,
@@ -844,6 +863,7 @@ def has_id_of(session: Ints, has_id: Bools, count: int) -> Bools:
 
 
 def _match_responses(
+    *,
     run: Ints,
     agent: Ints,
     has_end: Bools,

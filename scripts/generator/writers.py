@@ -1,4 +1,4 @@
-"""Writes event tables as RudderStack payloads (NDJSON) or as the raw tables themselves (Parquet)."""
+"""Writes event tables as RudderStack payloads (NDJSON) or as raw tables (Parquet)."""
 
 from __future__ import annotations
 
