@@ -1,0 +1,99 @@
+"""Put events into the warehouse before `make build` runs dbt.
+
+With files: loads them. Without: keeps what is loaded already, or generates and loads a small
+sample. A sample never stays beside real events: it is replaced by the first files that load.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from scripts import generate_events, load_events
+from scripts.warehouse import RAW_SCHEMA, connect, fail, quote_identifier, warehouse_path
+
+SAMPLE_ARGUMENTS = ["--runs", "600", "--days", "30", "--seed", "1"]
+
+
+def sample_marker(warehouse: Path) -> Path:
+    """Return the file that says that the warehouse holds the generated sample and nothing else."""
+    return warehouse.with_name(warehouse.name + ".sample")
+
+
+def has_raw_tables(warehouse: Path) -> bool:
+    """Return whether any raw table is loaded; a missing warehouse file has none."""
+    if not warehouse.exists():
+        return False
+    connection = connect(warehouse)
+    try:
+        row = connection.execute(
+            "select count(*) from information_schema.tables where table_schema = ?", [RAW_SCHEMA]
+        ).fetchone()
+    finally:
+        connection.close()
+    return row is not None and row[0] > 0
+
+
+def load_sample(warehouse: Path) -> None:
+    """Generate a small set of events beside the warehouse and load it."""
+    folder = warehouse.parent / "sample"
+    print(f"no events given and none loaded: generating a sample in {folder}")
+    _run(generate_events.main, [*SAMPLE_ARGUMENTS, "--out", str(folder)])
+    files = sorted(str(path) for path in folder.glob("*.ndjson*"))
+    _run(load_events.main, [*files, "--warehouse", str(warehouse)])
+    sample_marker(warehouse).touch()
+
+
+def load_given(files: Sequence[str], warehouse: Path) -> None:
+    """Load files; a generated sample goes first, and comes back when the files do not load."""
+    marker = sample_marker(warehouse)
+    backup = warehouse.with_name(warehouse.name + ".before")
+    is_sample = marker.exists() and has_raw_tables(warehouse)
+    if is_sample:
+        print("replacing the generated sample by the events given")
+        shutil.copy2(warehouse, backup)
+        connection = connect(warehouse)
+        connection.execute(f"drop schema {quote_identifier(RAW_SCHEMA)} cascade")
+        connection.close()
+    try:
+        _run(load_events.main, [*files, "--warehouse", str(warehouse)])
+    except BaseException:
+        if is_sample:
+            backup.replace(warehouse)
+        raise
+    backup.unlink(missing_ok=True)
+    marker.unlink(missing_ok=True)
+
+
+def _run(script: Callable[[list[str]], int], arguments: list[str]) -> None:
+    code = script(arguments)
+    if code:
+        raise SystemExit(code)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("files", nargs="*", metavar="FILE", help="NDJSON of payloads, may be .gz")
+    options = parser.parse_args(arguments)
+    warehouse = warehouse_path()
+    # An unquoted pattern that matches nothing arrives here as it was typed.
+    for name in options.files:
+        if name != "-" and not Path(name).is_file():
+            fail(f"no such file: {name}; EVENTS takes paths separated by spaces")
+    if options.files:
+        load_given(options.files, warehouse)
+    elif has_raw_tables(warehouse):
+        print(f"no events given: keeping those in {warehouse}")
+    else:
+        load_sample(warehouse)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
