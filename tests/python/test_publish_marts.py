@@ -1,0 +1,258 @@
+"""Publishing: a complete copy or none, the old file kept, readers undisturbed; and the summary."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from scripts import publish_marts, summarize
+from scripts.warehouse import MARTS_SCHEMA
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    work = tmp_path / "warehouse" / "work.duckdb"
+    published = tmp_path / "published folder" / "published.duckdb"
+    work.parent.mkdir()
+    monkeypatch.setenv("AGENT_ANALYTICS_DUCKDB_PATH", str(work))
+    monkeypatch.setenv("AGENT_ANALYTICS_PUBLISHED_PATH", str(published))
+    return work, published
+
+
+def build(work, cost="1.25", rows=3):
+    """Write a warehouse with two marts and a table that must not be published."""
+    with duckdb.connect(str(work)) as connection:
+        connection.execute(
+            f"""
+            create schema if not exists {MARTS_SCHEMA};
+            create schema if not exists analytics_staging;
+            create or replace table {MARTS_SCHEMA}.fct_agent_runs as
+                select 'run ' || i as run_key, {cost}::decimal(28, 9) as cost_usd,
+                    timestamp '2026-01-01 23:30:00' as started_at
+                from range({rows}) as numbers(i);
+            create or replace table {MARTS_SCHEMA}."odd ""name" as select 1 as "a ""b";
+            comment on table {MARTS_SCHEMA}.fct_agent_runs is 'One row per run; it''s tested.';
+            comment on column {MARTS_SCHEMA}.fct_agent_runs.cost_usd is 'US dollars';
+            create or replace table analytics_staging.secret as select 'text' as prompt_text;
+            """
+        )
+
+
+def query(path, sql):
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def leftovers(published):
+    return [path.name for path in published.parent.iterdir() if path != published]
+
+
+def test_tables_comments_and_record_are_published(files, capsys):
+    work, published = files
+    build(work)
+    assert publish_marts.main([]) == 0
+    assert "Published 2 tables with 4 rows" in capsys.readouterr().out
+    assert query(published, f"select run_key, cost_usd from {MARTS_SCHEMA}.fct_agent_runs") == (
+        query(work, f"select run_key, cost_usd from {MARTS_SCHEMA}.fct_agent_runs")
+    )
+    assert query(published, f'select "a ""b" from {MARTS_SCHEMA}."odd ""name"') == [(1,)]
+    assert query(
+        published, "select comment from duckdb_tables() where table_name = 'fct_agent_runs'"
+    ) == [("One row per run; it's tested.",)]
+    assert query(
+        published, "select comment from duckdb_columns() where column_name = 'cost_usd'"
+    ) == [("US dollars",)]
+    assert query(
+        published,
+        f"select source_file, table_name, row_count from {MARTS_SCHEMA}.publication order by 2",
+    ) == [("work.duckdb", "fct_agent_runs", 3), ("work.duckdb", 'odd "name', 1)]
+    assert query(published, "select distinct schema_name from duckdb_tables()") == [(MARTS_SCHEMA,)]
+    assert leftovers(published) == []
+
+
+def test_published_file_has_the_old_storage_format(files):
+    work, published = files
+    build(work)
+    publish_marts.main([])
+    with duckdb.connect(str(published), read_only=True) as connection:
+        (tags,) = connection.execute(
+            "select tags from duckdb_databases() where database_name = 'published'"
+        ).fetchall()[0]
+    assert tags["storage_version"].startswith("v1.0.0"), tags
+
+
+def test_reader_keeps_the_old_figures_until_it_connects_again(files):
+    work, published = files
+    build(work, cost="1.25")
+    publish_marts.main([])
+    sql = f"select sum(cost_usd) from {MARTS_SCHEMA}.fct_agent_runs"
+    with duckdb.connect(str(published), read_only=True) as reader:
+        before = reader.execute(sql).fetchall()
+        build(work, cost="2.50")
+        assert publish_marts.main([]) == 0
+        assert reader.execute(sql).fetchall() == before
+    assert query(published, sql)[0][0] == 2 * before[0][0]
+
+
+def test_warehouse_without_marts_is_refused_and_the_old_file_stays(files, capsys):
+    work, published = files
+    build(work)
+    publish_marts.main([])
+    before = published.read_bytes()
+    with duckdb.connect(str(work)) as connection:
+        connection.execute(f"drop schema {MARTS_SCHEMA} cascade")
+    with pytest.raises(SystemExit) as stop:
+        publish_marts.main([])
+    assert stop.value.code == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and f"has no schema {MARTS_SCHEMA}" in error
+    assert error.count("\n") == 1
+    assert published.read_bytes() == before
+    assert leftovers(published) == []
+
+
+@pytest.mark.parametrize("step", ["copy_comments", "compare", "record_publication"])
+def test_failure_half_way_leaves_the_old_file(files, monkeypatch, capsys, step):
+    work, published = files
+    build(work)
+    publish_marts.main([])
+    before = published.read_bytes()
+    build(work, rows=9)
+
+    def break_down(*arguments):
+        raise duckdb.IOException("disk is full")
+
+    monkeypatch.setattr(publish_marts, step, break_down)
+    with pytest.raises(SystemExit) as stop:
+        publish_marts.main([])
+    assert stop.value.code == 1
+    assert "was not published: disk is full" in capsys.readouterr().err
+    assert published.read_bytes() == before
+    assert leftovers(published) == []
+
+
+def test_incomplete_copy_is_noticed(files, capsys):
+    work, _ = files
+    build(work)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{work}' as source (read_only)")
+        connection.execute("attach ':memory:' as draft")
+        connection.execute(f"create schema draft.{MARTS_SCHEMA}")
+        name = f"{MARTS_SCHEMA}.fct_agent_runs"
+        connection.execute(f"create table draft.{name} as from source.{name} limit 2")
+        with pytest.raises(SystemExit):
+            publish_marts.compare(connection, name)
+    assert "has 3 rows but its copy has 2" in capsys.readouterr().err
+
+
+def test_missing_and_unusable_files_give_one_line(files, capsys, monkeypatch):
+    work, published = files
+    with pytest.raises(SystemExit):
+        publish_marts.main([])
+    assert "no warehouse at" in capsys.readouterr().err
+    work.write_text("not a database")
+    with pytest.raises(SystemExit):
+        publish_marts.main([])
+    assert "cannot be opened as a DuckDB file" in capsys.readouterr().err
+    work.unlink()
+    build(work)
+    monkeypatch.setenv("AGENT_ANALYTICS_PUBLISHED_PATH", str(work))
+    with pytest.raises(SystemExit):
+        publish_marts.main([])
+    assert "are the same file" in capsys.readouterr().err
+    monkeypatch.setenv(
+        "AGENT_ANALYTICS_PUBLISHED_PATH", str(published.with_name(f"{MARTS_SCHEMA}.duckdb"))
+    )
+    with pytest.raises(SystemExit):
+        publish_marts.main([])
+    assert "must not be named like its schema" in capsys.readouterr().err
+
+
+# --- summary ------------------------------------------------------------------------------------
+
+
+def build_facts(work, rows):
+    """Write the facts and a raw table the summary reads; `rows` are runs."""
+    with duckdb.connect(str(work)) as connection:
+        connection.execute(
+            f"""
+            create schema {MARTS_SCHEMA};
+            create schema rudderstack;
+            create table rudderstack.ai_user_action as select range as id from range(1234);
+            create table {MARTS_SCHEMA}.fct_agent_sessions as select range as id from range(7);
+            create table {MARTS_SCHEMA}.fct_agent_steps as select range as id from range(21);
+            create table {MARTS_SCHEMA}.fct_agent_runs (
+                run_status varchar, is_final boolean, is_successful boolean,
+                cost_usd decimal(28, 9),
+                wasted_cost_usd decimal(28, 9), failure_mode varchar, failure_category varchar
+            );
+            create table {MARTS_SCHEMA}.mart_cost_per_interaction as select 42 as run_count;
+            """
+        )
+        if rows:
+            connection.executemany(
+                f"insert into {MARTS_SCHEMA}.fct_agent_runs values (?, ?, ?, ?, ?, ?, ?)", rows
+            )
+
+
+RUNS = [
+    ("success", True, True, "1.5", None, None, None),
+    ("success", True, True, "2.25", None, None, None),
+    ("error", True, False, "0.5", "0.5", "rate_limited", "model_error"),
+    ("error", True, False, None, None, "rate_limited", "model_error"),
+    ("in_progress", False, None, None, None, None, None),
+]
+
+
+def test_summary_gives_counts_cost_and_success_rate(files, capsys):
+    work, _ = files
+    build_facts(work, RUNS)
+    assert summarize.main([]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "ai_user_action 1,234" in lines
+    assert "Runs 5" in lines
+    assert "Agent sessions 7" in lines
+    assert "Steps 21" in lines
+    assert "Cost 4.25 USD, 2 run(s) without a cost" in lines
+    assert "Success rate 50.0 % of 4 ended runs" in lines
+    assert "rate_limited model_error 2 0.50 USD" in lines
+    assert not any("\x1b" in line or "│" in line for line in lines)
+
+
+def test_summary_of_empty_facts(files, capsys):
+    work, _ = files
+    build_facts(work, [])
+    assert summarize.main([]) == 0
+    output = capsys.readouterr().out
+    assert "Cost            not known, 0 run(s) without a cost" in output
+    assert "no ended run" in output
+    assert "Most frequent failures" not in output
+
+
+def test_summary_names_the_published_file_and_a_command_that_opens_it(files, capsys):
+    work, published = files
+    build_facts(work, RUNS)
+    publish_marts.main([])
+    capsys.readouterr()
+    summarize.main([])
+    lines = capsys.readouterr().out.splitlines()
+    assert f"Published for BI tools: {published}" in lines
+    (command,) = (line for line in lines if line.startswith("Look inside: "))
+    program = shlex.split(command.removeprefix("Look inside: "))
+    found = subprocess.run(
+        [sys.executable, *program[1:]], capture_output=True, text=True, check=True
+    )
+    assert "42" in found.stdout
+
+
+def test_summary_before_a_build_gives_one_line(files, capsys):
+    work, _ = files
+    duckdb.connect(str(work)).close()
+    with pytest.raises(SystemExit) as stop:
+        summarize.main([])
+    assert stop.value.code == 1
+    assert "run `dbt build` first" in capsys.readouterr().err
