@@ -151,7 +151,7 @@ def generate(settings: Settings, folder: Path, *, show_progress: bool = False) -
             sent = send_events(sim)
             maker = TableMaker(sim, costs)
             tables = [maker.make(sent[name]) for name in TABLES]
-            writer.write(tables, settings.seed, block)
+            writer.write(tables, settings.seed)
             truth.write(sim, costs, sent, maker)
             for name in TABLES:
                 counts[name] += len(sent[name])

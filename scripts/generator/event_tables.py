@@ -40,8 +40,8 @@ from scripts.generator.randomness import (
     Bools,
     Floats,
     Ints,
-    Stream,
     hexadecimal,
+    keyed_uniform,
     scramble,
     uuid_text,
 )
@@ -295,7 +295,7 @@ class TableMaker:
         if events.table == ACTION:
             kind = self.sim.actions.kind[events.subject]
             return events.has_canary & np.isin(kind, (THUMBS, RATING, SCORE))
-        return events.has_canary
+        return events.has_canary.copy()
 
     def _canary_texts(self, events: Events, rows: np.ndarray) -> list[str]:
         seed = np.uint64(self.sim.plan.settings.seed)
@@ -588,12 +588,12 @@ class TableMaker:
         return columns
 
 
-def spread_order(events: Events, seed: int, block: int) -> Ints:
+def spread_order(events: Events, seed: int) -> Ints:
     """Return the order events are written in: by arrival, displaced ones anywhere in the block."""
     position = events.received_ms.astype(np.float64)
     rows = np.flatnonzero(events.displaced)
     if len(rows):
         low, high = position.min(), position.max()
-        stream = Stream(seed, f"out_of_order places {events.table}", block)
-        position[rows] = low + stream.uniform(len(rows)) * (high - low)
+        place = keyed_uniform(events.key[rows], seed, "out_of_order places")
+        position[rows] = low + place * (high - low)
     return np.argsort(position, kind="stable")

@@ -12,8 +12,16 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from scripts.generator.catalog import WORKFLOWS
-from scripts.generator.plan import DAY_MS
-from scripts.generator.randomness import Bools, Floats, Ints, Stream
+from scripts.generator.plan import DAY_MS, LONGEST_DELAY_MS
+from scripts.generator.randomness import (
+    Bools,
+    Floats,
+    Ints,
+    Stream,
+    keyed_normal,
+    keyed_uniform,
+    keyed_whole,
+)
 from scripts.generator.simulate import (
     COPIED,
     ERROR,
@@ -203,8 +211,8 @@ def _events(
         detail += sim.actions.kind[subject].astype(np.uint64)
     key = np.uint64(TABLES.index(table)) << np.uint64(60)
     key = key | (number << np.uint64(16)) | detail
-    delay = Stream(sim.plan.settings.seed, f"delay {table}", sim.block)
-    received = time_ms + 40 + np.rint(delay.log_normal(260.0, 0.9, count)).astype(np.int64)
+    delay = 40 + 260.0 * np.exp(0.9 * keyed_normal(key, sim.plan.settings.seed, "delay"))
+    received = time_ms + np.minimum(np.rint(delay), LONGEST_DELAY_MS).astype(np.int64)
     # The last run arrives the moment it happens, so that the data ends with it.
     is_last = sim.runs.conversation[run] == len(sim.plan.workflow) - 1
     received = np.where(is_last, time_ms, received)
@@ -232,14 +240,12 @@ def _events(
 
 def _second_completions(sim: Simulation, events: Events) -> Events:
     """Return the events with, for some completions, a later one that says something else."""
-    rate = sim.plan.settings.rate("conflicting_completions")
-    if rate == 0:
-        return events
-    stream = Stream(sim.plan.settings.seed, f"conflicting_completions {events.table}", sim.block)
-    clean = sim.runs.is_clean[events.run]
-    again = events.take(np.flatnonzero(stream.happens(rate, len(events)) & ~clean))
+    seed, knob = sim.plan.settings.seed, "conflicting_completions"
+    chosen = keyed_uniform(events.key, seed, knob) < sim.plan.settings.rate(knob)
+    chosen &= ~sim.runs.is_clean[events.run]
+    again = events.take(np.flatnonzero(chosen))
     again.key = again.key | np.uint64(1 << 15)
-    later = stream.whole(20, 900, len(again))
+    later = keyed_whole(again.key, seed, knob, low=20, high=900)
     again.received_ms = again.received_ms + later
     again.sent_ms = again.sent_ms + later
     again.time_ms = again.sent_ms.copy()
@@ -320,27 +326,28 @@ def _chosen(sim: Simulation, knob: str, clean: Bools) -> Bools:
 def _spoil(sim: Simulation, events: Events) -> Events:
     """Apply the dirt that concerns one event at a time: lateness, clocks, canaries, duplicates."""
     settings = sim.plan.settings
-    count = len(events)
     dirty = ~sim.runs.is_clean[events.run]
 
-    def chosen(knob: str) -> tuple[Ints, Stream]:
-        stream = Stream(settings.seed, f"{knob} {events.table}", sim.block)
-        return np.flatnonzero(stream.happens(settings.rate(knob), count) & dirty), stream
+    def chosen(knob: str) -> Ints:
+        return np.flatnonzero(
+            dirty & (keyed_uniform(events.key, settings.seed, knob) < settings.rate(knob))
+        )
 
-    rows, stream = chosen("late_arrival")
-    events.received_ms[rows] += stream.whole(3_600_000, 10 * DAY_MS, len(rows))
-    rows, stream = chosen("clock_skew")
-    events.sent_ms[rows] = events.received_ms[rows] + stream.whole(
-        2 * DAY_MS, 30 * DAY_MS, len(rows)
-    )
-    events.has_bad_timestamp[rows] = stream.happens(0.3, len(rows))
-    rows, _ = chosen("pii_canaries")
-    events.has_canary[rows] = True
-    rows, stream = chosen("out_of_order")
-    events.displaced[rows] = True
-    rows, stream = chosen("duplicates")
+    def whole(rows: Ints, purpose: str, low: int, high: int) -> Ints:
+        return keyed_whole(events.key[rows], settings.seed, purpose, low=low, high=high)
+
+    rows = chosen("late_arrival")
+    events.received_ms[rows] += whole(rows, "lateness", 3_600_000, 10 * DAY_MS)
+    rows = chosen("clock_skew")
+    ahead = whole(rows, "how far ahead", 2 * DAY_MS, 30 * DAY_MS)
+    events.sent_ms[rows] = events.received_ms[rows] + ahead
+    is_bad = keyed_uniform(events.key[rows], settings.seed, "bad timestamp") < 0.3
+    events.has_bad_timestamp[rows] = is_bad
+    events.has_canary[chosen("pii_canaries")] = True
+    events.displaced[chosen("out_of_order")] = True
+    rows = chosen("duplicates")
     again = events.take(rows)
-    again.received_ms = again.received_ms + stream.whole(900, 6 * 3_600_000, len(rows))
+    again.received_ms = again.received_ms + whole(rows, "second delivery", 900, 6 * 3_600_000)
     again.delivery = np.ones(len(rows), dtype=np.int64)
     return events.extend(again)
 
@@ -356,12 +363,9 @@ def _lose_ids(sim: Simulation, sent: dict[str, Events]) -> None:
         return
     first_of_session = _first_event_of_each_session(sim, sent)
     for table, events in sent.items():
-        # The draw depends on the event's key only, so that all deliveries agree.
-        keys, where = np.unique(events.key, return_inverse=True)
-        stream = Stream(settings.seed, f"lost ids {table}", sim.block)
-        draw = stream.uniform(len(keys))[where]
-        kind = stream.uniform(len(keys))[where]
-        spaces = np.where(stream.uniform(len(keys))[where] < 0.5, EMPTY, SPACES)
+        draw = keyed_uniform(events.key, settings.seed, "lost ids")
+        kind = keyed_uniform(events.key, settings.seed, "kind of lost id")
+        form = keyed_whole(events.key, settings.seed, "form of lost id", low=EMPTY, high=SPACES)
         open_rows = ~sim.runs.is_clean[events.run]
         limits = np.cumsum(list(rates.values()))
         loses_conversation = open_rows & (draw < limits[0])
@@ -398,12 +402,12 @@ def _lose_ids(sim: Simulation, sent: dict[str, Events]) -> None:
                 lost[keeps] = False
         events.conversation_form[loses_conversation | both] = ABSENT
         events.interaction_form[loses_interaction] = ABSENT
-        for form, rows in (
+        for forms, rows in (
             (events.conversation_form, blank_conversation),
             (events.interaction_form, blank_interaction),
             (events.session_form, blank_session),
         ):
-            form[rows] = spaces[rows]
+            forms[rows] = form[rows]
         if settings.parquet:
             events.has_event_id[blank_event] = False
 

@@ -14,6 +14,9 @@ from scripts.generator.randomness import Bools, Floats, Ints, Stream
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 BLOCK_RUNS = 8_192
+# Clean events arrive within this time; every run begins early enough to be seen before the end.
+LONGEST_DELAY_MS = 2_500
+LATEST_START_MS = 3_500
 # How many runs a conversation may have, by the kind of chain its workflow makes.
 _LONGEST_CHAIN = {"turns": 8, "children": 3, "none": 1}
 # The first conversations are never made dirty. Number 0 comes first in every file, and the first
@@ -123,7 +126,7 @@ def make_plan(settings: Settings) -> Plan:
         # Somebody is always at work when the data ends: those runs are still in progress.
         by_user = np.array([item.clock == "user" for item in WORKFLOWS])[workflow[:others]]
         late = np.flatnonzero(by_user)[CLEAN_CONVERSATIONS:][: 2 + others // 200]
-        start[late] = settings.end_ms - 1_000 - stream.whole(0, 9_000, len(late))
+        start[late] = settings.end_ms - LATEST_START_MS - stream.whole(0, 9_000, len(late))
     if others:
         early = min(others, CLEAN_CONVERSATIONS)
         start[:early] = settings.end_ms - settings.day_count * DAY_MS + 60_000 * np.arange(early)

@@ -62,6 +62,28 @@ def scramble(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return mixed ^ (mixed >> np.uint64(31))
 
 
+def keyed_uniform(keys: NDArray[np.uint64], seed: int, purpose: str) -> Floats:
+    """Return one number in [0, 1) per key that depends on key, seed and purpose only.
+
+    For what happens to single events: it does not matter which other events there are.
+    """
+    salt = np.uint64(zlib.crc32(purpose.encode())) << np.uint64(31)
+    mixed = scramble(scramble(keys ^ scramble(np.array([seed % 2**64], dtype=np.uint64))) ^ salt)
+    return (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53
+
+
+def keyed_whole(keys: NDArray[np.uint64], seed: int, purpose: str, *, low: int, high: int) -> Ints:
+    """Return one whole number from `low` up to and including `high` per key."""
+    return low + (keyed_uniform(keys, seed, purpose) * (high - low + 1)).astype(np.int64)
+
+
+def keyed_normal(keys: NDArray[np.uint64], seed: int, purpose: str) -> Floats:
+    """Return one standard normal number per key (Box-Muller)."""
+    first = keyed_uniform(keys, seed, f"{purpose} radius")
+    second = keyed_uniform(keys, seed, f"{purpose} angle")
+    return np.sqrt(-2.0 * np.log(1.0 - first)) * np.cos(2.0 * np.pi * second)
+
+
 _DIGITS = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
 
 

@@ -20,7 +20,7 @@ from scripts.generator.catalog import (
     UNKNOWN_MODELS,
     WORKFLOWS,
 )
-from scripts.generator.plan import CLEAN_CONVERSATIONS, Plan, slow_day_factor
+from scripts.generator.plan import CLEAN_CONVERSATIONS, LATEST_START_MS, Plan, slow_day_factor
 from scripts.generator.prices import PriceList
 from scripts.generator.randomness import Bools, Floats, Ints, Stream
 
@@ -536,6 +536,11 @@ def _place_runs(runs: Runs, plan: Plan, length: Ints, stream: Stream) -> None:
     before = np.concatenate([[0], length[:-1]]) + gap
     before = np.where(runs.turn == 0, 0, before)
     runs.start_ms = plan.start_ms[runs.conversation] + running_total(before, runs.conversation)
+    # Every run of a conversation begins before the end of the data.
+    latest = np.full(len(plan.workflow), np.iinfo(np.int64).min)
+    np.maximum.at(latest, runs.conversation, runs.start_ms)
+    excess = np.maximum(latest - (plan.settings.end_ms - LATEST_START_MS), 0)
+    runs.start_ms -= excess[runs.conversation]
     runs.end_ms = runs.start_ms + length
     final = runs.conversation == len(plan.workflow) - 1
     runs.start_ms = np.where(final, plan.settings.end_ms - length, runs.start_ms)
@@ -639,6 +644,7 @@ def _decide_statuses(
     spoiled = np.zeros(count, dtype=bool)
     spoiled[sessions.run[ended_badly]] = True
     spoiled &= stream.happens(0.7, count)
+    spoiled |= stream.happens(0.012, count) & ~runs.is_clean
     runs.status = np.where(worst > 0, worst, np.where(spoiled, PARTIAL, SUCCESS))
     # Some runs just take too long, whatever their sessions say.
     slow = (runs.status == SUCCESS) & stream.happens(0.006, count) & ~runs.is_clean

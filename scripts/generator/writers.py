@@ -31,7 +31,7 @@ LIBRARY_VERSION = "1.0.0"
 class Writer(Protocol):
     """Takes the tables of one block after the other."""
 
-    def write(self, tables: list[EventTable], seed: int, block: int) -> None:
+    def write(self, tables: list[EventTable], seed: int) -> None:
         """Write the tables of one block."""
 
     def close(self) -> None:
@@ -128,7 +128,7 @@ class PayloadWriter:
         self._handles = [path.open("w", encoding="utf-8", newline="\n") for path in self._parts]
         self.counts = [0, 0]
 
-    def write(self, tables: list[EventTable], seed: int, block: int) -> None:
+    def write(self, tables: list[EventTable], seed: int) -> None:
         """Write the events of one block, all tables mixed in the order of arrival."""
         lines: list[str] = []
         places, firsts, again = [], [], []
@@ -136,7 +136,7 @@ class PayloadWriter:
             events = table.events
             lines += payload_lines(table)
             place = np.empty(len(events), dtype=np.int64)
-            order = spread_order(events, seed, block)
+            order = spread_order(events, seed)
             place[order] = np.sort(events.received_ms)
             places.append(place)
             firsts.append(table.is_opening)
@@ -237,13 +237,13 @@ class ParquetWriter:
         self._writers: dict[str, pq.ParquetWriter] = {}
         self._schemas: dict[str, pa.Schema] = {}
 
-    def write(self, tables: list[EventTable], seed: int, block: int) -> None:
+    def write(self, tables: list[EventTable], seed: int) -> None:
         """Write one row group per table that has events in this block."""
         for table in tables:
             if len(table.events) == 0:
                 continue
             name = table.events.table
-            order = pa.array(spread_order(table.events, seed, block))
+            order = pa.array(spread_order(table.events, seed))
             columns = raw_columns(table)
             columns.setdefault("parent_interaction_id", pa.nulls(len(order), pa.string()))
             columns = dict(sorted(columns.items()))
