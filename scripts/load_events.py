@@ -56,9 +56,6 @@ from scripts.loader.warehouse_writer import (
 )
 from scripts.warehouse import RAW_SCHEMA, connect, fail, warehouse_path
 
-# Room for DuckDB beside one chunk of Python objects, so that a load stays under 1 GiB.
-_DUCKDB_MEMORY = "384MB"
-
 
 @dataclass
 class LoadResult:
@@ -90,8 +87,7 @@ def load_files(
     try:
         connection = connect(warehouse)
         try:
-            connection.execute(f"set memory_limit = '{_DUCKDB_MEMORY}'")
-            load = _Load(connection, schema)
+            load = EventLoad(connection, schema)
             with _progress(total, show_progress) as advance:
                 for name in files:
                     load.read_file(name, advance)
@@ -106,14 +102,18 @@ def load_files(
     return result
 
 
-class _Load:
-    """One load: sends every event of every line to its tables, or to the rejects."""
+class EventLoad:
+    """One load: sends every event of every line to its tables, or to the rejects.
+
+    `result` counts as the lines are read; nothing is in the warehouse before `finish`.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, schema: str) -> None:
+        """Start a load into `schema` of an open warehouse."""
         load_time = Instant(time.time_ns() // 1_000_000)
         self._reader = EventReader(load_time)
         self._writer = WarehouseWriter(connection, schema, load_time)
-        self._result = LoadResult()
+        self.result = LoadResult()
         self._file = ""
         self._line_number = 0
         self._bytes_before_file = 0
@@ -140,9 +140,9 @@ class _Load:
 
     def finish(self, mode: str) -> LoadResult:
         """Write everything and return the counts."""
-        self._result.tables = self._writer.finish(mode)
-        self._result.discarded = self._writer.discarded
-        return self._result
+        self.result.tables = self._writer.finish(mode)
+        self.result.discarded = self._writer.discarded
+        return self.result
 
     def _load_line(self, line: bytes) -> None:
         text = ""
@@ -180,10 +180,10 @@ class _Load:
             self._writer.add_event(TRACKS, event.tracks_row)
         if event.table and event.row:
             self._writer.add_event(event.table, event.row)
-        self._result.accepted += 1
+        self.result.accepted += 1
 
     def _reject(self, reason: str, raw_text: str) -> None:
-        self._result.rejected += 1
+        self.result.rejected += 1
         # Text columns hold neither NUL nor half a surrogate pair; the mark shows where one was.
         storable = raw_text.replace("\x00", "\ufffd").encode(errors="replace").decode().strip()
         self._writer.add_reject(self._file, self._line_number, reason, storable)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 import duckdb
@@ -28,6 +29,12 @@ APPEND = "append"
 # A chunk is staged when one of its tables has this many cells or it holds this much input.
 _CELLS_PER_CHUNK = 2_000_000
 BYTES_PER_CHUNK = 16 * 1024 * 1024
+# DuckDB's share of memory. The first number keeps a load of any length under 1 GiB in all; the
+# second is what DuckDB holds per column it writes (a 256 KiB block each in the staging table and
+# in the table itself), which only counts with thousands of columns.
+_MEMORY_MIB = 384
+_MEMORY_MIB_PER_COLUMN = 0.6
+_MEMORY_MIB_BESIDE_COLUMNS = 128
 # Column of the staging tables only; with a space no event column can have this name.
 _ORDER = "load order"
 # Stands for the columns of something that is not a table.
@@ -124,6 +131,7 @@ class WarehouseWriter:
         self._load_time = load_time
         self._tables: dict[str, _Table] = {}
         self._existing = self._read_existing()
+        self._memory = 0
         self.discarded = 0
 
     def add_event(self, table: str, row: dict[str, object]) -> None:
@@ -181,7 +189,9 @@ class WarehouseWriter:
             results = [self._write(self._tables[name], mode) for name in sorted(self._tables)]
             connection.execute("commit")
         except BaseException:
-            connection.execute("rollback")
+            # A commit that fails has ended the transaction already.
+            with suppress(duckdb.TransactionException):
+                connection.execute("rollback")
             raise
         return results
 
@@ -259,7 +269,16 @@ class WarehouseWriter:
             self._stage_table(table)
         return discarded
 
+    def _allow_memory(self) -> None:
+        columns = sum(len(table.kinds) for table in self._tables.values())
+        needed = int(_MEMORY_MIB_BESIDE_COLUMNS + _MEMORY_MIB_PER_COLUMN * columns)
+        needed = max(_MEMORY_MIB, needed)
+        if needed > self._memory:
+            self._connection.execute(f"set memory_limit = '{needed}MiB'")
+            self._memory = needed
+
     def _stage_table(self, table: _Table) -> None:
+        self._allow_memory()
         count = table.rows
         arrays: dict[str, pa.Array] = {
             _ORDER: pa.array(

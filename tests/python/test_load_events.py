@@ -423,7 +423,7 @@ def test_too_many_columns_reject_the_event_everywhere(warehouse):
     def wide(count, **keys):
         return event({f"p{number}": 1 for number in range(count)}, **keys)
 
-    # Ten columns are RudderStack's own: the nine of a bare event and the ones counted for it.
+    # The columns of a bare event count, `uuid_ts` included.
     fits = 1600 - len(STANDARD_TYPES)
     output = warehouse.load(wide(fits + 1, name="wide"), wide(fits, name="fits", message_id="m2"))
     assert output.startswith("accepted 1, rejected 1")
@@ -431,6 +431,14 @@ def test_too_many_columns_reject_the_event_everywhere(warehouse):
     assert warehouse.rows("rudder_load_rejects", "reason") == [
         ("too many columns: 1601, the limit is 1600",)
     ]
+
+
+def test_wide_tables_get_the_memory_they_need(warehouse):
+    properties = {f"p{number}": 1 for number in range(1500)}
+    events = [event(properties, name=name, message_id=name) for name in ("wide", "wider")]
+    for _ in range(2):
+        assert warehouse.load(*events).startswith("accepted 2, rejected 0")
+    assert len(warehouse.types("wider")) == 1500 + len(STANDARD_TYPES)
 
 
 def test_names_and_values_are_never_run_as_sql(warehouse):
