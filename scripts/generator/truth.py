@@ -33,6 +33,7 @@ from scripts.generator.plan import DAY_MS, Settings
 from scripts.generator.prices import PriceList
 from scripts.generator.randomness import Bools, Floats, Ints, uuid_text
 from scripts.generator.simulate import (
+    CANCELLED,
     COPIED,
     ERROR,
     LLM_CALL,
@@ -61,6 +62,7 @@ PRICE_STATUSES = ("reported", "priced", "unpriced", "no_usage")
 PS_REPORTED, PS_PRICED, PS_UNPRICED, PS_NO_USAGE = range(4)
 ACTION_TYPES = ("copied", "shared", "regenerated", "feedback_given")
 FEEDBACK_TYPES = ("thumbs", "rating", "score")
+CANONICAL_MODELS = sorted({model.canonical_model for model in MODELS if model.canonical_model})
 _LATE = np.iinfo(np.int64).max
 _EARLY = np.iinfo(np.int64).min
 
@@ -82,6 +84,11 @@ def _sum(groups: Ints, values: Floats, count: int) -> tuple[Floats, Ints]:
     known = ~np.isnan(values)
     total = np.bincount(groups[known], values[known], minlength=count)
     return total, np.bincount(groups[known], minlength=count)
+
+
+def _if_any(total: Floats, known: Ints) -> Floats:
+    """Return totals, not-a-number where nothing was known."""
+    return np.where(known > 0, total, np.nan)
 
 
 def _rank(*keys: Ints, groups: Ints) -> Ints:
@@ -175,7 +182,10 @@ class _SessionFacts:
     cost: Floats
     basis: Ints
     price_status: Ints
+    model: Ints  # -1 where nobody names it
     counts: Ints  # steps, model calls, tool calls, failed steps, retries
+    call_ms: Ints  # time of model calls and of tool calls, -1 without any step
+    steps_cost: Floats
     conflicts: Bools
     includes: Bools  # two flags: cached reads and writes are part of the prompt count
     agent_of_played: Ints  # by played session: the agent that is known
@@ -465,6 +475,19 @@ class TruthWriter:
             ],
             axis=1,
         ).astype(np.int64)
+        milliseconds = np.stack(
+            [
+                np.where(
+                    np.bincount(steps.session, mine, count) > 0,
+                    np.bincount(steps.session, duration * mine, count),
+                    -1,
+                )
+                for mine in (sim.steps.kind[steps.step] == kind for kind in (LLM_CALL, TOOL_CALL))
+            ],
+            axis=1,
+        ).astype(np.int64)
+        steps_cost, steps_costed = _sum(steps.session, steps.cost, count)
+        steps_cost = np.where(steps_costed > 0, steps_cost, np.nan)
         several = np.bincount(completed.events.session, minlength=count) > 1
         who = np.where(has_id, agent[session], -1)
         who = np.where((who < 0) & answered, played.agent[other], who)
@@ -491,7 +514,10 @@ class TruthWriter:
             cost=money[1],
             basis=money[2],
             price_status=money[3],
+            model=model,
             counts=np.where(has_id[:, None], counts[session], 0),
+            call_ms=np.where(has_id[:, None], milliseconds[session], -1),
+            steps_cost=np.where(has_id, steps_cost[session], np.nan),
             conflicts=several[session] & has_id,
             includes=includes,
             agent_of_played=agent_of_played,
@@ -642,6 +668,12 @@ class TruthWriter:
         ).astype(np.int64)
         money = self._run_costs(costs, sessions, ends, count)
         tokens, reported, cost, basis, price_status = money
+        covered_ms = _covered(sessions.run, sessions.start_ms, sessions.end_ms, count)
+        wasted = self._wasted(steps, cost, status, count)
+        named = sessions.agent >= 0
+        agents = np.unique(sessions.run[named] * 64 + sessions.agent[named]) // 64
+        sessions_cost, sessions_costed = _sum(sessions.run, sessions.cost, count)
+        steps_cost, steps_costed = _sum(steps.events.events.run, steps.cost, count)
 
         failing = np.flatnonzero(steps.is_failed)
         failing_run = steps.events.events.run[failing]
@@ -678,6 +710,11 @@ class TruthWriter:
             "trigger_type": pa.array([trigger[row] for row in rows.tolist()], pa.string()),
             "duration_ms": _whole(duration_ms[rows]),
             "duration_source": _texts(["derived", "reported"], (reported_ms >= 0)[rows] * 1),
+            "started_at": _moments(start_ms[rows]),
+            "ended_at": _moments(end_ms[rows]),
+            "covered_ms": _whole(covered_ms[rows]),
+            "is_final": pa.array(status[rows] != IN_PROGRESS),
+            "agent_count": _whole(np.bincount(agents, minlength=count)[rows]),
             "agent_session_count": _whole(np.bincount(sessions.run, minlength=count)[rows]),
             "step_count": _whole(totals[rows, 0]),
             "llm_call_count": _whole(totals[rows, 1]),
@@ -685,7 +722,11 @@ class TruthWriter:
             "failed_step_count": _whole(totals[rows, 3]),
             "retried_step_count": _whole(totals[rows, 4]),
             **_token_columns(tokens[rows]),
+            "total_tokens": _whole(_total(tokens)[rows]),
             "reported_cost_usd": _decimal(reported[rows]),
+            "sessions_cost_usd": _decimal(_if_any(sessions_cost, sessions_costed)[rows]),
+            "steps_cost_usd": _decimal(_if_any(steps_cost, steps_costed)[rows]),
+            "wasted_cost_usd": _decimal(wasted[rows]),
             "cost_usd": _decimal(cost[rows]),
             "cost_basis": _texts(list(BASES), basis[rows]),
             "price_status": _texts(list(PRICE_STATUSES), price_status[rows]),
@@ -700,6 +741,18 @@ class TruthWriter:
         }
         self._append("runs", columns)
         self._write_sessions(sessions, maker)
+
+    def _wasted(self, steps: _StepFacts, cost: Floats, status: Ints, count: int) -> Floats:
+        """Return the cost of runs that came to nothing, of failed or retried steps in others."""
+        is_retried = np.zeros(len(steps.step), dtype=bool)
+        same = steps.session[1:] == steps.session[:-1]
+        is_retried[:-1] = same & steps.is_retry[1:]
+        rows = np.flatnonzero(steps.is_failed | is_retried)
+        run = steps.events.events.run[rows]
+        summed, known = _sum(run, steps.cost[rows], count)
+        wasteful = np.bincount(run, minlength=count) > 0
+        of_steps = np.where(wasteful, _if_any(summed, known), 0.0)
+        return np.where(np.isin(status, (ERROR, TIMEOUT, CANCELLED, ABANDONED)), cost, of_steps)
 
     def _run_costs(
         self, costs: Costs, sessions: _SessionFacts, ends: Bools, count: int
@@ -781,17 +834,24 @@ class TruthWriter:
             "agent_session_id": _texts(maker.session_ids, ids),
             "agent_name": _texts([item.name for item in AGENTS], facts.agent[order]),
             "ended_at": _moments(facts.end_ms[order]),
+            "started_at": _moments(facts.start_ms[order]),
             "session_source": _texts(list(SOURCES), facts.source[order]),
             "session_status": _texts(list(ALL_STATUSES), facts.status[order]),
             "depth": _whole(facts.depth[order]),
             "duration_ms": _whole(facts.duration_ms[order]),
+            "llm_ms": _whole(facts.call_ms[order, 0]),
+            "tool_ms": _whole(facts.call_ms[order, 1]),
+            "canonical_model": _texts(CANONICAL_MODELS, _canonical(facts.model[order])),
             "step_count": _whole(facts.counts[order, 0]),
             "llm_call_count": _whole(facts.counts[order, 1]),
             "tool_call_count": _whole(facts.counts[order, 2]),
             "failed_step_count": _whole(facts.counts[order, 3]),
             "retried_step_count": _whole(facts.counts[order, 4]),
             **_token_columns(facts.tokens[order]),
+            "total_tokens": _whole(facts.total[order]),
             "reported_cost_usd": _decimal(facts.reported[order]),
+            "list_cost_usd": _decimal(facts.listed[order]),
+            "steps_cost_usd": _decimal(facts.steps_cost[order]),
             "cost_usd": _decimal(facts.cost[order]),
             "cost_basis": _texts(list(BASES), facts.basis[order]),
             "price_status": _texts(list(PRICE_STATUSES), facts.price_status[order]),
@@ -805,10 +865,6 @@ class TruthWriter:
         played, step = sim.steps, facts.step
         events = facts.events.events
         status = np.where(played.status[step] == SUCCESS, SUCCESS, played.status[step])
-        canonical = sorted({m.canonical_model for m in MODELS if m.canonical_model})
-        numbers = np.array(
-            [canonical.index(m.canonical_model) if m.canonical_model else -1 for m in MODELS]
-        )
         model = np.where(
             played.model[step] >= 0, played.model[step], sessions.model_of_played[facts.session]
         )
@@ -824,13 +880,16 @@ class TruthWriter:
             "step_type": _texts(list(STEP_TYPES), played.kind[step]),
             "step_status": _texts(list(STATUSES), status),
             "tool_name": _texts([item.name for item in TOOLS], played.tool[step]),
-            "canonical_model": _texts(canonical, np.where(model >= 0, numbers[model], -1)),
+            "canonical_model": _texts(CANONICAL_MODELS, _canonical(model)),
             "is_retry": pa.array(facts.is_retry),
             "is_fallback": pa.array(facts.is_fallback),
             "attempt_number": _whole(facts.attempt),
             "duration_ms": _whole(played.duration_ms[step]),
+            "ended_at": _moments(facts.events.time_ms),
             **_token_columns(facts.tokens),
+            "total_tokens": _whole(_total(facts.tokens)),
             "reported_cost_usd": _decimal(facts.reported),
+            "list_cost_usd": _decimal(facts.listed),
             "cost_usd": _decimal(facts.cost),
             "cost_basis": _texts(list(BASES), facts.basis),
             "price_status": _texts(list(PRICE_STATUSES), facts.price_status),
@@ -938,6 +997,37 @@ def _moments(milliseconds: Ints) -> pa.Array:
     """Return times as text, as DuckDB and Python both read them."""
     text = np.datetime_as_string(milliseconds.astype("datetime64[ms]"), timezone="UTC")
     return pa.array(text.tolist(), pa.string())
+
+
+def _canonical(model: Ints) -> Ints:
+    """Return positions in `CANONICAL_MODELS` of catalogued models, -1 without a price."""
+    places = [
+        CANONICAL_MODELS.index(item.canonical_model) if item.canonical_model else -1
+        for item in MODELS
+    ]
+    return np.where(model >= 0, np.array(places)[model], -1)
+
+
+def _covered(run: Ints, start_ms: Ints, end_ms: Ints, count: int) -> Ints:
+    """Return how long at least one session of each run was at work; -1 without any session.
+
+    The union of the session intervals: every session adds what lies after all ends before it
+    (SEMANTICS 9).
+    """
+    order = np.lexsort((end_ms, start_ms, run))
+    group, begin, end = run[order], start_ms[order], end_ms[order]
+    covered = np.full(count, -1, dtype=np.int64)
+    if len(group) == 0:
+        return covered
+    # A run's times are shifted beyond those of the run before, so that one running maximum serves
+    # all runs.
+    origin = begin.min()
+    shift = group * (end.max() - origin + 1)
+    latest = np.maximum.accumulate(end - origin + shift)
+    before = np.concatenate([[0], latest[:-1]]) - shift + origin
+    added = np.maximum(end - np.maximum(begin, before), 0)
+    total = np.bincount(group, added, count).astype(np.int64)
+    return np.where(np.bincount(group, minlength=count) > 0, total, -1)
 
 
 def _token_columns(tokens: Ints) -> dict[str, pa.Array]:

@@ -19,7 +19,7 @@ from scripts.generator.events import TABLES
 from scripts.generator.knobs import KNOBS, parse_dirt
 from scripts.generator.plan import Settings, make_plan
 from scripts.generator.prices import load_price_list
-from scripts.generator.randomness import scramble, uuid_text
+from scripts.generator.randomness import Stream, keyed_uniform, scramble, uuid_text
 from scripts.generator.truth import believable, token_classes
 
 RUNS = 400
@@ -83,7 +83,7 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-# the same bytes, always ----------------------------------------------------------------------------
+# the same bytes, always --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", ["ndjson", "parquet"])
@@ -103,9 +103,12 @@ def test_another_seed_writes_other_events(clean, tmp_path):
     assert (tmp_path / "events.ndjson").read_bytes() != (clean / "events.ndjson").read_bytes()
 
 
-def test_event_ids_of_a_known_key_never_change():
-    text = uuid_text(np.array([1, 2], dtype=np.uint64), 7)
-    assert text[0].tobytes() == b"XX"
+def test_random_numbers_never_change():
+    """The same on every Python and NumPy version, or the same seed would write other events."""
+    keys = np.array([1, 2], dtype=np.uint64)
+    assert uuid_text(keys, 7)[0].tobytes() == b"cc89189c-d09e-4aaf-afcd-81a07523ba6b"
+    assert keyed_uniform(keys, 7, "x").tolist() == [0.7595630184846025, 0.36988147843977526]
+    assert Stream(7, "plan").uniform(2).tolist() == [0.43473665509264925, 0.9877123361549603]
 
 
 def test_event_ids_are_unique_over_many_keys():
@@ -123,7 +126,7 @@ def test_dirt_changes_nothing_but_what_it_spoils(clean_events, tmp_path):
     assert all(kept[event["messageId"]] == event for event in spoiled)
 
 
-# the command line ----------------------------------------------------------------------------------
+# the command line --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -204,7 +207,7 @@ def test_prints_where_and_what_next(tmp_path, capsys):
     assert f"next: python scripts/load_events.py {tmp_path}/events.ndjson" in printed
 
 
-# the events ----------------------------------------------------------------------------------------
+# the events --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 9, 31])
@@ -341,7 +344,7 @@ def test_error_messages_name_both_kinds_of_failure(clean_events):
     assert not any("error_message" in row for row in steps if row["status"] == "success")
 
 
-# raw tables and payloads agree -----------------------------------------------------------------------
+# raw tables and payloads agree -------------------------------------------------------------------
 
 
 def _rows(connection, relation: str, columns: list[str]) -> list[tuple]:
@@ -392,7 +395,7 @@ def test_both_formats_have_the_same_events(dirty, dirty_parquet):
         assert len(other) < len(ids) or name == "user_actions"
 
 
-# truth -----------------------------------------------------------------------------------------------
+# truth -------------------------------------------------------------------------------------------
 
 
 def test_truth_of_clean_data_equals_a_plain_count(clean, clean_events):
@@ -504,7 +507,7 @@ def test_only_possible_costs_are_believed(cost, tokens, expected):
     assert (None if np.isnan(value) else value) == expected
 
 
-# every knob makes its dirt, at about its rate ----------------------------------------------------------
+# every knob makes its dirt, at about its rate ----------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -639,9 +642,9 @@ def measures(clean_events) -> dict[str, Callable[[Path], tuple[int, int]]]:
     }
 
 
-# Shares that lie below the rate by construction: only some event types bear a canary (no copies and
-# shares), half of the late events of ten days have not arrived by their end, places drawn at random may be near, one in three
-# blank ids hits something the event does not have, restarting ids keep one whole event per session.
+# Shares that lie below the rate by construction: copies and shares bear no canary, half of the late
+# events of ten days have not arrived by their end, places drawn at random may be near, and some
+# blank ids would hit something that the event does not have.
 EXPECTED_SHARE = {
     "pii_canaries": 0.9,
     "late_arrival": 0.5,
@@ -762,7 +765,7 @@ def test_discarded_values_are_missing_in_truth(tmp_path):
 
 
 def test_first_values_decide_column_types_well(dirty):
-    """Text, decimals and labels come first, so that nothing else is lost by RudderStack's typing."""
+    """Text and decimals come first, so that RudderStack's typing loses nothing else."""
     first: dict[str, object] = {}
     for event in payloads(dirty):
         for name, value in event["properties"].items():

@@ -1,0 +1,277 @@
+"""Facts built from generated events equal the truth written beside them, row by row.
+
+Three data sets: clean payloads, payloads with every kind of dirt, and raw Parquet tables with every
+kind of dirt. One assertion per set, table and column.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from scripts import generate_events, load_events
+from scripts.warehouse import quote_identifier, quote_literal
+
+PROJECT = Path(__file__).resolve().parents[2]
+# Money is compared to a tenth of a millionth of a dollar: prices have six, sums nine decimals.
+TOLERANCE = 1e-7
+
+# Truth file -> fact, columns that name a row, columns that must be equal.
+FACTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "runs": (
+        "analytics_marts.fct_agent_runs",
+        ("conversation_id", "interaction_id"),
+        (
+            "run_status", "trigger_type", "duration_ms", "duration_source", "started_at",
+            "ended_at", "covered_ms", "is_final", "agent_count", "agent_session_count",
+            "step_count", "llm_call_count", "tool_call_count", "failed_step_count",
+            "retried_step_count", "input_tokens", "output_tokens", "cache_read_tokens",
+            "cache_write_tokens", "total_tokens", "reported_cost_usd", "sessions_cost_usd",
+            "steps_cost_usd", "wasted_cost_usd", "cost_usd", "cost_basis", "price_status",
+            "rating", "rating_count", "regenerated_count", "copied_count", "shared_count",
+            "has_conflicting_completions", "first_failing_agent", "first_failing_step_number",
+        ),
+    ),
+    "agent_sessions": (
+        "analytics_marts.fct_agent_sessions",
+        ("conversation_id", "interaction_id", "agent_session_id", "agent_name", "ended_at"),
+        (
+            "started_at", "session_source", "session_status", "depth", "duration_ms", "llm_ms",
+            "tool_ms", "canonical_model", "step_count", "llm_call_count", "tool_call_count",
+            "failed_step_count", "retried_step_count", "input_tokens", "output_tokens",
+            "cache_read_tokens", "cache_write_tokens", "total_tokens", "reported_cost_usd",
+            "list_cost_usd", "steps_cost_usd", "cost_usd", "cost_basis", "price_status",
+            "has_conflicting_completions",
+        ),
+    ),
+    "steps": (
+        "analytics_marts.fct_agent_steps",
+        ("step_id",),
+        (
+            "conversation_id", "interaction_id", "agent_session_id", "agent_name", "step_number",
+            "step_type", "step_status", "tool_name", "canonical_model", "is_retry", "is_fallback",
+            "attempt_number", "duration_ms", "ended_at", "input_tokens", "output_tokens",
+            "cache_read_tokens", "cache_write_tokens", "total_tokens", "reported_cost_usd",
+            "list_cost_usd", "cost_usd", "cost_basis", "price_status",
+        ),
+    ),
+    "user_actions": (
+        "analytics_marts.fct_user_actions",
+        ("action_id",),
+        (
+            "conversation_id", "interaction_id", "action_type", "feedback_type", "rating",
+            "acted_at",
+        ),
+    ),
+    "ledger": (
+        "analytics_audit.audit_event_ledger",
+        ("source_table", "event_date"),
+        ("raw_rows", "accepted_rows", "duplicate_rows", "quarantined_rows"),
+    ),
+}  # fmt: skip
+
+# Name -> how the events are written, and whether the dbt tests run as well.
+SETS: dict[str, tuple[list[str], bool]] = {
+    "clean": (["--runs", "500", "--seed", "21"], False),
+    "dirty": (["--runs", "1500", "--seed", "22", "--dirt-all"], True),
+    "dirty_parquet": (
+        ["--runs", "1500", "--seed", "23", "--dirt-all", "--format", "parquet"],
+        False,
+    ),
+}
+IN_SETS = [pytest.param(name, marks=pytest.mark.xdist_group(f"generated_{name}")) for name in SETS]
+
+
+class Built:
+    """A data set with the warehouse built from it."""
+
+    def __init__(self, folder: Path, connection: duckdb.DuckDBPyConnection) -> None:
+        self.folder = folder
+        self.connection = connection
+        for name in (*FACTS, "quarantined"):
+            file = quote_literal(str(folder / "truth" / f"{name}.csv"))
+            connection.execute(
+                f"create temp table truth_{name} as from read_csv({file}, all_varchar = true)"
+            )
+
+    def types(self, relation: str) -> dict[str, str]:
+        return {
+            row[0]: row[1] for row in self.connection.execute(f"describe {relation}").fetchall()
+        }
+
+
+def build(folder: Path, arguments: list[str], *, with_tests: bool) -> duckdb.DuckDBPyConnection:
+    """Generate, load and build one data set; return a read-only connection to its warehouse."""
+    events = folder / "events"
+    assert generate_events.main(["--out", str(events), *arguments]) == 0
+    warehouse = folder / "generated.duckdb"
+    variables = "{}"
+    if "parquet" in arguments:
+        variables = f"{{rudderstack_parquet_dir: {events}}}"
+    else:
+        # Second deliveries are a load of their own: one load never keeps an event twice.
+        for file in sorted(events.glob("*.ndjson")):
+            load = [str(file), "--warehouse", str(warehouse), "--mode", "append"]
+            assert load_events.main(load) == 0
+    command = [str(Path(sys.executable).with_name("dbt")), "build", "--quiet", "--vars", variables]
+    if not with_tests:
+        command += ["--exclude", "resource_type:test", "resource_type:unit_test"]
+    environment = {
+        **os.environ,
+        "AGENT_ANALYTICS_DUCKDB_PATH": str(warehouse),
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "DBT_LOG_PATH": str(folder),
+    }
+    result = subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout[-4000:]
+    connection = duckdb.connect(str(warehouse), read_only=True)
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Return a function that builds a data set once and then hands out the same result."""
+    sets: dict[str, Built] = {}
+
+    def get(name: str) -> Built:
+        if name not in sets:
+            arguments, with_tests = SETS[name]
+            folder = tmp_path_factory.mktemp(name)
+            sets[name] = Built(folder / "events", build(folder, arguments, with_tests=with_tests))
+        return sets[name]
+
+    yield get
+    for item in sets.values():
+        item.connection.close()
+
+
+def comparable(side: str, column: str, kind: str) -> str:
+    """Return a column of one side as text, number or time that both sides can be compared by."""
+    name = f"{side}.{quote_identifier(column)}"
+    if kind.startswith("TIMESTAMP"):
+        # Both kinds of timestamps, with and without zone, hold UTC.
+        return f"epoch_ms(cast({name} as timestamp))"
+    if kind == "DATE":
+        return f"cast({name} as date)"
+    if kind == "BOOLEAN":
+        return f"cast({name} as boolean)"
+    if kind == "VARCHAR":
+        return name
+    return f"cast({name} as double)"
+
+
+def joined(item: Built, truth: str) -> str:
+    """Return a full join of truth and fact on the columns that name a row."""
+    relation, keys, _ = FACTS[truth]
+    types = item.types(relation)
+    same = " and ".join(
+        f"{comparable('truth', key, types[key])} is not distinct from "
+        f"{comparable('fact', key, types[key])}"
+        for key in keys
+    )
+    return f"(select *, true as is_truth from truth_{truth}) as truth full join " + (
+        f"(select *, true as is_fact from {relation}) as fact on {same}"
+    )
+
+
+@pytest.mark.parametrize("name", IN_SETS)
+@pytest.mark.parametrize("truth", FACTS)
+def test_every_row_of_the_truth_is_there_and_no_other(built, name, truth):
+    item = built(name)
+    keys = ", ".join(f"truth.{key}, fact.{key}" for key in FACTS[truth][1])
+    strangers = item.connection.execute(
+        f"select {keys} from {joined(item, truth)} "
+        "where is_truth is null or is_fact is null limit 5"
+    ).fetchall()
+    assert strangers == []
+    relation = FACTS[truth][0]
+    counts = item.connection.execute(
+        f"select (select count(*) from truth_{truth}), (select count(*) from {relation})"
+    ).fetchall()
+    assert counts[0][0] == counts[0][1] > 0
+
+
+@pytest.mark.parametrize("name", IN_SETS)
+@pytest.mark.parametrize(
+    ("truth", "column"), [(truth, column) for truth in FACTS for column in FACTS[truth][2]]
+)
+def test_column_equals_truth(built, name, truth, column):
+    item = built(name)
+    relation, keys, _ = FACTS[truth]
+    kind = item.types(relation)[column]
+    left, right = comparable("truth", column, kind), comparable("fact", column, kind)
+    different = f"{left} is distinct from {right}"
+    if kind not in ("VARCHAR", "BOOLEAN", "DATE") and not kind.startswith("TIMESTAMP"):
+        different = f"({different}) and coalesce(abs({left} - {right}) > {TOLERANCE}, true)"
+    names = ", ".join(f"fact.{key}" for key in keys)
+    wrong = item.connection.execute(
+        f"select {names}, truth.{column} as truth, fact.{column} as fact "
+        f"from {joined(item, truth)} where is_truth and is_fact and {different} limit 5"
+    ).fetchall()
+    assert wrong == []
+
+
+@pytest.mark.parametrize("truth", FACTS)
+def test_every_truth_column_is_compared(built, truth):
+    item = built("clean")
+    with (item.folder / "truth" / f"{truth}.csv").open(newline="", encoding="utf-8") as handle:
+        header = next(csv.reader(handle))
+    _, keys, columns = FACTS[truth]
+    assert sorted(header) == sorted((*keys, *columns))
+
+
+@pytest.mark.parametrize("name", IN_SETS)
+def test_quarantined_events_have_the_true_reasons(built, name):
+    item = built(name)
+    difference = item.connection.execute(
+        """
+        with counted as (
+            select source_table, event_id, quarantine_reason, 1 as in_truth
+            from truth_quarantined
+            union all
+            select source_table, event_id, quarantine_reason, -1
+            from analytics_audit.audit_quarantined_events
+        )
+        select source_table, event_id, quarantine_reason, sum(in_truth)
+        from counted
+        group by all
+        having sum(in_truth) != 0
+        """
+    ).fetchall()
+    assert difference == []
+    count = item.connection.execute("select count(*) from truth_quarantined").fetchall()[0][0]
+    assert (count > 0) == (name != "clean")
+
+
+@pytest.mark.parametrize("name", IN_SETS)
+def test_no_planted_text_leaves_staging(built, name):
+    """Canaries sit in every kind of sensitive property; no built table may show one."""
+    item = built(name)
+    canaries = (item.folder / "truth" / "canaries.txt").read_text(encoding="utf-8").split()
+    assert (len(canaries) > 100) == (name != "clean")
+    columns = item.connection.execute(
+        """
+        select table_schema, table_name, column_name
+        from information_schema.columns
+        where table_schema like 'analytics%' and data_type = 'VARCHAR'
+        """
+    ).fetchall()
+    assert len(columns) > 100
+    showing = []
+    for schema, table, column in columns:
+        relation = f"{quote_identifier(schema)}.{quote_identifier(table)}"
+        shown = item.connection.execute(
+            f"select count(*) from {relation} where contains({quote_identifier(column)}, 'CANARY-')"
+        ).fetchall()[0][0]
+        if shown:
+            showing.append(f"{schema}.{table}.{column}")
+    assert showing == []
