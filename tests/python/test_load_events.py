@@ -630,7 +630,7 @@ def test_odd_but_valid_payloads(warehouse):
 def test_unreadable_input_is_one_clear_line_and_changes_nothing(warehouse):
     good = warehouse.file(event(), name="good.ndjson")
     broken = warehouse.folder / "broken.ndjson.gz"
-    text = "\n".join(json.dumps(event(message_id=str(number))) for number in range(5000))
+    text = "\n".join(json.dumps(event(message_id=str(number))) for number in range(30_000))
     broken.write_bytes(gzip.compress(text.encode())[:-2000])
     damaged = warehouse.folder / "damaged.gz"
     damaged.write_bytes(gzip.compress(b"x")[:12] + b"\xff" * 50)
