@@ -236,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "files",
-        nargs="+",
+        nargs="*",
         metavar="FILE",
         help="newline-delimited JSON, optionally gzip-compressed, or - for standard input; a line "
         'is one event or {"batch": [events]}',
@@ -263,6 +263,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "RudderStack does when warehouse append is on (default: %(default)s)",
     )
     options = parser.parse_args(arguments)
+    if not options.files:
+        fail("no FILE given: name an NDJSON file, or - for standard input")
     if not options.schema.strip():
         fail("--schema is empty: give the name of the raw schema")
     warehouse = options.warehouse or warehouse_path()

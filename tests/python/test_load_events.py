@@ -653,6 +653,7 @@ def test_unreadable_input_is_one_clear_line_and_changes_nothing(warehouse):
         warehouse.fails(good, path)
         assert warehouse.path.read_bytes() == before
     assert "only once" in warehouse.fails("-", "-")
+    assert "no FILE given" in warehouse.fails()
     assert "--schema is empty" in warehouse.fails(good, "--schema", " ")
 
 
