@@ -285,7 +285,9 @@ class TruthWriter:
         keys = (accepted.events.received_ms, accepted.time_ms, index, session)
         order = np.lexsort(keys)
         step, session, indexed = step[order], session[order], indexed[order]
-        events = Judged(accepted.events.take(order), accepted.time_ms[order], order)
+        events = Judged(
+            accepted.events.take(order), accepted.time_ms[order], accepted.disposition[order]
+        )
         count = len(step)
         starts = segment_starts(session)
         position = np.arange(count) - starts

@@ -462,6 +462,40 @@ def test_ledger_adds_up_against_the_written_files(fixture, request):
     assert bool(lost) == (fixture != "clean")
 
 
+def test_second_deliveries_are_counted_as_duplicates(dirty):
+    first = (dirty / "events.ndjson").read_text(encoding="utf-8").splitlines()
+    again = (dirty / "events_redelivered.ndjson").read_text(encoding="utf-8").splitlines()
+    known = {json.loads(line)["messageId"]: json.loads(line) for line in first}
+    assert len(known) == len(first)
+    for line in again:
+        event = json.loads(line)
+        before = known[event["messageId"]]
+        assert moment(event.pop("receivedAt")) > moment(before["receivedAt"])
+        assert event == {name: value for name, value in before.items() if name != "receivedAt"}
+    counted = sum(int(row["duplicate_rows"]) for row in truth(dirty, "ledger"))
+    assert counted == len(again) > 50
+
+
+@pytest.mark.parametrize("name", ["runs", "agent_sessions", "steps"])
+def test_costs_come_from_where_their_basis_says(dirty, name):
+    bases = Counter()
+    for row in truth(dirty, name):
+        bases[row["cost_basis"]] += 1
+        reported = float(row["reported_cost_usd"] or "nan")
+        tokens = int(row["total_tokens"] or 0)
+        if row["cost_basis"] == "reported":
+            assert float(row["cost_usd"]) == reported
+            assert reported > 0 or tokens == 0
+            continue
+        assert not reported > 0, "a possible figure of the sender must be taken"
+        assert (row["cost_usd"] == "") == (row["cost_basis"] == "none")
+        if row["price_status"] == "no_usage":
+            assert row["cost_usd"] == ""
+    assert bases["reported"] > 100
+    assert bases["list_price"] > 40
+    assert bases["none"] > 10
+
+
 def test_totals_of_runs_equal_those_of_sessions_and_steps(dirty):
     counts = ("step_count", "llm_call_count", "tool_call_count", "failed_step_count")
     sums: dict[str, Counter] = {name: Counter() for name in counts}
