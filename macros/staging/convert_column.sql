@@ -63,7 +63,7 @@
 
 {% macro _to_text(column, kind, logical_type) -%}
     {%- if kind == 'text' and logical_type == 'id' -%}
-        case when trim({{ column }}) != '' then {{ column }} end
+        {{ non_blank(column) }}
     {%- elif kind == 'text' -%}
         nullif({{ column }}, '')
     {%- elif kind == 'decimal' -%}
@@ -75,6 +75,22 @@
     {%- else -%}
         cast({{ column }} as {{ dbt.type_string() }})
     {%- endif -%}
+{%- endmacro %}
+
+
+{#- The text itself, or null when it is empty or nothing but spaces. -#}
+{% macro non_blank(column) %}
+    {{- return(adapter.dispatch('non_blank', 'agent_analytics')(column)) -}}
+{% endmacro %}
+
+{% macro default__non_blank(column) -%}
+    case when trim({{ column }}) != '' then {{ column }} end
+{%- endmacro %}
+
+{#- Only what sorts before the first visible character can be blank: the comparison costs a tenth of
+    the trim, and ids are the widest columns there are. -#}
+{% macro duckdb__non_blank(column) -%}
+    case when {{ column }} >= '!' then {{ column }} when trim({{ column }}) != '' then {{ column }} end
 {%- endmacro %}
 
 

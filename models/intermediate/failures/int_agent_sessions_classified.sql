@@ -24,25 +24,22 @@ response_texts as (
 failing_steps as (
 
     select
-        steps.agent_session_key,
-        classified_steps.failure_rule_id,
-        classified_steps.failure_mode,
-        classified_steps.failure_category,
-        classified_steps.failure_group,
-        classified_steps.rule_severity,
+        agent_session_key,
+        failure_rule_id,
+        failure_mode,
+        failure_category,
+        failure_group,
         row_number() over (
-            partition by steps.agent_session_key
+            partition by agent_session_key
             order by
                 -- a failure that a later attempt repaired did not end the session
-                case when steps.is_retried then 1 else 0 end,
-                steps.ended_at,
-                steps.step_number,
-                steps.step_key
+                case when is_retried then 1 else 0 end,
+                ended_at,
+                step_number,
+                step_key
         ) as failure_rank
-    from {{ ref('int_agent_steps_priced') }} as steps
-    inner join {{ ref('int_agent_steps_classified') }} as classified_steps
-        on steps.step_key = classified_steps.step_key
-    where steps.is_failed
+    from {{ ref('fct_agent_steps') }}
+    where is_failed
 
 ),
 

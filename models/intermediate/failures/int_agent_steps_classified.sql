@@ -1,6 +1,6 @@
 with steps as (
 
-    select * from {{ ref('int_agent_steps_priced') }}
+    select * from {{ ref('int_agent_steps_accepted') }}
 
 ),
 

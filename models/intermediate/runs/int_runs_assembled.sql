@@ -18,6 +18,16 @@ completions as (
 
 ),
 
+session_starts as (
+
+    select
+        run_key,
+        min(started_at) as first_session_started_at
+    from {{ ref('int_agent_sessions_assembled') }}
+    group by run_key
+
+),
+
 data_end as (
 
     select max(last_event_at) as newest_event_at
@@ -50,7 +60,6 @@ runs as (
         min(execution_mode) as sent_execution_mode,
         min(first_event_at) as first_event_at,
         max(last_event_at) as last_event_at,
-        min(case when source_rank = 3 then first_event_at end) as first_session_started_at,
         {{ dbt.bool_or('has_clock_skew') }} as has_clock_skew
     from run_events
     group by run_key
@@ -105,7 +114,7 @@ assembled as (
         runs.environment,
         runs.first_event_at,
         runs.last_event_at,
-        runs.first_session_started_at,
+        session_starts.first_session_started_at,
         runs.has_clock_skew,
         data_end.newest_event_at,
         case
@@ -157,6 +166,7 @@ assembled as (
         on
             runs.run_key = completions_ranked.run_key
             and completions_ranked.completion_rank = 1
+    left join session_starts on runs.run_key = session_starts.run_key
     left join parents
         on
             runs.conversation_id = parents.conversation_id
@@ -172,6 +182,7 @@ timed as (
         *,
         least(
             first_event_at,
+            coalesce(first_session_started_at, first_event_at),
             coalesce({{ add_milliseconds('completed_at', '-' ~ plausible_duration('reported_duration_ms')) }}, first_event_at)
         ) as started_at,
         coalesce(completed_at, last_event_at) as ended_at

@@ -2,13 +2,7 @@
     first that no later attempt repaired. -#}
 with steps as (
 
-    select * from {{ ref('int_agent_steps_priced') }}
-
-),
-
-classified_steps as (
-
-    select * from {{ ref('int_agent_steps_classified') }}
+    select * from {{ ref('fct_agent_steps') }}
 
 ),
 
@@ -23,7 +17,17 @@ failing_runs as (
 positions as (
 
     select
-        steps.*,
+        steps.run_key,
+        steps.step_key,
+        steps.agent_name,
+        steps.step_number,
+        steps.step_type,
+        steps.tool_name,
+        steps.model_name,
+        steps.failure_mode,
+        steps.failure_category,
+        steps.is_failed,
+        steps.is_retried,
         row_number() over (run_order) as position_in_run,
         count(*) over (partition by steps.run_key) as run_step_count,
         sum(steps.cost_usd) over (partition by steps.run_key) as run_steps_cost_usd,
@@ -42,21 +46,16 @@ positions as (
 failing_steps as (
 
     select
-        positions.*,
-        classified_steps.failure_mode,
-        classified_steps.failure_category,
+        *,
+        row_number() over (partition by run_key order by position_in_run) as failure_rank,
         row_number() over (
-            partition by positions.run_key order by positions.position_in_run
-        ) as failure_rank,
-        row_number() over (
-            partition by positions.run_key
+            partition by run_key
             order by
-                case when positions.is_retried then 1 else 0 end,
-                positions.position_in_run
+                case when is_retried then 1 else 0 end,
+                position_in_run
         ) as explanation_rank
     from positions
-    left join classified_steps on positions.step_key = classified_steps.step_key
-    where positions.is_failed
+    where is_failed
 
 ),
 

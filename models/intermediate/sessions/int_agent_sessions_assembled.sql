@@ -29,6 +29,7 @@ with_session_id as (
         reported_sessions.has_started_event,
         reported_sessions.has_completed_event,
         reported_sessions.has_conflicting_completions,
+        reported_sessions.has_step_index,
         responses.match_method as response_match_method,
         coalesce(reported_sessions.completed_event_id, responses.event_id) as outcome_event_id,
         case
@@ -73,6 +74,7 @@ from_responses as (
         false as has_started_event,
         false as has_completed_event,
         false as has_conflicting_completions,
+        false as has_step_index,
         cast(null as {{ dbt.type_string() }}) as response_match_method,
         event_id as outcome_event_id,
         coalesce(response_status, 'unknown') as session_status,
@@ -136,6 +138,7 @@ select
     has_started_event,
     has_completed_event,
     has_conflicting_completions,
+    has_step_index,
     response_match_method,
     outcome_event_id,
     session_status,

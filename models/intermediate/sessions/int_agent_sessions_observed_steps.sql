@@ -24,6 +24,8 @@ observed as (
         min(sent_agent_name) as agent_name,
         -- one model for the session only when all its steps agree
         case when min(sent_model_name) = max(sent_model_name) then min(sent_model_name) end as model_name,
+        -- an explicit index orders a session only when every step of it carries one
+        count(step_index) = count(*) as has_step_index,
         min(coalesce(started_at, ended_at)) as first_step_started_at,
         min(ended_at) as first_event_at,
         max(ended_at) as last_event_at,

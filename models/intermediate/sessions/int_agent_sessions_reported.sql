@@ -102,7 +102,7 @@ reported as (
 
         started.event_id is not null as has_started_event,
         completed.event_id is not null as has_completed_event,
-        observed_steps.agent_session_key is not null as has_steps,
+        coalesce(observed_steps.has_step_index, false) as has_step_index,
         coalesce(completed.completion_count, 0) > 1 as has_conflicting_completions,
 
         completed.event_id as completed_event_id,

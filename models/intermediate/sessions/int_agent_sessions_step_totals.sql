@@ -1,6 +1,6 @@
 with steps as (
 
-    select * from {{ ref('int_agent_steps_priced') }}
+    select * from {{ ref('fct_agent_steps') }}
 
 ),
 
@@ -15,8 +15,8 @@ totals as (
         {{ count_where('is_retry') }} as retried_step_count,
         {{ count_where('is_fallback') }} as fallback_step_count,
         {{ count_where('is_silent_failure') }} as silent_failure_count,
-        {{ bigint_sum("case when step_type = 'llm_call' then plausible_duration_ms end") }} as llm_ms,
-        {{ bigint_sum("case when step_type = 'tool_call' then plausible_duration_ms end") }} as tool_ms,
+        {{ bigint_sum("case when step_type = 'llm_call' then " ~ plausible_duration('duration_ms') ~ ' end') }} as llm_ms,
+        {{ bigint_sum("case when step_type = 'tool_call' then " ~ plausible_duration('duration_ms') ~ ' end') }} as tool_ms,
         {{ bigint_sum('input_tokens') }} as input_tokens,
         {{ bigint_sum('output_tokens') }} as output_tokens,
         {{ bigint_sum('cache_read_tokens') }} as cache_read_tokens,

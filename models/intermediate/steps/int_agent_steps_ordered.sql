@@ -11,45 +11,49 @@ sessions as (
     select
         agent_session_key,
         agent_name,
-        model_name
+        model_name,
+        has_step_index
     from {{ ref('int_agent_sessions_assembled') }}
 
 ),
 
-indexed as (
+-- only what decides the order and the attempts is sorted; the other columns are joined afterwards
+sortable as (
 
     select
-        steps.*,
-        -- an explicit index orders a session only when every step of it carries one
-        count(steps.step_index) over (partition by steps.agent_session_key)
-        = count(*) over (partition by steps.agent_session_key) as has_step_index
+        steps.step_key,
+        steps.agent_session_key,
+        steps.ended_at,
+        steps.received_at,
+        steps.step_id,
+        steps.step_type,
+        steps.sent_attempt_number,
+        steps.step_status in ('error', 'timeout') as is_failed,
+        coalesce(steps.tool_name, steps.sent_model_name, sessions.model_name, '') as step_target,
+        case when sessions.has_step_index then steps.step_index end as explicit_step_number
     from steps
-
-),
-
-enriched as (
-
-    select
-        indexed.*,
-        case when indexed.has_step_index then indexed.step_index end as explicit_step_number,
-        coalesce(indexed.sent_agent_name, sessions.agent_name) as agent_name,
-        coalesce(indexed.sent_model_name, sessions.model_name) as model_name,
-        indexed.step_status in ('error', 'timeout') as is_failed
-    from indexed
-    left join sessions on indexed.agent_session_key = sessions.agent_session_key
+    left join sessions on steps.agent_session_key = sessions.agent_session_key
 
 ),
 
 neighbours as (
 
     select
-        *,
-        coalesce(tool_name, model_name, '') as step_target,
+        step_key,
+        agent_session_key,
+        explicit_step_number,
+        sent_attempt_number,
+        is_failed,
+        step_type,
+        step_target,
         row_number() over (session_order) as step_position,
         lag(is_failed) over (session_order) as previous_is_failed,
         lag(step_type) over (session_order) as previous_step_type,
-        lag(coalesce(tool_name, model_name, '')) over (session_order) as previous_step_target
-    from enriched
+        lag(step_target) over (session_order) as previous_step_target,
+        lead(step_type) over (session_order) as next_step_type,
+        lead(step_target) over (session_order) as next_step_target,
+        lead(sent_attempt_number) over (session_order) as next_sent_attempt_number
+    from sortable
     window session_order as (
         partition by agent_session_key
         order by explicit_step_number, ended_at, received_at, step_id
@@ -60,7 +64,9 @@ neighbours as (
 attempts as (
 
     select
-        *,
+        step_key,
+        agent_session_key,
+        step_position,
         coalesce(explicit_step_number, step_position) as step_number,
         case
             when sent_attempt_number is not null then sent_attempt_number > 1
@@ -71,6 +77,16 @@ attempts as (
                 false
             )
         end as is_retry,
+        -- the same question, asked of the next step
+        case
+            when next_sent_attempt_number is not null then next_sent_attempt_number > 1
+            else coalesce(
+                is_failed
+                and next_step_type = step_type
+                and next_step_target = step_target,
+                false
+            )
+        end as is_retried,
         coalesce(
             previous_is_failed
             and previous_step_type = step_type
@@ -83,61 +99,96 @@ attempts as (
 
 ),
 
+sessions_with_retries as (
+
+    select distinct agent_session_key
+    from attempts
+    where is_retry
+
+),
+
 -- an operation starts at every step that is no retry; its attempts follow without a gap
 operations as (
 
     select
-        *,
-        max(case when not is_retry then step_position end) over (
-            session_position rows between unbounded preceding and current row
-        ) as operation_position,
-        coalesce(lead(is_retry) over (session_position), false) as is_retried
+        attempts.step_key,
+        max(case when not attempts.is_retry then attempts.step_position end) over (
+            partition by attempts.agent_session_key
+            order by attempts.step_position
+            rows between unbounded preceding and current row
+        ) as operation_position
     from attempts
-    window session_position as (partition by agent_session_key order by step_position)
+    inner join sessions_with_retries
+        on attempts.agent_session_key = sessions_with_retries.agent_session_key
+
+),
+
+numbered as (
+
+    select
+        attempts.step_key,
+        attempts.step_number,
+        attempts.step_position,
+        attempts.is_retry,
+        attempts.is_retried,
+        attempts.is_fallback,
+        -- a session that begins with a retry lost the attempt before it
+        case
+            when attempts.is_retry then coalesce(operations.operation_position, 1)
+            else attempts.step_position
+        end as operation_position
+    from attempts
+    left join operations
+        on
+            attempts.step_key = operations.step_key
+            and attempts.is_retry
 
 )
 
 select
-    step_key,
-    step_id,
-    agent_session_key,
-    run_key,
-    conversation_id,
-    interaction_id,
-    agent_session_id,
-    agent_name,
-    model_name,
-    tool_name,
-    service_tier,
-    step_number,
-    step_type,
-    step_status,
-    is_failed,
-    case when step_status != 'unknown' then step_status = 'success' end as is_successful,
-    coalesce(sent_attempt_number, step_position - coalesce(operation_position, 1) + 1) as attempt_number,
-    md5(agent_session_key || cast(coalesce(operation_position, 1) as {{ dbt.type_string() }})) as operation_key,
-    is_retry,
-    is_fallback,
-    is_retried,
-    response_length,
-    tool_input_hash,
-    tool_input_length,
-    tool_output_length,
-    coalesce(step_status = 'success' and step_type = 'tool_call' and has_error_like_tool_output, false) as is_silent_failure,
-    sent_prompt_tokens,
-    output_tokens,
-    cache_read_tokens,
-    cache_write_tokens,
-    reported_cost_usd,
-    error_type,
-    http_status,
-    finish_reason,
-    error_message_class,
-    failure_signal_key,
-    started_at,
-    ended_at,
-    duration_ms,
-    plausible_duration_ms,
-    has_suspect_duration,
-    has_clock_skew
-from operations
+    steps.step_key,
+    steps.step_id,
+    steps.agent_session_key,
+    steps.run_key,
+    steps.conversation_id,
+    steps.interaction_id,
+    steps.agent_session_id,
+    coalesce(steps.sent_agent_name, sessions.agent_name) as agent_name,
+    coalesce(steps.sent_model_name, sessions.model_name) as model_name,
+    steps.tool_name,
+    steps.service_tier,
+    numbered.step_number,
+    steps.step_type,
+    steps.step_status,
+    steps.step_status in ('error', 'timeout') as is_failed,
+    case when steps.step_status != 'unknown' then steps.step_status = 'success' end as is_successful,
+    coalesce(steps.sent_attempt_number, numbered.step_position - numbered.operation_position + 1) as attempt_number,
+    md5(steps.agent_session_key || cast(numbered.operation_position as {{ dbt.type_string() }})) as operation_key,
+    numbered.is_retry,
+    numbered.is_fallback,
+    numbered.is_retried,
+    steps.response_length,
+    steps.tool_input_hash,
+    steps.tool_input_length,
+    steps.tool_output_length,
+    coalesce(
+        steps.step_status = 'success' and steps.step_type = 'tool_call' and steps.has_error_like_tool_output, false
+    ) as is_silent_failure,
+    steps.sent_prompt_tokens,
+    steps.output_tokens,
+    steps.cache_read_tokens,
+    steps.cache_write_tokens,
+    steps.reported_cost_usd,
+    steps.error_type,
+    steps.http_status,
+    steps.finish_reason,
+    steps.error_message_class,
+    steps.started_at,
+    steps.ended_at,
+    steps.duration_ms,
+    steps.plausible_duration_ms,
+    steps.has_suspect_duration,
+    steps.has_clock_skew
+from steps
+inner join numbered on steps.step_key = numbered.step_key
+left join sessions on steps.agent_session_key = sessions.agent_session_key

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 with steps as (
 
     select * from {{ ref('int_agent_steps_ordered') }}

@@ -27,6 +27,7 @@ select
     steps.step_type,
     steps.step_status,
     steps.is_successful,
+    steps.is_failed,
     steps.model_name,
     steps.canonical_model,
     steps.tool_name,
