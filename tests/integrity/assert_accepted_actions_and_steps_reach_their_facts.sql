@@ -1,0 +1,28 @@
+-- One row per accepted event: sessions and runs gather several events, steps and actions do not.
+with counts as (
+
+    select
+        'fct_agent_steps' as fact_name,
+        (
+            select count(*)
+            from {{ ref('int_agent_steps_completed_identified') }}
+            where event_disposition = 'accepted'
+        ) as accepted_count,
+        (select count(*) from {{ ref('fct_agent_steps') }}) as fact_count
+
+    union all
+
+    select
+        'fct_user_actions' as fact_name,
+        (
+            select count(*)
+            from {{ ref('int_user_actions_identified') }}
+            where event_disposition = 'accepted'
+        ) as accepted_count,
+        (select count(*) from {{ ref('fct_user_actions') }}) as fact_count
+
+)
+
+select *
+from counts
+where accepted_count != fact_count

@@ -1,0 +1,40 @@
+-- No accepted event without its run, and no run without an accepted event.
+{%- set identified_models = [
+    'int_user_prompts_identified',
+    'int_agent_responses_identified',
+    'int_interactions_completed_identified',
+    'int_user_actions_identified',
+    'int_agent_sessions_started_identified',
+    'int_agent_sessions_completed_identified',
+    'int_agent_steps_completed_identified',
+] %}
+
+with accepted as (
+
+    {% for model in identified_models -%}
+    select run_key
+    from {{ ref(model) }}
+    where event_disposition = 'accepted'
+    {% if not loop.last %}
+    union
+
+    {% endif -%}
+    {% endfor %}
+
+),
+
+runs as (
+
+    select run_key
+    from {{ ref('fct_agent_runs') }}
+
+)
+
+select
+    accepted.run_key as accepted_run_key,
+    runs.run_key
+from accepted
+full outer join runs on accepted.run_key = runs.run_key
+where
+    accepted.run_key is null
+    or runs.run_key is null

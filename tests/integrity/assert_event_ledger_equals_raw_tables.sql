@@ -1,0 +1,54 @@
+-- Counted in the raw tables themselves, so that a row lost on the way into staging shows, too.
+{%- set event_tables = [
+    'ai_user_prompt_created',
+    'ai_agent_response_received',
+    'ai_interaction_completed',
+    'ai_user_action',
+    'ai_agent_session_started',
+    'ai_agent_session_completed',
+    'ai_agent_step_completed',
+] -%}
+{%- set counts = [] -%}
+{%- for event_table in event_tables -%}
+    {%- set declared = source('rudderstack', event_table) -%}
+    {%- if execute -%}
+        {%- for raw in raw_relations(declared, event_table) -%}
+            {%- do counts.append("select '" ~ event_table ~ "' as source_table, count(*) as row_count from " ~ raw.sql) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- do counts.append("select '" ~ event_table ~ "' as source_table, 0 as row_count") -%}
+{%- endfor %}
+
+with raw_counts as (
+
+    {{ counts | join('\n    union all\n    ') }}
+
+),
+
+raw_tables as (
+
+    select
+        source_table,
+        sum(row_count) as raw_rows
+    from raw_counts
+    group by source_table
+
+),
+
+ledger as (
+
+    select
+        source_table,
+        sum(raw_rows) as ledger_rows
+    from {{ ref('audit_event_ledger') }}
+    group by source_table
+
+)
+
+select
+    raw_tables.source_table,
+    raw_tables.raw_rows,
+    ledger.ledger_rows
+from raw_tables
+left join ledger on raw_tables.source_table = ledger.source_table
+where raw_tables.raw_rows != coalesce(ledger.ledger_rows, 0)

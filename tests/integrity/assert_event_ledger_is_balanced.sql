@@ -1,0 +1,4 @@
+-- A row that is not accepted, duplicate or quarantined got lost.
+select *
+from {{ ref('audit_event_ledger') }}
+where not is_balanced

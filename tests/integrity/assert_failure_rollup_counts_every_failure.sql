@@ -1,0 +1,68 @@
+-- Each failed row of a fact is counted once, and each share is taken of all rows of the day.
+with fact_rows as (
+
+    select
+        'run' as grain,
+        run_date as failure_date,
+        failure_mode
+    from {{ ref('fct_agent_runs') }}
+
+    union all
+
+    select
+        'session' as grain,
+        session_date as failure_date,
+        failure_mode
+    from {{ ref('fct_agent_sessions') }}
+
+    union all
+
+    select
+        'step' as grain,
+        step_date as failure_date,
+        failure_mode
+    from {{ ref('fct_agent_steps') }}
+
+),
+
+expected as (
+
+    select
+        grain,
+        failure_date,
+        count(*) as n_all,
+        count(failure_mode) as failure_count
+    from fact_rows
+    group by
+        grain,
+        failure_date
+
+),
+
+rollup_rows as (
+
+    select
+        grain,
+        failure_date,
+        max(n_all) as n_all,
+        sum(failure_count) as failure_count
+    from {{ ref('mart_failure_modes') }}
+    group by
+        grain,
+        failure_date
+
+)
+
+select
+    expected.grain,
+    expected.failure_date,
+    expected.failure_count as fact_count,
+    rollup_rows.failure_count as rollup_count
+from expected
+full outer join rollup_rows
+    on
+        expected.grain = rollup_rows.grain
+        and expected.failure_date = rollup_rows.failure_date
+where
+    coalesce(expected.failure_count, 0) != coalesce(rollup_rows.failure_count, 0)
+    or expected.n_all != rollup_rows.n_all

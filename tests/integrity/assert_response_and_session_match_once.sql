@@ -1,0 +1,31 @@
+-- Two responses on one session, or one response on two, would double its cost.
+with responses as (
+
+    select
+        event_id,
+        agent_session_key
+    from {{ ref('int_agent_responses_matched') }}
+
+),
+
+repeated as (
+
+    select
+        'response' as grain,
+        event_id as repeated_key
+    from responses
+    group by event_id
+    having count(*) > 1
+
+    union all
+
+    select
+        'session' as grain,
+        agent_session_key as repeated_key
+    from responses
+    group by agent_session_key
+    having count(*) > 1
+
+)
+
+select * from repeated

@@ -1,0 +1,10 @@
+select
+    agent_session_key,
+    duration_ms,
+    llm_ms,
+    tool_ms,
+    other_ms
+from {{ ref('fct_agent_sessions') }}
+where
+    coalesce(llm_ms, 0) + coalesce(tool_ms, 0) + other_ms != duration_ms
+    or (other_ms is null) is distinct from (duration_ms is null or has_suspect_duration)

@@ -1,0 +1,32 @@
+{%- set facts = {
+    'fct_agent_runs': 'run_key',
+    'fct_agent_sessions': 'agent_session_key',
+    'fct_agent_steps': 'step_key',
+} %}
+
+with fact_rows as (
+
+    {% for fact, key in facts.items() -%}
+    select
+        '{{ fact }}' as fact_name,
+        {{ key }} as row_key,
+        price_status,
+        cost_basis,
+        cost_usd,
+        total_tokens
+    from {{ ref(fact) }}
+    {% if not loop.last %}
+    union all
+
+    {% endif -%}
+    {% endfor %}
+
+)
+
+select *
+from fact_rows
+where
+    (price_status in ('unpriced', 'no_usage')) is distinct from (cost_usd is null)
+    or (cost_basis = 'none') is distinct from (cost_usd is null)
+    or cost_usd < 0
+    or (price_status = 'no_usage' and total_tokens > 0)
