@@ -37,6 +37,7 @@ $(READY): requirements.lock
 build: $(READY) ## load events (EVENTS="a.ndjson.gz b.ndjson"), dbt build, quality checkpoint, publish, summary
 	@$(BIN)/python scripts/check_seeds.py
 	@$(BIN)/python scripts/prepare_events.py $(EVENTS)
+	@echo "building the models and running their tests, half a minute for a small warehouse"
 	@$(BIN)/dbt build --quiet
 	@$(BIN)/python scripts/quality/run_checkpoint.py
 	@$(BIN)/python scripts/publish_marts.py
