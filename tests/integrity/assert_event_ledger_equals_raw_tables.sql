@@ -7,21 +7,29 @@
     'ai_agent_session_started',
     'ai_agent_session_completed',
     'ai_agent_step_completed',
-] -%}
-{%- set counts = [] -%}
-{%- for event_table in event_tables -%}
-    {%- set declared = source('rudderstack', event_table) -%}
-    {%- if execute -%}
-        {%- for raw in raw_relations(declared, event_table) -%}
-            {%- do counts.append("select '" ~ event_table ~ "' as source_table, count(*) as row_count from " ~ raw.sql) -%}
-        {%- endfor -%}
-    {%- endif -%}
-    {%- do counts.append("select '" ~ event_table ~ "' as source_table, 0 as row_count") -%}
-{%- endfor %}
+] %}
 
 with raw_counts as (
 
-    {{ counts | join('\n    union all\n    ') }}
+    {% for event_table in event_tables -%}
+    {% set declared = source('rudderstack', event_table) -%}
+    {% for raw in (raw_relations(declared, event_table) if execute else []) -%}
+    select
+        '{{ event_table }}' as source_table,
+        count(*) as row_count
+    from {{ raw.sql }}
+
+    union all
+
+    {% endfor -%}
+    select
+        '{{ event_table }}' as source_table,
+        0 as row_count
+    {% if not loop.last %}
+    union all
+
+    {% endif -%}
+    {% endfor %}
 
 ),
 
