@@ -186,7 +186,16 @@
     {%- for pattern in [directory ~ '/' ~ table_name ~ '.parquet', directory ~ '/' ~ table_name ~ '/**/*.parquet'] -%}
         {%- do files.extend(run_query('select file from glob(' ~ string_literal(pattern) ~ ') order by file').columns[0].values()) -%}
     {%- endfor -%}
-    {%- if not files -%}{{- return(none) -}}{%- endif -%}
+    {%- if not files -%}
+        {#- A table without files has had no event yet; a folder without any file is a wrong path. -#}
+        {%- set any_file = run_query('select file from glob(' ~ string_literal(directory ~ '/**/*.parquet') ~ ') limit 1') -%}
+        {%- if any_file.rows | length == 0 -%}
+            {{- exceptions.raise_compiler_error(
+                "rudderstack_parquet_dir: no Parquet file below '" ~ directory ~ "'; it must hold <table>.parquet or <table>/**/*.parquet"
+            ) -}}
+        {%- endif -%}
+        {{- return(none) -}}
+    {%- endif -%}
     {%- set literals = [] -%}
     {%- for file in files -%}{%- do literals.append(string_literal(file)) -%}{%- endfor -%}
     {%- set relation = 'read_parquet([' ~ literals | join(', ') ~ '], union_by_name = true)' -%}

@@ -21,6 +21,9 @@
             {%- do selects.append(_typed_select(raw, expected_columns)) -%}
         {%- endfor -%}
     {%- endif -%}
+    {%- if execute and not selects -%}
+        {%- do log('no raw table ' ~ table_name ~ ' yet: its rows and columns are empty', info=true) -%}
+    {%- endif -%}
     {%- if selects -%}
         {{- selects | join('\nunion all\n') -}}
     {%- else -%}
@@ -38,12 +41,7 @@
         {%- if relation -%}{%- do found.append(relation) -%}{%- endif -%}
     {%- else -%}
         {%- for schema in var('rudderstack_schemas') -%}
-            {%- set relation = load_relation(declared.incorporate(path={'schema': schema})) -%}
-            {%- if relation is none -%}
-                {%- set relation = load_relation(
-                    declared.incorporate(path={'schema': schema | upper, 'identifier': table_name | upper})
-                ) -%}
-            {%- endif -%}
+            {%- set relation = raw_relation(declared, schema, table_name) -%}
             {%- if relation is not none -%}
                 {%- set columns = {} -%}
                 {%- for column in adapter.get_columns_in_relation(relation) -%}
@@ -56,6 +54,37 @@
         {%- endfor -%}
     {%- endif -%}
     {{- return(found) -}}
+{% endmacro %}
+
+
+{#- A raw table, whether its schema and its name are written in lower or in upper case, or none. -#}
+{% macro raw_relation(declared, schema, table_name) %}
+    {{- return(adapter.dispatch('raw_relation', 'agent_analytics')(declared, schema, table_name)) -}}
+{% endmacro %}
+
+{% macro default__raw_relation(declared, schema, table_name) %}
+    {%- set relation = load_relation(declared.incorporate(path={'schema': schema})) -%}
+    {%- if relation is none -%}
+        {%- set relation = load_relation(
+            declared.incorporate(path={'schema': schema | upper, 'identifier': table_name | upper})
+        ) -%}
+    {%- endif -%}
+    {{- return(relation) -}}
+{% endmacro %}
+
+{#- dbt's own look-up stops with an error at a name that differs in case only; to DuckDB it is the
+    same name. -#}
+{% macro duckdb__raw_relation(declared, schema, table_name) %}
+    {%- set spelled = run_query(
+        'select table_schema, table_name from information_schema.tables'
+        ~ ' where lower(table_catalog) = lower(' ~ string_literal(declared.database)
+        ~ ') and lower(table_schema) = lower(' ~ string_literal(schema)
+        ~ ') and lower(table_name) = lower(' ~ string_literal(table_name) ~ ')'
+    ) -%}
+    {%- for row in spelled.rows -%}
+        {{- return(declared.incorporate(path={'schema': row[0], 'identifier': row[1]})) -}}
+    {%- endfor -%}
+    {{- return(none) -}}
 {% endmacro %}
 
 

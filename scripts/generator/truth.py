@@ -671,7 +671,8 @@ class TruthWriter:
         money = self._run_costs(costs, sessions, ends, count)
         tokens, reported, cost, basis, price_status = money
         covered_ms = _covered(sessions.run, sessions.start_ms, sessions.end_ms, count)
-        wasted = self._wasted(steps, cost, status, count)
+        is_tool_call = sim.steps.kind[steps.step] == TOOL_CALL
+        wasted = self._wasted(steps, is_tool_call, cost, status, count)
         named = sessions.agent >= 0
         agents = np.unique(sessions.run[named] * 64 + sessions.agent[named]) // 64
         sessions_cost, sessions_costed = _sum(sessions.run, sessions.cost, count)
@@ -744,16 +745,21 @@ class TruthWriter:
         self._append("runs", columns)
         self._write_sessions(sessions, maker)
 
-    def _wasted(self, steps: _StepFacts, cost: Floats, status: Ints, count: int) -> Floats:
+    def _wasted(
+        self, steps: _StepFacts, is_tool_call: Bools, cost: Floats, status: Ints, count: int
+    ) -> Floats:
         """Return the cost of runs that came to nothing, of failed or retried steps in others."""
         is_retried = np.zeros(len(steps.step), dtype=bool)
         same = steps.session[1:] == steps.session[:-1]
         is_retried[:-1] = same & steps.is_retry[1:]
-        rows = np.flatnonzero(steps.is_failed | is_retried)
+        # A tool call without tokens and without a price costs nothing that anybody knows of; any
+        # other unknown cost makes the waste of its run unknown.
+        is_free = is_tool_call & np.isnan(steps.cost) & (_total(steps.tokens) <= 0)
+        rows = np.flatnonzero((steps.is_failed | is_retried) & ~is_free)
         run = steps.events.events.run[rows]
         summed, known = _sum(run, steps.cost[rows], count)
-        wasteful = np.bincount(run, minlength=count) > 0
-        of_steps = np.where(wasteful, _if_any(summed, known), 0.0)
+        wasteful = np.bincount(run, minlength=count)
+        of_steps = np.where(known == wasteful, summed, np.nan)
         return np.where(np.isin(status, (ERROR, TIMEOUT, CANCELLED, ABANDONED)), cost, of_steps)
 
     def _run_costs(

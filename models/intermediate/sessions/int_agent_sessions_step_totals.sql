@@ -1,6 +1,11 @@
 with steps as (
 
-    select * from {{ ref('fct_agent_steps') }}
+    select
+        *,
+        -- a tool call without tokens and without a price costs nothing that anybody knows of
+        (is_failed or is_retried)
+        and not (step_type = 'tool_call' and cost_usd is null and coalesce(total_tokens, 0) = 0) as is_wasted
+    from {{ ref('fct_agent_steps') }}
 
 ),
 
@@ -29,8 +34,12 @@ totals as (
         {{ count_where('list_cost_usd is null and total_tokens > 0') }} as unlisted_step_count,
         {{ count_where('list_cost_today_usd is null and total_tokens > 0') }} as unlisted_today_step_count,
         {{ count_where("cost_basis = 'list_price'") }} as listed_step_count,
-        {{ count_where('is_failed or is_retried') }} as wasted_step_count,
-        {{ usd_sum('case when is_failed or is_retried then cost_usd end') }} as wasted_cost_usd
+        {{ count_where('is_wasted') }} as wasted_step_count,
+        -- one unknown cost makes the waste unknown
+        case
+            when {{ count_where('is_wasted and cost_usd is null') }} = 0
+                then {{ usd_sum('case when is_wasted then cost_usd end') }}
+        end as wasted_cost_usd
     from steps
     group by agent_session_key
 
