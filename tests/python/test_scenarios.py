@@ -1,0 +1,536 @@
+"""Raw data as strange as RudderStack delivers it: every build succeeds and tells the same story."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from warehouses import EVENT_TABLES, FACTS, Warehouse, errors_of
+
+from scripts.publish_marts import publish
+from scripts.warehouse import AUDIT_SCHEMA, MARTS_SCHEMA, connect, quote_identifier
+
+pytestmark = pytest.mark.xdist_group("scenarios")
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TOOL_ERROR = "Request failed with status code 503"
+# What a sender may write into any of these never leaves staging.
+SENSITIVE = {
+    "ai_user_prompt_created": ["prompt_text"],
+    "ai_agent_session_started": ["prompt_text"],
+    "ai_agent_step_completed": [
+        "response_text",
+        "error_message",
+        "tool_input",
+        "tool_input_query",
+        "tool_input_filter_customer",
+        "tool_output",
+        "tool_output_text",
+        "tool_output_error",
+    ],
+    "ai_agent_session_completed": ["response_text", "error_message"],
+    "ai_agent_response_received": ["response_text", "error_message"],
+    "ai_interaction_completed": ["final_response_text", "error_message"],
+    "ai_user_action": ["feedback_text", "action_details_feedback_text"],
+}
+CANARY = "canary"
+
+
+def at(seconds):
+    return NOON + timedelta(seconds=seconds)
+
+
+def event(identity, seconds, **properties):
+    """Return one raw row: standard columns and the properties of an event."""
+    return {
+        "id": identity,
+        "received_at": at(seconds + 1),
+        "sent_at": at(seconds),
+        "original_timestamp": at(seconds),
+        "timestamp": at(seconds),
+        "uuid_ts": at(seconds + 600),
+        "user_id": "user-1",
+        "anonymous_id": "device-1",
+        "context_source_id": "source-1",
+        **properties,
+    }
+
+
+def story(prefix="", conversation="c1", interaction="i1", session="s1"):
+    """Return one complete run, as rows per raw table in the flattened layout."""
+    run = {"conversation_id": conversation, "interaction_id": interaction}
+    in_session = {**run, "agent_session_id": session}
+    tokens = {
+        "tokens_used_prompt_tokens": 1000,
+        "tokens_used_completion_tokens": 100,
+        "tokens_used_cache_read": 200,
+    }
+    outcome = {
+        "agent_name": "planner",
+        "model_used": "gpt-4o",
+        "duration_ms": 5000,
+        "steps_count": 3,
+        "cost": 0.0184,
+        "response_text": "It arrives tomorrow.",
+        **tokens,
+    }
+    step = {**in_session, "status": "success"}
+    return {
+        "ai_user_prompt_created": [
+            event(prefix + "e1", 0, **run, prompt_text="Where is it?", input_method="text"),
+        ],
+        "ai_agent_session_started": [
+            event(prefix + "e2", 1, **in_session, agent_name="planner", model_used="gpt-4o"),
+        ],
+        "ai_agent_step_completed": [
+            event(
+                prefix + "e3",
+                3,
+                **step,
+                step_type="llm_call",
+                duration_ms=1500,
+                model_name="gpt-4o",
+                **tokens,
+            ),
+            event(
+                prefix + "e4",
+                4,
+                **step,
+                step_type="tool_call",
+                duration_ms=800,
+                tool_name="search",
+                tool_input_query="order 7",
+                tool_output_error="not found",
+                tool_output_failed=1.5,
+                tool_output_ok=False,
+            ),
+            event(
+                prefix + "e5",
+                5,
+                **{**step, "status": "error"},
+                step_type="tool_call",
+                duration_ms=700,
+                tool_name="crawl",
+                error_message=TOOL_ERROR,
+                http_status=503,
+            ),
+        ],
+        "ai_agent_session_completed": [
+            event(prefix + "e6", 6, **in_session, status="success", **outcome),
+        ],
+        "ai_agent_response_received": [
+            event(prefix + "e7", 6, **run, response_status="success", **outcome),
+        ],
+        "ai_interaction_completed": [
+            event(
+                prefix + "e8",
+                7,
+                **run,
+                status="success",
+                duration_ms=7000,
+                agents_count=1,
+                steps_count=3,
+                total_cost=0.02,
+                final_response_text="It arrives tomorrow.",
+                **tokens,
+            ),
+        ],
+        "ai_user_action": [
+            event(
+                prefix + "e9",
+                60,
+                **run,
+                action_type="feedback",
+                action_details_feedback_type="thumbs",
+                action_details_feedback_value="up",
+                action_details_feedback_text="thanks",
+            ),
+        ],
+    }
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory):
+    return Warehouse(tmp_path_factory.mktemp("scenarios"))
+
+
+def run_dbt(warehouse, *arguments, variables=None):
+    result = warehouse.dbt(*arguments, variables=variables)
+    assert result.success, errors_of(result)
+
+
+def test_no_data_at_all_gives_empty_facts_and_no_row_of_zeros(warehouse):
+    warehouse.fresh()
+    run_dbt(warehouse, "run")
+    assert warehouse.counts() == dict.fromkeys(FACTS, 0)
+    for mart in ("mart_cost_per_interaction", "mart_agent_latency", "mart_failure_modes"):
+        assert warehouse.query(f"select * from {MARTS_SCHEMA}.{mart}") == []
+
+
+# Rows in fct_agent_runs, fct_agent_sessions, fct_agent_steps and fct_user_actions
+ALONE = {
+    "ai_user_prompt_created": (1, 0, 0, 0),
+    "ai_agent_session_started": (1, 1, 0, 0),
+    "ai_agent_step_completed": (1, 1, 3, 0),
+    "ai_agent_session_completed": (1, 1, 0, 0),
+    "ai_agent_response_received": (1, 1, 0, 0),
+    "ai_interaction_completed": (1, 0, 0, 0),
+    "ai_user_action": (1, 0, 0, 1),
+}
+
+
+@pytest.mark.parametrize("table", EVENT_TABLES)
+def test_only_one_table_exists_and_it_holds_one_event(warehouse, table):
+    warehouse.fresh()
+    only = story()[table][:1]
+    warehouse.create(table, only)
+    run_dbt(warehouse, "run")
+    steps = min(ALONE[table][2], 1)
+    assert tuple(warehouse.counts().values()) == (*ALONE[table][:2], steps, ALONE[table][3])
+    [run] = warehouse.records(f"select * from {MARTS_SCHEMA}.fct_agent_runs")
+    assert (run["conversation_id"], run["interaction_id"]) == ("c1", "i1")
+    completed = table == "ai_interaction_completed"
+    assert run["run_status"] == ("success" if completed else "in_progress")
+    assert run["started_at"] <= run["ended_at"]
+    ledger = warehouse.records(f"select * from {AUDIT_SCHEMA}.audit_event_ledger")
+    assert [(row["source_table"], row["accepted_rows"]) for row in ledger] == [(table, 1)]
+
+
+def layout_flat(table, row):
+    return row
+
+
+def layout_json(table, row):
+    """Objects in one column, as RudderStack writes them where JSON columns are configured."""
+    nested = {"tokens_used": {}, "tool_input": {}, "tool_output": {}, "action_details": {}}
+    flat = {}
+    for name, value in row.items():
+        owner = next((prefix for prefix in nested if name.startswith(prefix + "_")), None)
+        if owner:
+            nested[owner][name[len(owner) + 1 :]] = value
+        else:
+            flat[name] = value
+    return flat | {name: json.dumps(value) for name, value in nested.items() if value}
+
+
+def layout_upper(table, row):
+    return {name.upper(): value for name, value in row.items()}
+
+
+def layout_lake(table, row):
+    return {("_timestamp" if name == "timestamp" else name): value for name, value in row.items()}
+
+
+def layout_text(table, row):
+    """Every value as text, fractions with a blank before them, times in ISO 8601."""
+    texts = {}
+    for name, value in row.items():
+        if isinstance(value, datetime):
+            texts[name] = value.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        elif isinstance(value, bool):
+            texts[name] = str(value).lower()
+        else:
+            texts[name] = f" {value}" if isinstance(value, float) else str(value)
+    return texts
+
+
+def layout_extra(table, row):
+    return {
+        **row,
+        "select": "a keyword",
+        'quo"ted; drop table x': 7,
+        "naïve name": 1.5,
+        "event_text": "AI Agent Step Completed",
+        "tokens_used_total_tokens": 1300,
+    }
+
+
+def layout_other_names(table, row):
+    """Names of the same property in neighbouring events of the specification."""
+    renamed = {"total_cost": "cost", "model_used": "model_name", "response_status": "status"}
+    flat_tokens = {f"tokens_used_{name}": name for name in ("prompt_tokens", "completion_tokens")}
+    flat_tokens["tokens_used_cache_read"] = "cache_read_tokens"
+    names = renamed | flat_tokens
+    return {names.get(name, name): value for name, value in row.items()}
+
+
+LAYOUTS = {
+    "flat": layout_flat,
+    "json": layout_json,
+    "UPPER": layout_upper,
+    "lake": layout_lake,
+    "text": layout_text,
+    "extra": layout_extra,
+    "other_names": layout_other_names,
+    "numeric_ids": layout_flat,
+}
+# Keys and ids differ by design, and hash and length of a tool's text follow the layout.
+NOT_COMPARED = "^(.*_key|.*_id|tool_(input|output)_(hash|length)|source_id)$"
+
+
+@pytest.fixture(scope="module")
+def layouts(warehouse):
+    """The same run in every layout and with each table missing, in raw schemas of their own."""
+    warehouse.fresh()
+    conversations = {}
+    for number, (name, layout) in enumerate(LAYOUTS.items(), start=1):
+        conversation, interaction, session = f"c-{name}", "i1", "s1"
+        if name == "numeric_ids":
+            conversation, interaction, session = 10_000 + number, 7, 8.0
+        conversations[name] = str(conversation)
+        for table, rows in story(f"{name}-", conversation, interaction, session).items():
+            target = table.upper() if name == "UPPER" else table
+            warehouse.create(
+                target,
+                [layout(table, row) for row in rows],
+                schema=f"raw_{name}",
+                types={"tokens_used": "JSON"}
+                if name == "json" and any("tokens_used" in key for row in rows for key in row)
+                else None,
+            )
+    for missing in EVENT_TABLES:
+        schema = f"without_{missing}"
+        for table, rows in story(f"{schema}-", schema).items():
+            if table != missing:
+                warehouse.create(table, rows, schema=schema)
+    schemas = [f"raw_{name}" for name in LAYOUTS] + [f"without_{table}" for table in EVENT_TABLES]
+    run_dbt(
+        warehouse, "run", variables={"rudderstack_schemas": [*schemas, "raw_that_is_not_there"]}
+    )
+    return conversations
+
+
+@pytest.mark.parametrize("fact", FACTS)
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "flat"])
+def test_same_run_in_another_layout_gives_the_same_facts(warehouse, layouts, layout, fact):
+    def rows(name):
+        return warehouse.records(
+            f"select columns(name -> not regexp_matches(name, '{NOT_COMPARED}')) "
+            f"from {MARTS_SCHEMA}.{fact} where conversation_id = '{layouts[name]}' order by all"
+        )
+
+    expected = rows("flat")
+    assert expected
+    assert rows(layout) == expected
+
+
+def test_story_is_told_as_it_happened(warehouse, layouts):
+    """What the layouts are compared with is right itself."""
+    [run] = warehouse.records(
+        f"select * from {MARTS_SCHEMA}.fct_agent_runs where conversation_id = 'c-flat'"
+    )
+    expected = {
+        "run_status": "success",
+        "trigger_type": "user",
+        "execution_mode": "sync",
+        "duration_ms": 7000,
+        "agent_session_count": 1,
+        "step_count": 3,
+        "failed_step_count": 1,
+        "silent_failure_count": 1,
+        "failure_severity": "silent",
+        "first_failing_tool": "crawl",
+        "reported_steps_count": 3,
+        "input_tokens": 800,
+        "cache_read_tokens": 200,
+        "total_tokens": 1100,
+        "cost_basis": "reported",
+        "rating": 1.0,
+        "is_product_success": True,
+        "prompt_length": 12,
+    }
+    assert {name: run[name] for name in expected} == expected
+    assert (float(run["cost_usd"]), float(run["sessions_cost_usd"])) == (0.02, 0.0184)
+
+
+def test_no_layout_has_a_value_that_fails_to_convert(warehouse, layouts):
+    assert warehouse.query(f"select * from {AUDIT_SCHEMA}.audit_suspect_columns") == []
+    assert warehouse.query(f"select * from {AUDIT_SCHEMA}.audit_quarantined_events") == []
+
+
+# What is left of the run without one of its tables: status, sessions, session source, steps, cost
+WITHOUT = {
+    "ai_user_prompt_created": ("success", 1, "session_events", 3, 0.02),
+    "ai_agent_session_started": ("success", 1, "session_events", 3, 0.02),
+    "ai_agent_step_completed": ("success", 1, "session_events", 0, 0.02),
+    "ai_agent_session_completed": ("success", 1, "session_events", 3, 0.02),
+    "ai_agent_response_received": ("success", 1, "session_events", 3, 0.02),
+    # the list price stands before the sum of the sessions
+    "ai_interaction_completed": ("in_progress", 1, "session_events", 3, 0.00325),
+    "ai_user_action": ("success", 1, "session_events", 3, 0.02),
+}
+
+
+@pytest.mark.parametrize("table", EVENT_TABLES)
+def test_each_table_may_be_missing(warehouse, layouts, table):
+    [found] = warehouse.query(
+        "select run_status, agent_session_count, session_source, runs.step_count, "
+        "runs.cost_usd, runs.sessions_cost_usd "
+        f"from {MARTS_SCHEMA}.fct_agent_runs as runs "
+        f"inner join {MARTS_SCHEMA}.fct_agent_sessions as sessions using (run_key) "
+        f"where runs.conversation_id = 'without_{table}'"
+    )
+    assert (*found[:4], float(found[4])) == WITHOUT[table]
+    assert float(found[5]) == 0.0184
+
+
+def test_parquet_folder_is_read_in_both_layouts(warehouse, tmp_path):
+    warehouse.fresh()
+    lake = tmp_path / "it's a lake"
+    lake.mkdir()
+    tables = story()
+    for table, rows in tables.items():
+        warehouse.create(table, [layout_lake(table, row) for row in rows])
+    for number, table in enumerate(tables):
+        partitions = [lake / f"{table}.parquet"]
+        if number % 2:
+            partitions = [lake / table / f"year=2026/{part}.parquet" for part in (1, 2)]
+        for part, path in enumerate(partitions):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            target = str(path).replace("'", "''")
+            where = f"where rowid % {len(partitions)} = {part}"
+            warehouse.query(
+                f"copy (from rudderstack.{table} {where}) to '{target}' (format parquet)"
+            )
+    # what the schema says from now on must not be read
+    warehouse.query("delete from rudderstack.ai_agent_step_completed")
+    run_dbt(warehouse, "run", variables={"rudderstack_parquet_dir": str(lake)})
+    assert tuple(warehouse.counts().values()) == (1, 1, 3, 1)
+    [(status, cost)] = warehouse.query(
+        f"select run_status, cost_usd from {MARTS_SCHEMA}.fct_agent_runs"
+    )
+    assert (status, float(cost)) == ("success", 0.02)
+
+
+@pytest.fixture(scope="module")
+def odd(warehouse):
+    """Unusable times and ids beside a run whose sensitive columns hold canaries; all tests pass."""
+    warehouse.fresh()
+    tables = story()
+    for table, columns in SENSITIVE.items():
+        for number, row in enumerate(tables[table]):
+            row.update({column: f"Error: {CANARY} {table} {column} {number}" for column in columns})
+    actions = tables["ai_user_action"]
+    ids = {"conversation_id": "c1", "interaction_id": "i1", "action_type": "copied_response"}
+    actions += [
+        event("unparseable", 10, **ids),
+        event("far_ahead", 20, **ids),
+        event("a_day_ahead", 30, **ids),
+        event("no_time_at_all", 40, **ids),
+        event("blank_conversation", 50, **ids | {"conversation_id": "  "}),
+        event("blank_both", 50, **ids | {"conversation_id": "", "interaction_id": " "}),
+        event(" ", 50, **ids),
+    ]
+    for row in actions:
+        row["timestamp"] = row["timestamp"].isoformat()
+    unparseable, far_ahead, a_day_ahead, no_time_at_all = actions[1:5]
+    unparseable["timestamp"] = "yesterday"
+    far_ahead["timestamp"] = at(21 + 86_400.001).isoformat()
+    a_day_ahead["timestamp"] = at(31 + 86_400).isoformat()
+    for column in ("timestamp", "received_at", "original_timestamp", "sent_at", "uuid_ts"):
+        no_time_at_all[column] = None
+    actions[5]["user_id"] = ""
+    for table, rows in tables.items():
+        warehouse.create(table, rows)
+    warehouse.create(
+        "rudder_discards",
+        [
+            {
+                "row_id": "e1",
+                "table_name": "ai_user_prompt_created",
+                "column_name": "prompt_text",
+                "column_value": f"{CANARY} discarded",
+                "received_at": at(1),
+                "uuid_ts": at(1),
+            }
+        ],
+    )
+    run_dbt(warehouse, "build", "--exclude-resource-type", "unit_test", "seed")
+    return warehouse
+
+
+def test_time_that_is_not_believed_becomes_the_time_of_arrival(odd):
+    found = {
+        name: (acted_at.replace(tzinfo=UTC), skewed)
+        for name, acted_at, skewed in odd.query(
+            f"select action_id, acted_at, has_clock_skew from {MARTS_SCHEMA}.fct_user_actions"
+        )
+    }
+    assert found == {
+        "e9": (at(60), False),
+        "unparseable": (at(11), True),
+        "far_ahead": (at(21), True),
+        "a_day_ahead": (at(31 + 86_400), False),
+        "blank_conversation": (at(50), False),
+    }
+    [(lost,)] = odd.query(
+        f"select row_count from {AUDIT_SCHEMA}.audit_suspect_columns "
+        "where source_table = 'ai_user_action' and column_name = 'timestamp'"
+    )
+    assert lost == 1
+
+
+def test_blank_ids_are_no_ids(odd):
+    reasons = odd.query(
+        f"select event_id, quarantine_reason from {AUDIT_SCHEMA}.audit_quarantined_events"
+    )
+    assert sorted(reasons, key=str) == sorted(
+        [
+            (None, "missing_event_id"),
+            ("blank_both", "missing_interaction_id"),
+            ("no_time_at_all", "missing_event_time"),
+        ],
+        key=str,
+    )
+    [(conversation, user)] = odd.query(
+        f"select conversation_id, user_id from {MARTS_SCHEMA}.fct_user_actions "
+        "where action_id = 'blank_conversation'"
+    )
+    assert (conversation, user) == ("c1", None)
+
+
+def relations_with_canaries(connection, schema_pattern):
+    """Return how many rows with a canary each table and view of the schemas holds."""
+    relations = connection.execute(
+        "select table_schema, table_name from information_schema.tables "
+        "where table_schema like ? order by all",
+        [schema_pattern],
+    ).fetchall()
+    found = {}
+    for schema, table in relations:
+        relation = f"{quote_identifier(schema)}.{quote_identifier(table)}"
+        [(rows,)] = connection.execute(
+            f"select count(*) from {relation} as searched "
+            f"where contains(lower(cast(searched as varchar)), '{CANARY}')"
+        ).fetchall()
+        found[f"{schema}.{table}"] = rows
+    return found
+
+
+def test_sensitive_text_is_in_no_built_relation_and_not_in_the_published_file(odd, tmp_path):
+    published = tmp_path / "shared.duckdb"
+    publish(odd.path, published)
+    with connect(odd.path, read_only=True) as connection:
+        planted = relations_with_canaries(connection, "rudderstack")
+        built = relations_with_canaries(connection, "analytics%")
+    with connect(published, read_only=True) as connection:
+        shared = relations_with_canaries(connection, "%")
+    # the search finds what is there
+    assert {name.removeprefix("rudderstack.") for name, rows in planted.items() if rows} == {
+        *SENSITIVE,
+        "rudder_discards",
+    }
+    assert len(built) > 60
+    assert {name for name, rows in built.items() if rows} == set()
+    assert set(FACTS) <= {name.split(".")[-1] for name in shared}
+    assert {name for name, rows in shared.items() if rows} == set()
+    assert CANARY.encode() not in published.read_bytes().lower()
+
+
+def test_structure_of_sensitive_text_is_kept(odd):
+    [(prompt_hash, prompt_length)] = odd.query(
+        f"select prompt_hash, prompt_length from {MARTS_SCHEMA}.fct_agent_runs"
+    )
+    assert len(prompt_hash) == 64
+    assert prompt_length == len(f"Error: {CANARY} ai_user_prompt_created prompt_text 0")
