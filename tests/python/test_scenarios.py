@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
-from warehouses import EVENT_TABLES, FACTS, Warehouse, errors_of
+from warehouses import EVENT_TABLES, FACTS, Warehouse, at, errors_of, event, story
 
 from scripts.publish_marts import publish
 from scripts.warehouse import AUDIT_SCHEMA, MARTS_SCHEMA, connect, quote_identifier
 
 pytestmark = pytest.mark.xdist_group("scenarios")
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TOOL_ERROR = "Request failed with status code 503"
 # What a sender may write into any of these never leaves staging.
 SENSITIVE = {
     "ai_user_prompt_created": ["prompt_text"],
@@ -35,119 +33,6 @@ SENSITIVE = {
     "ai_user_action": ["feedback_text", "action_details_feedback_text"],
 }
 CANARY = "canary"
-
-
-def at(seconds):
-    return NOON + timedelta(seconds=seconds)
-
-
-def event(identity, seconds, **properties):
-    """Return one raw row: standard columns and the properties of an event."""
-    return {
-        "id": identity,
-        "received_at": at(seconds + 1),
-        "sent_at": at(seconds),
-        "original_timestamp": at(seconds),
-        "timestamp": at(seconds),
-        "uuid_ts": at(seconds + 600),
-        "user_id": "user-1",
-        "anonymous_id": "device-1",
-        "context_source_id": "source-1",
-        **properties,
-    }
-
-
-def story(prefix="", conversation="c1", interaction="i1", session="s1"):
-    """Return one complete run, as rows per raw table in the flattened layout."""
-    run = {"conversation_id": conversation, "interaction_id": interaction}
-    in_session = {**run, "agent_session_id": session}
-    tokens = {
-        "tokens_used_prompt_tokens": 1000,
-        "tokens_used_completion_tokens": 100,
-        "tokens_used_cache_read": 200,
-    }
-    outcome = {
-        "agent_name": "planner",
-        "model_used": "gpt-4o",
-        "duration_ms": 5000,
-        "steps_count": 3,
-        "cost": 0.0184,
-        "response_text": "It arrives tomorrow.",
-        **tokens,
-    }
-    step = {**in_session, "status": "success"}
-    return {
-        "ai_user_prompt_created": [
-            event(prefix + "e1", 0, **run, prompt_text="Where is it?", input_method="text"),
-        ],
-        "ai_agent_session_started": [
-            event(prefix + "e2", 1, **in_session, agent_name="planner", model_used="gpt-4o"),
-        ],
-        "ai_agent_step_completed": [
-            event(
-                prefix + "e3",
-                3,
-                **step,
-                step_type="llm_call",
-                duration_ms=1500,
-                model_name="gpt-4o",
-                **tokens,
-            ),
-            event(
-                prefix + "e4",
-                4,
-                **step,
-                step_type="tool_call",
-                duration_ms=800,
-                tool_name="search",
-                tool_input_query="order 7",
-                tool_output_error="not found",
-                tool_output_failed=1.5,
-                tool_output_ok=False,
-            ),
-            event(
-                prefix + "e5",
-                5,
-                **{**step, "status": "error"},
-                step_type="tool_call",
-                duration_ms=700,
-                tool_name="crawl",
-                error_message=TOOL_ERROR,
-                http_status=503,
-            ),
-        ],
-        "ai_agent_session_completed": [
-            event(prefix + "e6", 6, **in_session, status="success", **outcome),
-        ],
-        "ai_agent_response_received": [
-            event(prefix + "e7", 6, **run, response_status="success", **outcome),
-        ],
-        "ai_interaction_completed": [
-            event(
-                prefix + "e8",
-                7,
-                **run,
-                status="success",
-                duration_ms=7000,
-                agents_count=1,
-                steps_count=3,
-                total_cost=0.02,
-                final_response_text="It arrives tomorrow.",
-                **tokens,
-            ),
-        ],
-        "ai_user_action": [
-            event(
-                prefix + "e9",
-                60,
-                **run,
-                action_type="feedback",
-                action_details_feedback_type="thumbs",
-                action_details_feedback_value="up",
-                action_details_feedback_text="thanks",
-            ),
-        ],
-    }
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,9 @@
-"""Throw-away DuckDB files with raw tables, and dbt run on them in this process."""
+"""Throw-away DuckDB files, a run to fill them with, and dbt run on them in this process."""
 
 import gc
 import os
 import shutil
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import yaml
@@ -21,6 +21,8 @@ EVENT_TABLES = (
     "ai_interaction_completed",
     "ai_user_action",
 )
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TOOL_ERROR = "Request failed with status code 503"
 FACTS = ("fct_agent_runs", "fct_agent_sessions", "fct_agent_steps", "fct_user_actions")
 
 
@@ -129,3 +131,116 @@ def errors_of(result):
     if result.result is None:
         return str(result.exception)
     return "\n".join(f"{node.node.name}: {node.message}" for node in result.result if node.message)
+
+
+def at(seconds):
+    return NOON + timedelta(seconds=seconds)
+
+
+def event(identity, seconds, **properties):
+    """Return one raw row: standard columns and the properties of an event."""
+    return {
+        "id": identity,
+        "received_at": at(seconds + 1),
+        "sent_at": at(seconds),
+        "original_timestamp": at(seconds),
+        "timestamp": at(seconds),
+        "uuid_ts": at(seconds + 600),
+        "user_id": "user-1",
+        "anonymous_id": "device-1",
+        "context_source_id": "source-1",
+        **properties,
+    }
+
+
+def story(prefix="", conversation="c1", interaction="i1", session="s1"):
+    """Return one complete run, as rows per raw table in the flattened layout."""
+    run = {"conversation_id": conversation, "interaction_id": interaction}
+    in_session = {**run, "agent_session_id": session}
+    tokens = {
+        "tokens_used_prompt_tokens": 1000,
+        "tokens_used_completion_tokens": 100,
+        "tokens_used_cache_read": 200,
+    }
+    outcome = {
+        "agent_name": "planner",
+        "model_used": "gpt-4o",
+        "duration_ms": 5000,
+        "steps_count": 3,
+        "cost": 0.0184,
+        "response_text": "It arrives tomorrow.",
+        **tokens,
+    }
+    step = {**in_session, "status": "success"}
+    return {
+        "ai_user_prompt_created": [
+            event(prefix + "e1", 0, **run, prompt_text="Where is it?", input_method="text"),
+        ],
+        "ai_agent_session_started": [
+            event(prefix + "e2", 1, **in_session, agent_name="planner", model_used="gpt-4o"),
+        ],
+        "ai_agent_step_completed": [
+            event(
+                prefix + "e3",
+                3,
+                **step,
+                step_type="llm_call",
+                duration_ms=1500,
+                model_name="gpt-4o",
+                **tokens,
+            ),
+            event(
+                prefix + "e4",
+                4,
+                **step,
+                step_type="tool_call",
+                duration_ms=800,
+                tool_name="search",
+                tool_input_query="order 7",
+                tool_output_error="not found",
+                tool_output_failed=1.5,
+                tool_output_ok=False,
+            ),
+            event(
+                prefix + "e5",
+                5,
+                **{**step, "status": "error"},
+                step_type="tool_call",
+                duration_ms=700,
+                tool_name="crawl",
+                error_message=TOOL_ERROR,
+                http_status=503,
+            ),
+        ],
+        "ai_agent_session_completed": [
+            event(prefix + "e6", 6, **in_session, status="success", **outcome),
+        ],
+        "ai_agent_response_received": [
+            event(prefix + "e7", 6, **run, response_status="success", **outcome),
+        ],
+        "ai_interaction_completed": [
+            event(
+                prefix + "e8",
+                7,
+                **run,
+                status="success",
+                duration_ms=7000,
+                agents_count=1,
+                steps_count=3,
+                total_cost=0.02,
+                final_response_text="It arrives tomorrow.",
+                **tokens,
+            ),
+        ],
+        "ai_user_action": [
+            event(
+                prefix + "e9",
+                60,
+                **run,
+                action_type="feedback",
+                action_details_feedback_type="thumbs",
+                action_details_feedback_value="up",
+                action_details_feedback_text="thanks",
+            ),
+        ],
+    }

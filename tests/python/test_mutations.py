@@ -1,0 +1,322 @@
+"""Mistakes made on purpose: each turns the test that guards the rule red, and no other asked for.
+
+A mutation changes one place of a copy of the project. A corruption changes built tables, to prove
+that the integrity tests see it. Run them alone with `pytest tests/python/test_mutations.py`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import NamedTuple
+
+import pytest
+from warehouses import Warehouse, errors_of, event, failed_nodes, story
+
+from scripts.warehouse import AUDIT_SCHEMA, MARTS_SCHEMA, PROJECT_DIR, connect
+
+pytestmark = pytest.mark.xdist_group("mutations")
+
+COPIED = ("models", "macros", "seeds", "tests/generic", "tests/integrity")
+COPIED_FILES = ("dbt_project.yml", "profiles.yml", ".dbtignore")
+INT = "analytics_intermediate"
+
+
+class Mutation(NamedTuple):
+    """One mistake: what to replace where, and the dbt test that must notice."""
+
+    mistake: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+MUTATIONS = [
+    Mutation(
+        "responses are matched off by one",
+        "models/intermediate/sessions/int_agent_responses_matched.sql",
+        "numbered_responses.response_number = numbered_sessions.session_number",
+        "numbered_responses.response_number = numbered_sessions.session_number + 1",
+        "nth_response_belongs_to_nth_session_of_its_agent",
+    ),
+    Mutation(
+        "responses are joined by agent only and fan out",
+        "models/intermediate/sessions/int_agent_responses_matched.sql",
+        "and numbered_responses.response_number = numbered_sessions.session_number",
+        "",
+        "surplus_response_never_fans_out",
+    ),
+    Mutation(
+        "cost is summed over both events of one execution",
+        "models/intermediate/sessions/int_agent_sessions_assembled.sql",
+        "coalesce(reported_sessions.reported_cost_usd, responses.reported_cost_usd) as",
+        "coalesce(reported_sessions.reported_cost_usd, 0)"
+        " + coalesce(responses.reported_cost_usd, 0) as",
+        "response_and_completion_of_one_execution_are_one_session",
+    ),
+    Mutation(
+        "matched responses are counted as sessions once more",
+        "models/intermediate/sessions/int_agent_sessions_assembled.sql",
+        "where not is_matched",
+        "where true",
+        "response_and_completion_of_one_execution_are_one_session",
+    ),
+    Mutation(
+        "a coalesce with the response is dropped",
+        "models/intermediate/sessions/int_agent_sessions_assembled.sql",
+        "coalesce(reported_sessions.duration_ms, responses.duration_ms)",
+        "reported_sessions.duration_ms",
+        "response_fills_in_what_the_completion_left_out",
+    ),
+    Mutation(
+        "cache reads and cache writes are swapped",
+        "models/intermediate/steps/int_agent_steps_accepted.sql",
+        "{{ plausible_token_count('sent_cache_write_tokens') }} as cache_write_tokens",
+        "{{ plausible_token_count('sent_cache_read_tokens') }} as cache_write_tokens",
+        "step_is_known_by_the_id_of_its_event",
+    ),
+    Mutation(
+        "cached tokens are taken out of prompts that cannot hold them",
+        "macros/domain/tokens_and_cost.sql",
+        "when {{ cached_in_prompt }} > {{ prompt }} then {{ prompt }}",
+        "when {{ cached_in_prompt }} > {{ prompt }} then 0",
+        "cached_above_prompt_proves_exclusive_tokens",
+    ),
+    Mutation(
+        "duplicates are not told apart",
+        "macros/domain/event_disposition.sql",
+        "when delivery_number > 1 then 'duplicate'",
+        "",
+        "step_keeps_earliest_delivery",
+    ),
+    Mutation(
+        "of several deliveries the latest is kept",
+        "macros/domain/event_disposition.sql",
+        "received_at nulls last, loaded_at nulls last",
+        "received_at desc nulls last, loaded_at nulls last",
+        "prompt_keeps_earliest_delivery",
+    ),
+    Mutation(
+        "ambiguous conversations are guessed",
+        "models/intermediate/events/int_interactions_repaired.sql",
+        "case when count(*) = 1 then min(sent_conversation_id) end",
+        "min(sent_conversation_id)",
+        "conversation_is_repaired_only_when_it_is_the_only_one",
+    ),
+    Mutation(
+        "a run is given up one moment too late",
+        "models/intermediate/runs/int_runs_assembled.sql",
+        "when runs.last_event_at > {{ add_minutes(",
+        "when runs.last_event_at >= {{ add_minutes(",
+        "run_without_completion_is_abandoned_after_an_hour_of_data_time",
+    ),
+    Mutation(
+        "the first of conflicting completions counts",
+        "models/intermediate/runs/int_runs_assembled.sql",
+        "order by event_at desc, received_at desc, event_id desc",
+        "order by event_at, received_at, event_id",
+        "latest_of_conflicting_run_completions_counts",
+    ),
+    Mutation(
+        "prices are joined without their end",
+        "models/intermediate/steps/int_agent_steps_priced.sql",
+        "and cast(tokens_summed.ended_at as date) < prices.valid_to",
+        "",
+        "price_is_the_one_of_the_day_of_the_event",
+    ),
+    Mutation(
+        "an unpriced model costs nothing",
+        "models/intermediate/steps/int_agent_steps_priced.sql",
+        "coalesce(believable_cost_usd, list_cost_usd) as cost_usd",
+        "coalesce(believable_cost_usd, list_cost_usd, 0) as cost_usd",
+        "reported_step_cost_counts_only_when_it_can_be_believed",
+    ),
+    Mutation(
+        "a partial sum of sessions passes for the cost of the run",
+        "models/intermediate/runs/int_runs_priced.sql",
+        "case when unpriced_session_count = 0 then sessions_cost_usd end",
+        "sessions_cost_usd",
+        "run_cost_is_reported_then_listed_then_summed_from_sessions",
+    ),
+    Mutation(
+        "the shortest alias of a model wins",
+        "models/intermediate/pricing/int_models_resolved.sql",
+        "aliases.alias_length desc,\n                case",
+        "aliases.alias_length asc,\n                case",
+        "model_name_finds_its_price_through_prefixes_and_the_longest_alias",
+    ),
+    Mutation(
+        "a retry may be of another step type",
+        "models/intermediate/steps/int_agent_steps_ordered.sql",
+        "previous_is_failed\n"
+        "                and previous_step_type = step_type\n"
+        "                and previous_step_target = step_target",
+        "previous_is_failed\n                and previous_step_target = step_target",
+        "retry_follows_right_after_a_failure_of_the_same_type_and_tool",
+    ),
+    Mutation(
+        "overlapping sessions are added up",
+        "models/intermediate/runs/int_runs_covered_time.sql",
+        "{{ milliseconds_between('latest_end_before', 'ended_at') }}",
+        "{{ milliseconds_between('started_at', 'ended_at') }}",
+        "covered_time_is_the_union_of_session_intervals",
+    ),
+    Mutation(
+        "tool rules come before model rules for rows that are no call",
+        "models/intermediate/failures/int_failure_signals_classified.sql",
+        "order by effective_priority, priority, rule_id",
+        "order by priority, rule_id",
+        "rows_that_are_no_call_borrow_the_rules_of_calls",
+    ),
+    Mutation(
+        "unfinished rows are part of the share's denominator",
+        "models/marts/rollups/mart_failure_modes.sql",
+        "{{ ratio('counted.failure_count', 'bases.n_used') }}",
+        "{{ ratio('counted.failure_count', 'bases.n_all') }}",
+        "failure_share_is_of_all_rows_of_the_grain_and_day",
+    ),
+    Mutation(
+        "cost per successful run divides by all runs",
+        "models/marts/rollups/mart_cost_per_interaction.sql",
+        "count_where('is_used and is_successful')",
+        "count_where('is_used')",
+        "cost_rollup_says_what_it_left_out",
+    ),
+]
+
+# One row per integrity test: a statement that breaks what the test guards.
+CORRUPTIONS = {
+    "assert_event_ledger_is_balanced": (
+        f"update {AUDIT_SCHEMA}.audit_event_ledger set accepted_rows = accepted_rows - 1"
+    ),
+    "assert_event_ledger_equals_raw_tables": (
+        "delete from rudderstack.ai_user_action where id = 'e9'"
+    ),
+    "assert_quarantined_events_equal_ledger": (
+        f"delete from {AUDIT_SCHEMA}.audit_quarantined_events"
+    ),
+    "assert_accepted_events_and_runs_agree": (
+        f"delete from {MARTS_SCHEMA}.fct_agent_runs where conversation_id = 'c1'"
+    ),
+    "assert_facts_keep_every_row": (
+        f"insert into {MARTS_SCHEMA}.fct_agent_sessions from {MARTS_SCHEMA}.fct_agent_sessions"
+    ),
+    "assert_accepted_actions_and_steps_reach_their_facts": (
+        f"delete from {MARTS_SCHEMA}.fct_agent_steps where step_number = 3"
+    ),
+    "assert_rollup_cost_equals_run_cost": (
+        f"update {MARTS_SCHEMA}.fct_agent_runs set cost_usd = cost_usd * 100"
+    ),
+    "assert_lower_levels_add_up_to_runs": (
+        f"update {MARTS_SCHEMA}.fct_agent_sessions set cost_usd = cost_usd * 100"
+    ),
+    "assert_steps_add_up_to_sessions": (
+        f"update {MARTS_SCHEMA}.fct_agent_steps set duration_ms = duration_ms + 1"
+    ),
+    "assert_inclusive_cost_of_roots_is_all_cost": (
+        f"update {MARTS_SCHEMA}.fct_agent_sessions set inclusive_cost_usd = 2 * inclusive_cost_usd"
+    ),
+    "assert_token_classes_add_up": (
+        f"update {MARTS_SCHEMA}.fct_agent_steps set input_tokens = input_tokens + cache_read_tokens"
+    ),
+    "assert_unknown_cost_is_null_and_never_zero": (
+        f"update {MARTS_SCHEMA}.fct_agent_steps set cost_usd = coalesce(cost_usd, 0)"
+    ),
+    "assert_session_time_parts_add_up": (
+        f"update {MARTS_SCHEMA}.fct_agent_sessions set llm_ms = llm_ms + 1"
+    ),
+    "assert_latency_rollup_counts_every_session": (
+        f"delete from {MARTS_SCHEMA}.fct_agent_sessions where conversation_id = 'c1'"
+    ),
+    "assert_failure_rollup_counts_every_failure": (
+        f"update {MARTS_SCHEMA}.fct_agent_steps set failure_mode = 'tool_exception'"
+    ),
+    "assert_response_and_session_match_once": (
+        f"insert into {INT}.int_agent_responses_matched from {INT}.int_agent_responses_matched"
+    ),
+    "assert_every_run_with_sessions_has_a_critical_path": (
+        f"update {MARTS_SCHEMA}.fct_agent_sessions set is_on_critical_path = false"
+    ),
+    "assert_nothing_ends_before_it_starts": (
+        f"update {MARTS_SCHEMA}.fct_agent_runs set ended_at = started_at - interval 1 second"
+    ),
+    "assert_every_failed_run_has_a_failure_mode": (
+        f"update {MARTS_SCHEMA}.fct_agent_runs set run_status = 'error'"
+    ),
+    "assert_no_negative_price": (
+        "update analytics_seeds.model_pricing set input_usd_per_million_tokens = -1"
+    ),
+    "assert_model_pricing_intervals_do_not_overlap": (
+        "update analytics_seeds.model_pricing set valid_to = valid_from"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory):
+    """A copy of the project and a warehouse built with it, in which every named test passes."""
+    folder = tmp_path_factory.mktemp("mutations")
+    project = folder / "project"
+    for name in COPIED:
+        shutil.copytree(PROJECT_DIR / name, project / name)
+    for name in COPIED_FILES:
+        shutil.copyfile(PROJECT_DIR / name, project / name)
+    built = Warehouse(folder, project)
+    built.fresh()
+    other = story("second-", "c2")
+    # one event that finds no place
+    other["ai_user_prompt_created"].append(event("unplaced", 0, conversation_id="c2"))
+    for table, rows in story().items():
+        built.create(table, rows + other[table])
+    result = built.dbt("run")
+    assert result.success, errors_of(result)
+    return built
+
+
+def test_all_named_tests_pass_without_mistakes(warehouse):
+    names = sorted({mutation.test for mutation in MUTATIONS})
+    result = warehouse.dbt("test", "--select", *names)
+    assert result.success, errors_of(result)
+    assert {node.node.name for node in result.result} == set(names)
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.mistake)
+def test_mistake_turns_its_test_red(warehouse, mutation):
+    path = warehouse.project / mutation.file
+    right = path.read_text(encoding="utf-8")
+    found = right.count(mutation.old)
+    assert found == 1, (
+        f"{mutation.file} holds the text to replace {found} times, not once; "
+        f"adapt the mutation '{mutation.mistake}' to the model: {mutation.old!r}"
+    )
+    path.write_text(right.replace(mutation.old, mutation.new), encoding="utf-8")
+    try:
+        result = warehouse.dbt("test", "--select", mutation.test)
+    finally:
+        path.write_text(right, encoding="utf-8")
+    assert failed_nodes(result) == {mutation.test}, "the mistake went unnoticed"
+    # an error would only say that the mutated SQL does not run
+    assert [str(node.status) for node in result.result] == ["fail"], errors_of(result)
+
+
+@pytest.fixture(scope="module")
+def integrity_tests(warehouse):
+    """Compiled SQL of every integrity test by name."""
+    result = warehouse.dbt("compile", "--select", "path:tests/integrity")
+    assert result.success, result.exception
+    return {node.node.name: node.node.compiled_code for node in result.result}
+
+
+def test_every_integrity_test_has_a_corruption_that_it_must_see(integrity_tests):
+    assert set(integrity_tests) == set(CORRUPTIONS)
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_integrity_test_sees_corruption_and_nothing_without_it(warehouse, integrity_tests, name):
+    with connect(warehouse.path) as connection:
+        assert connection.execute(integrity_tests[name]).fetchall() == []
+        connection.execute("begin")
+        connection.execute(CORRUPTIONS[name])
+        rows = connection.execute(integrity_tests[name]).fetchall()
+        connection.execute("rollback")
+    assert rows, f"{name} does not see: {CORRUPTIONS[name]}"
