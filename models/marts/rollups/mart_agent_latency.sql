@@ -27,7 +27,12 @@ labelled as (
         runs.execution_mode,
         {{ plausible_duration('sessions.duration_ms') }} as plausible_duration_ms,
         sessions.session_status not in ('in_progress', 'abandoned')
-        and (sessions.has_completed_event or sessions.session_source = 'response') as is_finished
+        and (
+            sessions.has_completed_event
+            or sessions.session_source = 'response'
+            -- a team may send starts and responses but no completions
+            or sessions.response_match_method is not null
+        ) as is_finished
     from sessions
     inner join runs on sessions.run_key = runs.run_key
 
