@@ -1,5 +1,7 @@
 {{ config(materialized='view') }}
 
+{#- Steps and sessions are read twice, first what decides the order and then the rest: one common
+    table expression for both would be kept in memory with all its columns. -#}
 with steps as (
 
     select * from {{ ref('int_agent_steps_accepted') }}
@@ -8,12 +10,19 @@ with steps as (
 
 sessions as (
 
-    select
-        agent_session_key,
-        agent_name,
-        model_name,
-        has_step_index
-    from {{ ref('int_agent_sessions_assembled') }}
+    select * from {{ ref('int_agent_sessions_assembled') }}
+
+),
+
+sortable_steps as (
+
+    select * from {{ ref('int_agent_steps_accepted') }}
+
+),
+
+sortable_sessions as (
+
+    select * from {{ ref('int_agent_sessions_assembled') }}
 
 ),
 
@@ -21,18 +30,18 @@ sessions as (
 sortable as (
 
     select
-        steps.step_key,
-        steps.agent_session_key,
-        steps.ended_at,
-        steps.received_at,
-        steps.step_id,
-        steps.step_type,
-        steps.sent_attempt_number,
-        steps.step_status in ('error', 'timeout') as is_failed,
-        coalesce(steps.tool_name, steps.sent_model_name, sessions.model_name, '') as step_target,
-        case when sessions.has_step_index then steps.step_index end as explicit_step_number
-    from steps
-    left join sessions on steps.agent_session_key = sessions.agent_session_key
+        sortable_steps.step_key,
+        sortable_steps.agent_session_key,
+        sortable_steps.ended_at,
+        sortable_steps.received_at,
+        sortable_steps.step_id,
+        sortable_steps.step_type,
+        sortable_steps.sent_attempt_number,
+        sortable_steps.step_status in ('error', 'timeout') as is_failed,
+        coalesce(sortable_steps.tool_name, sortable_steps.sent_model_name, sortable_sessions.model_name, '') as step_target,
+        case when sortable_sessions.has_step_index then sortable_steps.step_index end as explicit_step_number
+    from sortable_steps
+    left join sortable_sessions on sortable_steps.agent_session_key = sortable_sessions.agent_session_key
 
 ),
 
@@ -138,10 +147,7 @@ numbered as (
             else attempts.step_position
         end as operation_position
     from attempts
-    left join operations
-        on
-            attempts.step_key = operations.step_key
-            and attempts.is_retry
+    left join operations on attempts.step_key = operations.step_key
 
 )
 
