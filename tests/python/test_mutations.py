@@ -14,7 +14,11 @@ from warehouses import Warehouse, errors_of, event, failed_nodes, story
 
 from scripts.warehouse import AUDIT_SCHEMA, MARTS_SCHEMA, PROJECT_DIR, connect
 
-pytestmark = pytest.mark.xdist_group("mutations")
+pytestmark = [
+    pytest.mark.xdist_group("mutations"),
+    # of a library inside dbt
+    pytest.mark.filterwarnings("ignore:GitWildMatchPattern"),
+]
 
 COPIED = ("models", "macros", "seeds", "tests/generic", "tests/integrity")
 COPIED_FILES = ("dbt_project.yml", "profiles.yml", ".dbtignore")

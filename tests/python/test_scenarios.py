@@ -1,4 +1,8 @@
-"""Raw data as strange as RudderStack delivers it: every build succeeds and tells the same story."""
+"""Raw data as strange as RudderStack delivers it: every build succeeds and tells the same story.
+
+Staging looks at the raw tables while it is compiled, which dbt unit tests cannot do. So its rules
+are tested here: layouts (trap T10), times, statuses, tool outputs, privacy.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,11 @@ from warehouses import EVENT_TABLES, FACTS, Warehouse, at, errors_of, event, sto
 from scripts.publish_marts import publish
 from scripts.warehouse import AUDIT_SCHEMA, MARTS_SCHEMA, connect, quote_identifier
 
-pytestmark = pytest.mark.xdist_group("scenarios")
+pytestmark = [
+    pytest.mark.xdist_group("scenarios"),
+    # of a library inside dbt
+    pytest.mark.filterwarnings("ignore:GitWildMatchPattern"),
+]
 
 # What a sender may write into any of these never leaves staging.
 SENSITIVE = {
@@ -33,6 +41,47 @@ SENSITIVE = {
     "ai_user_action": ["feedback_text", "action_details_feedback_text"],
 }
 CANARY = "canary"
+# Statuses as senders spell them, and what they mean
+STATUSES = {
+    "success": "success",
+    "Succeeded": "success",
+    "COMPLETED": "success",
+    "ok": "success",
+    "error": "error",
+    "Failed": "error",
+    "timeout": "timeout",
+    "timed_out": "timeout",
+    "user_cancelled": "cancelled",
+    "canceled": "cancelled",
+    "aborted": "cancelled",
+    "partial_success": "partial_success",
+    "partial": "partial_success",
+    "shrugged": "unknown",
+}
+# Outputs of tool steps that say success, and whether they are failures all the same: values count,
+# words do not.
+TOOL_OUTPUTS = {
+    '{"error": null, "rows": [1]}': False,
+    '{"error": ""}': False,
+    '{"error": "None"}': False,
+    '{"error": false}': False,
+    '{"error": []}': False,
+    '{"error": "channel_not_found"}': True,
+    '{"failed": 0, "passed": 3}': False,
+    '{"failed": 2}': True,
+    '{"ok": true}': False,
+    '{"ok": false}': True,
+    '{"isError": true}': True,
+    '{"isError": false}': False,
+    '{"rows_returned": 0}': True,
+    '{"rows_returned": 5}': False,
+    "[]": True,
+    "{}": True,
+    "null": True,
+    "Error: no such file": True,
+    "no error was found": False,
+    "{broken json": False,
+}
 
 
 @pytest.fixture(scope="module")
@@ -316,6 +365,25 @@ def odd(warehouse):
     for column in ("timestamp", "received_at", "original_timestamp", "sent_at", "uuid_ts"):
         no_time_at_all[column] = None
     actions[5]["user_id"] = ""
+    tables["ai_interaction_completed"] += [
+        event(
+            f"status-{status}", 7, conversation_id="statuses", interaction_id=status, status=status
+        )
+        for status in STATUSES
+    ]
+    tables["ai_agent_step_completed"] += [
+        event(
+            f"output-{number}",
+            100 + number,
+            conversation_id="outputs",
+            interaction_id="i2",
+            agent_session_id="s1",
+            status="success",
+            step_type="tool_call",
+            tool_output=output,
+        )
+        for number, output in enumerate(TOOL_OUTPUTS)
+    ]
     for table, rows in tables.items():
         warehouse.create(table, rows)
     warehouse.create(
@@ -375,6 +443,25 @@ def test_blank_ids_are_no_ids(odd):
     assert (conversation, user) == ("c1", None)
 
 
+def test_every_spelling_of_a_status_is_understood(odd):
+    found = odd.query(
+        f"select interaction_id, run_status from {MARTS_SCHEMA}.fct_agent_runs "
+        "where conversation_id = 'statuses'"
+    )
+    assert dict(found) == STATUSES
+
+
+def test_silent_failure_is_told_by_values_and_not_by_words(odd):
+    found = dict(
+        odd.query(
+            f"select step_id, is_silent_failure from {MARTS_SCHEMA}.fct_agent_steps "
+            "where conversation_id = 'outputs'"
+        )
+    )
+    outputs = enumerate(TOOL_OUTPUTS.items())
+    assert {output: found[f"output-{number}"] for number, (output, _) in outputs} == TOOL_OUTPUTS
+
+
 def relations_with_canaries(connection, schema_pattern):
     """Return how many rows with a canary each table and view of the schemas holds."""
     relations = connection.execute(
@@ -415,7 +502,8 @@ def test_sensitive_text_is_in_no_built_relation_and_not_in_the_published_file(od
 
 def test_structure_of_sensitive_text_is_kept(odd):
     [(prompt_hash, prompt_length)] = odd.query(
-        f"select prompt_hash, prompt_length from {MARTS_SCHEMA}.fct_agent_runs"
+        f"select prompt_hash, prompt_length from {MARTS_SCHEMA}.fct_agent_runs "
+        "where conversation_id = 'c1'"
     )
     assert len(prompt_hash) == 64
     assert prompt_length == len(f"Error: {CANARY} ai_user_prompt_created prompt_text 0")
