@@ -65,16 +65,17 @@ identified as (
         interactions_repaired.interaction_match_count,
         agent_sessions_repaired.agent_session_match_count
     from deliveries
+    -- a condition on the left side alone would make these nested-loop joins on DuckDB
     left join interactions_repaired
         on
-            deliveries.sent_interaction_id = interactions_repaired.interaction_id
-            and deliveries.sent_conversation_id is null
+            case when deliveries.sent_conversation_id is null then deliveries.sent_interaction_id end
+            = interactions_repaired.interaction_id
     left join agent_sessions_repaired
         on
-            deliveries.sent_agent_session_id = agent_sessions_repaired.agent_session_id
+            case when deliveries.sent_interaction_id is null then deliveries.sent_agent_session_id end
+            = agent_sessions_repaired.agent_session_id
             and coalesce(deliveries.sent_conversation_id, '')
             = agent_sessions_repaired.sent_conversation_id
-            and deliveries.sent_interaction_id is null
 
 ),
 

@@ -53,10 +53,11 @@ identified as (
         deliveries.sent_interaction_id as interaction_id,
         interactions_repaired.interaction_match_count
     from deliveries
+    -- a condition on the left side alone would make this a nested-loop join on DuckDB
     left join interactions_repaired
         on
-            deliveries.sent_interaction_id = interactions_repaired.interaction_id
-            and deliveries.sent_conversation_id is null
+            case when deliveries.sent_conversation_id is null then deliveries.sent_interaction_id end
+            = interactions_repaired.interaction_id
 
 ),
 
