@@ -59,8 +59,10 @@ numbered as (
         coalesce(roots.ancestor_agent_session_key, sessions.agent_session_key) as root_agent_session_key,
         coalesce(roots.depth, 0) as depth,
         sessions.sent_parent_agent_session_id is not null
+        and sessions.sent_parent_agent_session_id != coalesce(sessions.agent_session_id, '')
         and parents.ancestor_agent_session_key is null as has_unknown_parent,
-        cyclic.agent_session_key is not null as has_parent_cycle,
+        cyclic.agent_session_key is not null
+        or coalesce(sessions.sent_parent_agent_session_id = sessions.agent_session_id, false) as has_parent_cycle,
         row_number() over (
             partition by sessions.run_key
             order by sessions.started_at, sessions.ended_at, sessions.agent_session_key
