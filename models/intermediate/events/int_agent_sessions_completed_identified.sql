@@ -16,10 +16,11 @@ agent_sessions_repaired as (
 
 ),
 
+-- read again: one common table expression for all uses would be kept in memory with all columns
 repeated_ids as (
 
     select event_id
-    from events
+    from {{ ref('stg_rudderstack__agent_sessions_completed') }}
     where event_id is not null
     group by event_id
     having count(*) > 1
@@ -43,7 +44,7 @@ deliveries as (
         row_number() over (
             partition by events.event_id order by {{ delivery_order() }}
         ) as delivery_number
-    from events
+    from {{ ref('stg_rudderstack__agent_sessions_completed') }} as events
     inner join repeated_ids on events.event_id = repeated_ids.event_id
 
 ),

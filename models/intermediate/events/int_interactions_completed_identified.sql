@@ -10,10 +10,11 @@ interactions_repaired as (
 
 ),
 
+-- read again: one common table expression for all uses would be kept in memory with all columns
 repeated_ids as (
 
     select event_id
-    from events
+    from {{ ref('stg_rudderstack__interactions_completed') }}
     where event_id is not null
     group by event_id
     having count(*) > 1
@@ -37,7 +38,7 @@ deliveries as (
         row_number() over (
             partition by events.event_id order by {{ delivery_order() }}
         ) as delivery_number
-    from events
+    from {{ ref('stg_rudderstack__interactions_completed') }} as events
     inner join repeated_ids on events.event_id = repeated_ids.event_id
 
 ),

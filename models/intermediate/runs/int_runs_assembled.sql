@@ -28,13 +28,6 @@ session_starts as (
 
 ),
 
-data_end as (
-
-    select max(last_event_at) as newest_event_at
-    from run_events
-
-),
-
 runs as (
 
     select
@@ -63,6 +56,13 @@ runs as (
         {{ dbt.bool_or('has_clock_skew') }} as has_clock_skew
     from run_events
     group by run_key
+
+),
+
+data_end as (
+
+    select max(last_event_at) as newest_event_at
+    from runs
 
 ),
 

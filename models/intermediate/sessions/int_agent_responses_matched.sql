@@ -14,6 +14,7 @@ responses as (
 
 ),
 
+-- read again: one common table expression for both uses would be kept in memory with all columns
 numbered_responses as (
 
     select
@@ -26,7 +27,8 @@ numbered_responses as (
             partition by run_key, coalesce(agent_name, '') order by event_at, received_at, event_id
         ) as response_number,
         count(*) over (partition by run_key, coalesce(agent_name, '')) as response_count
-    from responses
+    from {{ ref('int_agent_responses_identified') }}
+    where event_disposition = 'accepted'
 
 ),
 

@@ -18,21 +18,25 @@ observed_steps as (
 
 ),
 
+-- only what decides the rank is sorted; the other columns are joined afterwards
 started_ranked as (
 
     select
-        *,
+        event_id,
         row_number() over (
             partition by agent_session_key order by event_at, received_at, event_id
         ) as start_rank
-    from started_events
+    from {{ ref('int_agent_sessions_started_identified') }}
+    where event_disposition = 'accepted'
 
 ),
 
 started as (
 
-    select * from started_ranked
-    where start_rank = 1
+    select started_events.*
+    from started_events
+    inner join started_ranked on started_events.event_id = started_ranked.event_id
+    where started_ranked.start_rank = 1
 
 ),
 
@@ -40,19 +44,24 @@ started as (
 completed_ranked as (
 
     select
-        *,
+        event_id,
         row_number() over (
             partition by agent_session_key order by event_at desc, received_at desc, event_id desc
         ) as completion_rank,
         count(*) over (partition by agent_session_key) as completion_count
-    from completed_events
+    from {{ ref('int_agent_sessions_completed_identified') }}
+    where event_disposition = 'accepted'
 
 ),
 
 completed as (
 
-    select * from completed_ranked
-    where completion_rank = 1
+    select
+        completed_events.*,
+        completed_ranked.completion_count
+    from completed_events
+    inner join completed_ranked on completed_events.event_id = completed_ranked.event_id
+    where completed_ranked.completion_rank = 1
 
 ),
 

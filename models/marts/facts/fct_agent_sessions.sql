@@ -50,7 +50,8 @@ descendants as (
         {{ usd_sum('priced_sessions.cost_usd') }} as descendants_cost_usd,
         {{ count_where("priced_sessions.price_status = 'unpriced'") }} as unpriced_descendant_count
     from {{ ref('int_agent_sessions_ancestors') }} as ancestors
-    inner join priced_sessions on ancestors.agent_session_key = priced_sessions.agent_session_key
+    inner join {{ ref('int_agent_sessions_priced') }} as priced_sessions
+        on ancestors.agent_session_key = priced_sessions.agent_session_key
     group by ancestors.ancestor_agent_session_key
 
 ),
@@ -65,7 +66,7 @@ statuses as (
             case when runs.run_status in ('in_progress', 'abandoned') then runs.run_status end,
             'unknown'
         ) as session_status
-    from sessions
+    from {{ ref('int_agent_sessions_assembled') }} as sessions
     inner join runs on sessions.run_key = runs.run_key
 
 )
