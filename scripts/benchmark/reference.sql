@@ -11,6 +11,7 @@
 -- hash (two of 1.3 million sessions share one in one of 20 million data sets); text keys are made
 -- once per run and session; only narrow columns are sorted; rare cases (repeated ids, missing ids,
 -- failures) are looked for with cheap passes and handled apart; working tables stay in memory.
+-- The tables it leaves are stored like the project's: same file format, default compression.
 --
 -- Variables to set first: parquet_dir, seeds_dir, hash_salt.
 
@@ -1719,8 +1720,11 @@ select
     s.has_started_event,
     s.has_completed_event,
     s.session_hash in (select session_hash from conflicting_ends) as has_conflicting_completions,
-    s.parent_agent_session_id is not null and placed.parent_key is null as has_unknown_parent,
-    s.session_hash in (from cyclic) as has_parent_cycle,
+    s.parent_agent_session_id is not null
+    and placed.parent_key is null
+    and s.parent_agent_session_id != coalesce(s.agent_session_id, '') as has_unknown_parent,
+    s.session_hash in (from cyclic)
+    or coalesce(s.parent_agent_session_id = s.agent_session_id, false) as has_parent_cycle,
     f.failure_mode,
     f.failure_category,
     f.failure_group,
