@@ -31,7 +31,7 @@
         'id': ['text', 'integer', 'decimal', 'boolean', 'timestamp', 'zoned', 'json'],
         'object': ['text', 'integer', 'decimal', 'boolean', 'timestamp', 'zoned', 'json'],
         'bigint': ['integer'],
-        'usd': ['integer'],
+        'usd': [],
         'double': ['integer'],
         'boolean': ['boolean'],
         'timestamp': ['timestamp', 'zoned']
@@ -51,8 +51,10 @@
         {{- return(_to_text(column, kind, logical_type)) -}}
     {%- elif logical_type == 'bigint' -%}
         {{- return(_to_bigint(column, kind)) -}}
-    {%- elif logical_type in ('usd', 'double') -%}
-        {{- return(_to_decimal(column, kind, sql_type(logical_type))) -}}
+    {%- elif logical_type == 'usd' -%}
+        {{- return(_to_usd(column, kind)) -}}
+    {%- elif logical_type == 'double' -%}
+        {{- return(_to_double(column, kind)) -}}
     {%- elif logical_type == 'boolean' -%}
         {{- return(_to_boolean(column, kind)) -}}
     {%- elif logical_type == 'timestamp' -%}
@@ -107,13 +109,20 @@
 {%- endmacro %}
 
 
-{% macro _to_decimal(column, kind, data_type) -%}
+{#- No sum of amounts up to 10^12 leaves the type of money; a larger one is no money, nor is infinity. -#}
+{% macro _to_usd(column, kind) -%}
+    {%- set amount = column if kind in ('integer', 'decimal') else _to_double(column, kind) -%}
+    {{ safe_cast_to('case when abs(' ~ amount ~ ') <= 1e12 then ' ~ amount ~ ' end', type_usd()) }}
+{%- endmacro %}
+
+
+{% macro _to_double(column, kind) -%}
     {%- if kind in ('integer', 'decimal') -%}
-        {{ safe_cast_to(column, data_type) }}
+        {{ safe_cast_to(column, type_double()) }}
     {%- elif kind == 'text' -%}
-        {{ safe_cast_to(safe_cast_to('trim(' ~ column ~ ')', type_double()), data_type) }}
+        {{ safe_cast_to('trim(' ~ column ~ ')', type_double()) }}
     {%- else -%}
-        cast(null as {{ data_type }})
+        cast(null as {{ type_double() }})
     {%- endif -%}
 {%- endmacro %}
 

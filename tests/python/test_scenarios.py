@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from warehouses import EVENT_TABLES, FACTS, Warehouse, at, errors_of, event, story
@@ -60,6 +61,16 @@ STATUSES = {
 }
 # Outputs of tool steps that say success, and whether they are failures all the same: values count,
 # words do not.
+# cost, prompt tokens and duration; sums of the first ones would overflow, the last row is sane
+ABSURD_NUMBERS = [
+    (9e18, 2**62, 2**62),
+    (9e18, 2**62, 2**62),
+    (9e18, 2**62, 2**62),
+    (float("inf"), -5, -1),
+    (float("nan"), -5, -1),
+    (-3.0, -5, -1),
+    (0.5, 7, 1_000),
+]
 TOOL_OUTPUTS = {
     '{"error": null, "rows": [1]}': False,
     '{"error": ""}': False,
@@ -384,6 +395,21 @@ def odd(warehouse):
         )
         for number, output in enumerate(TOOL_OUTPUTS)
     ]
+    tables["ai_agent_step_completed"] += [
+        event(
+            f"absurd-{number}",
+            200 + number,
+            conversation_id="absurd",
+            interaction_id="i3",
+            agent_session_id="s1",
+            status="success",
+            step_type="llm_call",
+            cost=cost,
+            prompt_tokens=tokens,
+            duration_ms=duration,
+        )
+        for number, (cost, tokens, duration) in enumerate(ABSURD_NUMBERS)
+    ]
     for table, rows in tables.items():
         warehouse.create(table, rows)
     warehouse.create(
@@ -422,6 +448,25 @@ def test_time_that_is_not_believed_becomes_the_time_of_arrival(odd):
         "where source_table = 'ai_user_action' and column_name = 'timestamp'"
     )
     assert lost == 1
+
+
+def test_absurd_numbers_are_left_out_and_counted(odd):
+    costs = odd.query(
+        "select cost_usd, input_tokens, has_suspect_duration "
+        f"from {MARTS_SCHEMA}.fct_agent_steps where conversation_id = 'absurd' order by step_number"
+    )
+    assert costs == [(None, None, True)] * (len(ABSURD_NUMBERS) - 1) + [(Decimal("0.5"), 7, False)]
+    [(cost, duration, tokens)] = odd.query(
+        "select sessions_cost_usd, duration_ms, total_tokens "
+        f"from {MARTS_SCHEMA}.fct_agent_runs where conversation_id = 'absurd'"
+    )
+    assert (cost, duration, tokens) == (Decimal("0.5"), 1_000 * (len(ABSURD_NUMBERS) - 1), 7)
+    [(lost,)] = odd.query(
+        f"select row_count from {AUDIT_SCHEMA}.audit_suspect_columns "
+        "where source_table = 'ai_agent_step_completed' and column_name = 'cost' "
+        "and problem like 'values that do not convert%'"
+    )
+    assert lost == len(ABSURD_NUMBERS) - 2
 
 
 def test_blank_ids_are_no_ids(odd):
