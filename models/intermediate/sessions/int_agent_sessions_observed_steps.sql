@@ -29,8 +29,6 @@ observed as (
         min(coalesce(started_at, ended_at)) as first_step_started_at,
         min(ended_at) as first_event_at,
         max(ended_at) as last_event_at,
-        min(received_at) as first_received_at,
-        max(received_at) as last_received_at,
         {{ dbt.bool_or('has_clock_skew') }} as has_clock_skew
     from steps
     group by agent_session_key

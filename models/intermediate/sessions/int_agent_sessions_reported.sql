@@ -133,7 +133,6 @@ reported as (
         started.event_at as started_event_at,
         completed.event_at as completed_event_at,
         observed_steps.first_step_started_at,
-        observed_steps.last_event_at as last_step_ended_at,
         greatest(
             coalesce(completed.event_at, started.event_at, observed_steps.last_event_at),
             coalesce(started.event_at, completed.event_at, observed_steps.last_event_at),
