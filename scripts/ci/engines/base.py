@@ -1,0 +1,132 @@
+"""What a test or a timing needs of an engine: start it, fill it, build on it, read it back."""
+
+from __future__ import annotations
+
+import socket
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.warehouse import PROJECT_DIR
+
+# The types RudderStack knows; each warehouse has a physical type for each.
+RUDDER_TYPES = ("string", "int", "float", "datetime", "boolean", "json")
+
+
+class EngineError(Exception):
+    """An engine that does not start or refuses a statement; the message is one clear line."""
+
+
+@dataclass(frozen=True)
+class RawColumn:
+    """A column of a raw table, with the type RudderStack gave it."""
+
+    name: str
+    rudder_type: str
+
+    def __post_init__(self) -> None:
+        """Refuse a type RudderStack does not know."""
+        if self.rudder_type not in RUDDER_TYPES:
+            raise ValueError(f"column {self.name}: {self.rudder_type} is no type of RudderStack")
+
+
+class Engine(ABC):
+    """A throw-away server of one engine.
+
+    `name` is what users type, `target` the output of profiles.yml that reaches it.
+    """
+
+    name: str
+    target: str
+
+    @abstractmethod
+    def start(self, directory: Path) -> None:
+        """Start a server with its data below `directory`; raises EngineError."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop the server; does nothing when it does not run."""
+
+    @abstractmethod
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables with which dbt reaches the server."""
+
+    def dbt_command(self) -> list[str]:
+        """Return the command that runs dbt with the adapter of this engine."""
+        return [str(PROJECT_DIR / ".venv" / "bin" / "dbt")]
+
+    def build_arguments(self) -> list[str]:
+        """Return what `dbt build` needs to be told on this engine besides the target."""
+        return []
+
+    @abstractmethod
+    def execute(self, sql: str) -> None:
+        """Run one statement; raises EngineError."""
+
+    @abstractmethod
+    def query(self, sql: str) -> list[tuple]:
+        """Run one statement and return its rows; raises EngineError."""
+
+    @abstractmethod
+    def list_tables(self, schema: str) -> list[str]:
+        """Return the names of all tables and views of a schema, none when there is no schema."""
+
+    @abstractmethod
+    def load_raw_table(
+        self, schema: str, table: str, columns: list[RawColumn], parquet: Path
+    ) -> None:
+        """Replace a raw table by the rows of a Parquet file, in RudderStack's types.
+
+        The file holds exactly these columns in this order, as DuckDB writes them: VARCHAR, BIGINT,
+        DOUBLE, TIMESTAMP WITH TIME ZONE, BOOLEAN, and JSON as VARCHAR. Creates a missing schema.
+        """
+
+    @abstractmethod
+    def export_table(self, schema: str, table: str, parquet: Path) -> None:
+        """Write every row and column of a table to `parquet`, a file or a folder of files."""
+
+    @abstractmethod
+    def drop_schemas(self, prefix: str) -> None:
+        """Drop every schema whose name starts with `prefix`, with all it holds."""
+
+
+def engines() -> dict[str, Callable[[], Engine]]:
+    """Return what makes each engine that can be started here, by the name users type.
+
+    Modules are imported only when asked for: each needs the client of its engine.
+    """
+
+    def postgres() -> Engine:
+        from scripts.ci.engines.postgres import Postgres
+
+        return Postgres()
+
+    def spark() -> Engine:
+        from scripts.ci.engines.spark import Spark
+
+        return Spark()
+
+    def iceberg() -> Engine:
+        from scripts.ci.engines.spark import Iceberg
+
+        return Iceberg()
+
+    def clickhouse() -> Engine:
+        from scripts.ci.engines.clickhouse import ClickHouse
+
+        return ClickHouse()
+
+    return {
+        "postgres": postgres,
+        "spark": spark,
+        "iceberg": iceberg,
+        "clickhouse": clickhouse,
+    }
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
