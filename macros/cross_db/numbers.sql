@@ -3,11 +3,24 @@
 {% endmacro %}
 
 {% macro default__percentile(expression, fraction) -%}
-    percentile_cont({{ fraction }}) within group (order by {{ expression }})
+    percentile_cont({{ fraction }}) within group (order by cast({{ expression }} as {{ type_double() }}))
 {%- endmacro %}
 
 {% macro duckdb__percentile(expression, fraction) -%}
-    quantile_cont({{ expression }}, {{ fraction }})
+    quantile_cont(cast({{ expression }} as {{ type_double() }}), {{ fraction }})
+{%- endmacro %}
+
+{% macro spark__percentile(expression, fraction) -%}
+    percentile(cast({{ expression }} as {{ type_double() }}), {{ fraction }})
+{%- endmacro %}
+
+{#- BigQuery has no exact percentile that aggregates; a function of ours interpolates in the sorted array. -#}
+{% macro bigquery__percentile(expression, fraction) -%}
+    {{ helper_function('percentile_of') }}(array_agg(cast({{ expression }} as float64) ignore nulls), {{ fraction }})
+{%- endmacro %}
+
+{% macro clickhouse__percentile(expression, fraction) -%}
+    quantileExactInclusive({{ fraction }})(cast({{ expression }} as {{ type_double() }}))
 {%- endmacro %}
 
 
@@ -29,4 +42,43 @@
 {#- Sums that keep the money type: some engines widen the sum of a numeric. -#}
 {% macro usd_sum(expression) -%}
     cast(sum({{ expression }}) as {{ type_usd() }})
+{%- endmacro %}
+
+
+{#- A number as money, rounded to the ninth decimal. -#}
+{% macro to_usd(expression) %}
+    {{- return(adapter.dispatch('to_usd', 'agent_analytics')(expression)) -}}
+{% endmacro %}
+
+{% macro default__to_usd(expression) -%}
+    cast({{ expression }} as {{ type_usd() }})
+{%- endmacro %}
+
+{#- The plain cast cuts off instead of rounding, and 0.29 is stored as slightly less. -#}
+{% macro clickhouse__to_usd(expression) -%}
+    toDecimal128OrNull(toString(round(cast({{ expression }} as Float64), 9)), 9)
+{%- endmacro %}
+
+
+{#- The nearest whole number, halves away from zero. -#}
+{% macro to_whole_number(expression) %}
+    {{- return(adapter.dispatch('to_whole_number', 'agent_analytics')(expression)) -}}
+{% endmacro %}
+
+{% macro default__to_whole_number(expression) -%}
+    cast(round({{ expression }}) as {{ dbt.type_bigint() }})
+{%- endmacro %}
+
+{#- Postgres rounds halves of binary floats to even, halves of decimals away from zero. -#}
+{% macro postgres__to_whole_number(expression) -%}
+    cast(round(cast({{ expression }} as numeric)) as {{ dbt.type_bigint() }})
+{%- endmacro %}
+
+{% macro redshift__to_whole_number(expression) -%}
+    {{ default__to_whole_number(expression) }}
+{%- endmacro %}
+
+{#- ClickHouse rounds halves to even. -#}
+{% macro clickhouse__to_whole_number(expression) -%}
+    cast(if({{ expression }} < 0, ceil({{ expression }} - 0.5), floor({{ expression }} + 0.5)) as Int64)
 {%- endmacro %}

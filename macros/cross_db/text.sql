@@ -1,7 +1,25 @@
 {#- A quoted literal: vars reach SQL only through this macro. -#}
-{% macro string_literal(text) -%}
-    '{{ text | string | replace("'", "''") }}'
+{% macro text_literal(text) %}
+    {{- return(adapter.dispatch('text_literal', 'agent_analytics')(text | string)) -}}
+{% endmacro %}
+
+{% macro default__text_literal(text) -%}
+    '{{ text | replace("'", "''") }}'
 {%- endmacro %}
+
+{% macro _literal_with_escaped_backslashes(text) -%}
+    '{{ text | replace("\\", "\\\\") | replace("'", "\\'") }}'
+{%- endmacro %}
+
+{% macro spark__text_literal(text) -%}{{ _literal_with_escaped_backslashes(text) }}{%- endmacro %}
+
+{% macro bigquery__text_literal(text) -%}{{ _literal_with_escaped_backslashes(text) }}{%- endmacro %}
+
+{% macro snowflake__text_literal(text) -%}{{ _literal_with_escaped_backslashes(text) }}{%- endmacro %}
+
+{% macro redshift__text_literal(text) -%}{{ _literal_with_escaped_backslashes(text) }}{%- endmacro %}
+
+{% macro clickhouse__text_literal(text) -%}{{ _literal_with_escaped_backslashes(text) }}{%- endmacro %}
 
 
 {% macro text_matches(text_expression, pattern_expression) %}
@@ -16,13 +34,47 @@
     regexp_matches({{ text_expression }}, {{ pattern_expression }})
 {%- endmacro %}
 
+{% macro postgres__text_matches(text_expression, pattern_expression) -%}
+    ({{ text_expression }} ~ {{ pattern_expression }})
+{%- endmacro %}
+
+{#- Snowflake's regexp_like must match the whole text. -#}
+{% macro snowflake__text_matches(text_expression, pattern_expression) -%}
+    (regexp_instr({{ text_expression }}, {{ pattern_expression }}) > 0)
+{%- endmacro %}
+
+{% macro bigquery__text_matches(text_expression, pattern_expression) -%}
+    regexp_contains({{ text_expression }}, {{ pattern_expression }})
+{%- endmacro %}
+
+{% macro clickhouse__text_matches(text_expression, pattern_expression) -%}
+    match({{ text_expression }}, {{ pattern_expression }})
+{%- endmacro %}
+
 
 {% macro replace_pattern(text_expression, pattern, replacement) %}
     {{- return(adapter.dispatch('replace_pattern', 'agent_analytics')(text_expression, pattern, replacement)) -}}
 {% endmacro %}
 
+{#- Every occurrence; DuckDB and Postgres replace only the first unless told otherwise. -#}
 {% macro default__replace_pattern(text_expression, pattern, replacement) -%}
-    regexp_replace({{ text_expression }}, {{ string_literal(pattern) }}, {{ string_literal(replacement) }}, 'g')
+    regexp_replace({{ text_expression }}, {{ text_literal(pattern) }}, {{ text_literal(replacement) }})
+{%- endmacro %}
+
+{% macro duckdb__replace_pattern(text_expression, pattern, replacement) -%}
+    regexp_replace({{ text_expression }}, {{ text_literal(pattern) }}, {{ text_literal(replacement) }}, 'g')
+{%- endmacro %}
+
+{% macro postgres__replace_pattern(text_expression, pattern, replacement) -%}
+    regexp_replace({{ text_expression }}, {{ text_literal(pattern) }}, {{ text_literal(replacement) }}, 'g')
+{%- endmacro %}
+
+{% macro redshift__replace_pattern(text_expression, pattern, replacement) -%}
+    {{ default__replace_pattern(text_expression, pattern, replacement) }}
+{%- endmacro %}
+
+{% macro clickhouse__replace_pattern(text_expression, pattern, replacement) -%}
+    replaceRegexpAll({{ text_expression }}, {{ text_literal(pattern) }}, {{ text_literal(replacement) }})
 {%- endmacro %}
 
 
@@ -31,38 +83,84 @@
 {%- endmacro %}
 
 
+{% macro character_count(text_expression) %}
+    {{- return(adapter.dispatch('character_count', 'agent_analytics')(text_expression)) -}}
+{% endmacro %}
+
+{% macro default__character_count(text_expression) -%}
+    cast(length({{ text_expression }}) as {{ dbt.type_bigint() }})
+{%- endmacro %}
+
+{#- length() counts bytes. -#}
+{% macro clickhouse__character_count(text_expression) -%}
+    cast(lengthUTF8({{ text_expression }}) as Int64)
+{%- endmacro %}
+
+
+{% macro first_characters(text_expression, number_of_characters) %}
+    {{- return(adapter.dispatch('first_characters', 'agent_analytics')(text_expression, number_of_characters)) -}}
+{% endmacro %}
+
+{% macro default__first_characters(text_expression, number_of_characters) -%}
+    left({{ text_expression }}, {{ number_of_characters }})
+{%- endmacro %}
+
+{% macro clickhouse__first_characters(text_expression, number_of_characters) -%}
+    leftUTF8({{ text_expression }}, {{ number_of_characters }})
+{%- endmacro %}
+
+
+{#- Lower case of letters of every alphabet. -#}
+{% macro lower_case(text_expression) %}
+    {{- return(adapter.dispatch('lower_case', 'agent_analytics')(text_expression)) -}}
+{% endmacro %}
+
+{% macro default__lower_case(text_expression) -%}
+    lower({{ text_expression }})
+{%- endmacro %}
+
+{% macro clickhouse__lower_case(text_expression) -%}
+    lowerUTF8({{ text_expression }})
+{%- endmacro %}
+
+
+{% macro line_break() %}
+    {{- return(adapter.dispatch('line_break', 'agent_analytics')()) -}}
+{% endmacro %}
+
+{% macro default__line_break() -%}chr(10){%- endmacro %}
+
+{% macro clickhouse__line_break() -%}char(10){%- endmacro %}
+
+
 {#- SHA-256 of salt and text. The salt is a secret of the deployment, so equal hashes cannot be
     reproduced from guessed texts without it. -#}
 {% macro salted_hash(text_expression) %}
-    {{- return(adapter.dispatch('salted_hash', 'agent_analytics')(text_expression)) -}}
+    {{- return(adapter.dispatch('salted_hash', 'agent_analytics')(
+        text_literal(env_var('AGENT_ANALYTICS_HASH_SALT', 'development-salt-change-me')) ~ ' || ' ~ text_expression
+    )) -}}
 {% endmacro %}
 
-{% macro hash_salt() %}
-    {{- return(env_var('AGENT_ANALYTICS_HASH_SALT', 'development-salt-change-me')) -}}
-{% endmacro %}
-
-{% macro default__salted_hash(text_expression) -%}
-    encode(sha256(convert_to({{ string_literal(hash_salt()) }} || {{ text_expression }}, 'UTF8')), 'hex')
+{% macro default__salted_hash(salted_text) -%}
+    sha2({{ salted_text }}, 256)
 {%- endmacro %}
 
-{% macro duckdb__salted_hash(text_expression) -%}
-    sha256({{ string_literal(hash_salt()) }} || {{ text_expression }})
+{% macro duckdb__salted_hash(salted_text) -%}
+    sha256({{ salted_text }})
 {%- endmacro %}
 
-
-{#- Text at a path of a JSON text or JSON column; null when the column holds no valid JSON.
-    `path` is a list of keys; an empty list gives the value itself, strings without quotes. -#}
-{% macro json_text(json_expression, path) %}
-    {{- return(adapter.dispatch('json_text', 'agent_analytics')(json_expression, path)) -}}
-{% endmacro %}
-
-{% macro default__json_text(json_expression, path) -%}
-    json_value({{ json_expression }}, {{ string_literal((['$'] + path) | join('.')) }})
+{% macro postgres__salted_hash(salted_text) -%}
+    encode(sha256(convert_to({{ salted_text }}, 'UTF8')), 'hex')
 {%- endmacro %}
 
-{% macro duckdb__json_text(json_expression, path) -%}
-    case
-        when json_valid(cast({{ json_expression }} as varchar))
-            then json_extract_string(cast({{ json_expression }} as varchar), {{ string_literal((['$'] + path) | join('.')) }})
-    end
+{% macro redshift__salted_hash(salted_text) -%}
+    {{ default__salted_hash(salted_text) }}
+{%- endmacro %}
+
+{% macro bigquery__salted_hash(salted_text) -%}
+    to_hex(sha256({{ salted_text }}))
+{%- endmacro %}
+
+{% macro clickhouse__salted_hash(salted_text) -%}
+    lower(hex(SHA256({{ salted_text }})))
 {%- endmacro %}

@@ -1,13 +1,43 @@
-{% macro milliseconds_between(earlier, later) %}
-    {{- return(adapter.dispatch('milliseconds_between', 'agent_analytics')(earlier, later)) -}}
-{% endmacro %}
-
-{% macro default__milliseconds_between(earlier, later) -%}
-    {{ dbt.datediff(earlier, later, 'millisecond') }}
+{% macro milliseconds_between(earlier, later) -%}
+    ({{ epoch_milliseconds(later) }} - {{ epoch_milliseconds(earlier) }})
 {%- endmacro %}
 
-{% macro duckdb__milliseconds_between(earlier, later) -%}
-    (epoch_ms({{ later }}) - epoch_ms({{ earlier }}))
+
+{#- Whole milliseconds since 1970, cut off towards the past. -#}
+{% macro epoch_milliseconds(timestamp_expression) %}
+    {{- return(adapter.dispatch('epoch_milliseconds', 'agent_analytics')(timestamp_expression)) -}}
+{% endmacro %}
+
+{% macro default__epoch_milliseconds(timestamp_expression) -%}
+    {{ dbt.datediff("cast('1970-01-01' as timestamp)", timestamp_expression, 'millisecond') }}
+{%- endmacro %}
+
+{% macro duckdb__epoch_milliseconds(timestamp_expression) -%}
+    epoch_ms({{ timestamp_expression }})
+{%- endmacro %}
+
+{% macro postgres__epoch_milliseconds(timestamp_expression) -%}
+    cast(floor(extract(epoch from {{ timestamp_expression }}) * 1000) as bigint)
+{%- endmacro %}
+
+{% macro redshift__epoch_milliseconds(timestamp_expression) -%}
+    {{ default__epoch_milliseconds(timestamp_expression) }}
+{%- endmacro %}
+
+{% macro spark__epoch_milliseconds(timestamp_expression) -%}
+    unix_millis({{ timestamp_expression }})
+{%- endmacro %}
+
+{% macro snowflake__epoch_milliseconds(timestamp_expression) -%}
+    date_part(epoch_millisecond, {{ timestamp_expression }})
+{%- endmacro %}
+
+{% macro bigquery__epoch_milliseconds(timestamp_expression) -%}
+    unix_millis({{ timestamp_expression }})
+{%- endmacro %}
+
+{% macro clickhouse__epoch_milliseconds(timestamp_expression) -%}
+    toUnixTimestamp64Milli({{ timestamp_expression }})
 {%- endmacro %}
 
 
@@ -23,28 +53,67 @@
     ({{ timestamp_expression }} + to_milliseconds({{ milliseconds }}))
 {%- endmacro %}
 
+{% macro postgres__add_milliseconds(timestamp_expression, milliseconds) -%}
+    ({{ timestamp_expression }} + ({{ milliseconds }}) * interval '1 millisecond')
+{%- endmacro %}
+
+{% macro redshift__add_milliseconds(timestamp_expression, milliseconds) -%}
+    dateadd(millisecond, {{ milliseconds }}, {{ timestamp_expression }})
+{%- endmacro %}
+
+{% macro spark__add_milliseconds(timestamp_expression, milliseconds) -%}
+    timestamp_micros(unix_micros({{ timestamp_expression }}) + ({{ milliseconds }}) * 1000)
+{%- endmacro %}
+
+{% macro bigquery__add_milliseconds(timestamp_expression, milliseconds) -%}
+    timestamp_add({{ timestamp_expression }}, interval ({{ milliseconds }}) millisecond)
+{%- endmacro %}
+
+{% macro clickhouse__add_milliseconds(timestamp_expression, milliseconds) -%}
+    addMilliseconds({{ timestamp_expression }}, {{ milliseconds }})
+{%- endmacro %}
+
 
 {% macro add_minutes(timestamp_expression, minutes) %}
     {{- return(add_milliseconds(timestamp_expression, (minutes | int) * 60000)) -}}
 {% endmacro %}
 
 
-{% macro reporting_date(timestamp_expression) %}
-    {{- return(adapter.dispatch('reporting_date', 'agent_analytics')(timestamp_expression)) -}}
-{% endmacro %}
-
-{% macro default__reporting_date(timestamp_expression) -%}
-    cast(
-        {{ timestamp_expression }} at time zone 'UTC'
-        at time zone {{ string_literal(var('reporting_timezone')) }} as date
-    )
-{%- endmacro %}
-
 {#- In UTC the day is the date part: the detour through time zones costs seconds per million rows. -#}
-{% macro duckdb__reporting_date(timestamp_expression) -%}
+{% macro reporting_date(timestamp_expression) -%}
     {%- if var('reporting_timezone') | upper == 'UTC' -%}
         cast({{ timestamp_expression }} as date)
     {%- else -%}
-        {{- default__reporting_date(timestamp_expression) -}}
+        {{ date_in_time_zone(timestamp_expression, var('reporting_timezone')) }}
     {%- endif -%}
+{%- endmacro %}
+
+
+{#- Calendar day of a UTC timestamp without zone in an IANA time zone. -#}
+{% macro date_in_time_zone(timestamp_expression, time_zone) %}
+    {{- return(adapter.dispatch('date_in_time_zone', 'agent_analytics')(timestamp_expression, time_zone)) -}}
+{% endmacro %}
+
+{% macro default__date_in_time_zone(timestamp_expression, time_zone) -%}
+    cast({{ timestamp_expression }} at time zone 'UTC' at time zone {{ text_literal(time_zone) }} as date)
+{%- endmacro %}
+
+{% macro spark__date_in_time_zone(timestamp_expression, time_zone) -%}
+    to_date(from_utc_timestamp({{ timestamp_expression }}, {{ text_literal(time_zone) }}))
+{%- endmacro %}
+
+{% macro snowflake__date_in_time_zone(timestamp_expression, time_zone) -%}
+    cast(convert_timezone('UTC', {{ text_literal(time_zone) }}, {{ timestamp_expression }}) as date)
+{%- endmacro %}
+
+{% macro bigquery__date_in_time_zone(timestamp_expression, time_zone) -%}
+    date({{ timestamp_expression }}, {{ text_literal(time_zone) }})
+{%- endmacro %}
+
+{% macro redshift__date_in_time_zone(timestamp_expression, time_zone) -%}
+    cast(convert_timezone('UTC', {{ text_literal(time_zone) }}, {{ timestamp_expression }}) as date)
+{%- endmacro %}
+
+{% macro clickhouse__date_in_time_zone(timestamp_expression, time_zone) -%}
+    toDate({{ timestamp_expression }}, {{ text_literal(time_zone) }})
 {%- endmacro %}

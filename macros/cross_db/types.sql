@@ -3,10 +3,28 @@
 
 {% macro default__type_usd() %}numeric(28, 9){% endmacro %}
 
+{% macro spark__type_usd() %}decimal(28, 9){% endmacro %}
 
-{#- 64-bit float: dbt.type_float() is 32 bits wide on DuckDB. -#}
+{% macro clickhouse__type_usd() %}Decimal(28, 9){% endmacro %}
+
+
+{#- 64-bit float: dbt.type_float() is 32 bits wide on DuckDB, Spark and ClickHouse. -#}
 {% macro type_double() %}{{ return(adapter.dispatch('type_double', 'agent_analytics')()) }}{% endmacro %}
 
 {% macro default__type_double() %}double precision{% endmacro %}
 
 {% macro duckdb__type_double() %}double{% endmacro %}
+
+{% macro spark__type_double() %}double{% endmacro %}
+
+{% macro bigquery__type_double() %}float64{% endmacro %}
+
+{% macro clickhouse__type_double() %}Float64{% endmacro %}
+
+
+{#- A moment in UTC with at least milliseconds: dbt.type_timestamp() has whole seconds on ClickHouse. -#}
+{% macro type_utc_timestamp() %}{{ return(adapter.dispatch('type_utc_timestamp', 'agent_analytics')()) }}{% endmacro %}
+
+{% macro default__type_utc_timestamp() %}{{ dbt.type_timestamp() }}{% endmacro %}
+
+{% macro clickhouse__type_utc_timestamp() %}DateTime64(6, 'UTC'){% endmacro %}

@@ -1,7 +1,7 @@
 {#- Whether the client's time is not believed: absent, unparseable, or more than a day ahead of
     the moment the server received the event. -#}
 {% macro is_clock_skewed() -%}
-    ("timestamp" is null or coalesce("timestamp" > {{ add_minutes('received_at', 24 * 60) }}, false))
+    (event_timestamp is null or coalesce(event_timestamp > {{ add_minutes('received_at', 24 * 60) }}, false))
 {%- endmacro %}
 
 
@@ -10,6 +10,6 @@
     case
         when {{ is_clock_skewed() }}
             then coalesce(received_at, original_timestamp, sent_at, uuid_ts)
-        else "timestamp"
+        else event_timestamp
     end
 {%- endmacro %}

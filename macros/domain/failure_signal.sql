@@ -7,14 +7,14 @@
 {% macro failure_signal_key(step_type, status) -%}
     case
         when {{ has_failure_signal(status) }}
-            then md5(
-                coalesce(lower({{ step_type }}), '')
-                || '|' || coalesce(lower({{ status }}), '')
-                || '|' || coalesce(lower(error_type), '')
-                || '|' || coalesce(http_status, '')
-                || '|' || coalesce(lower(finish_reason), '')
-                || '|' || coalesce({{ comparable_message('error_message') }}, '')
-            )
+            then {{ dbt.hash(
+                "coalesce(lower(" ~ step_type ~ "), '')"
+                ~ " || '|' || coalesce(lower(" ~ status ~ "), '')"
+                ~ " || '|' || coalesce(lower(error_type), '')"
+                ~ " || '|' || coalesce(http_status, '')"
+                ~ " || '|' || coalesce(lower(finish_reason), '')"
+                ~ " || '|' || coalesce(" ~ comparable_message('error_message') ~ ", '')"
+            ) }}
     end
 {%- endmacro %}
 
@@ -33,27 +33,35 @@
 {#- The part of a message that rules are applied to: lower case, the parts that make every
     occurrence unique replaced, so that each kind of message is matched once. -#}
 {% macro comparable_message(message) -%}
-    left(
-        {{ replace_pattern(
-            replace_pattern('lower(left(' ~ message ~ ', 2000))', '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,}', '<id>'),
-            '[0-9]{6,}', '<number>'
-        ) }},
+    {{ first_characters(
+        replace_pattern(
+            replace_pattern(
+                lower_case(first_characters(message, 2000)),
+                '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,}',
+                '<id>'
+            ),
+            '[0-9]{6,}',
+            '<number>'
+        ),
         1000
-    )
+    ) }}
 {%- endmacro %}
 
 
 {#- Hash of a message without its numbers, ids, quoted parts and addresses: equal for occurrences of
     the same error, and no text. -#}
 {% macro message_class(message) -%}
-    left(md5({{ replace_pattern(
+    left({{ dbt.hash(replace_pattern(
         replace_pattern(
             replace_pattern(
-                replace_pattern('lower(left(' ~ message ~ ', 2000))', '[a-z]+://[^ ]+|[^ ]+@[^ ]+', '<address>'),
-                '[\"\'`][^\"\'`]*[\"\'`]', '<quoted>'
+                replace_pattern(lower_case(first_characters(message, 2000)), '[a-z]+://[^ ]+|[^ ]+@[^ ]+', '<address>'),
+                '["\'`][^"\'`]*["\'`]',
+                '<quoted>'
             ),
-            '[0-9a-f]*[0-9][0-9a-f.:-]*', '<number>'
+            '[0-9a-f]*[0-9][0-9a-f.:-]*',
+            '<number>'
         ),
-        '[[:space:]]+', ' '
-    ) }}), 12)
+        '[ \\t\\n\\r\\f]+',
+        ' '
+    )) }}, 12)
 {%- endmacro %}

@@ -1,5 +1,5 @@
 {% macro line_count(text_expression) -%}
-    cast(length({{ text_expression }}) - length(replace({{ text_expression }}, chr(10), '')) + 1 as {{ dbt.type_bigint() }})
+    cast(length({{ text_expression }}) - length(replace({{ text_expression }}, {{ line_break() }}, '')) + 1 as {{ dbt.type_bigint() }})
 {%- endmacro %}
 
 

@@ -43,26 +43,28 @@
       prices: prefix of the joined price columns (relation name)
       applies_long_context: expression, whether the long-context tier applies -#}
 {% macro list_cost(prices, applies_long_context) -%}
-    cast(
-        (
-            {%- for class in ['input', 'output', 'cache_read', 'cache_write'] %}
-            {{ '+ ' if not loop.first }}case
-                when coalesce({{ class }}_tokens, 0) = 0 then 0
-                else {{ class }}_tokens * cast(
-                    case
-                        when {{ applies_long_context }}
-                            then coalesce(
-                                {{ prices }}.long_context_{{ class }}_usd_per_million_tokens,
-                                {{ prices }}.{{ class }}_usd_per_million_tokens
-                            )
-                        else {{ prices }}.{{ class }}_usd_per_million_tokens
-                    end as {{ type_double() }}
-                )
-            end
-            {%- endfor %}
-        ) / 1000000.0 * {{ tier_multiplier(prices) }}
-        as {{ type_usd() }}
-    )
+    {%- set token_costs = [] -%}
+    {%- for class in ['input', 'output', 'cache_read', 'cache_write'] -%}
+        {%- do token_costs.append(_token_class_cost(class, prices, applies_long_context)) -%}
+    {%- endfor -%}
+    {{ to_usd('(' ~ token_costs | join(' + ') ~ ') / 1000000.0 * ' ~ tier_multiplier(prices)) }}
+{%- endmacro %}
+
+
+{% macro _token_class_cost(class, prices, applies_long_context) -%}
+    case
+        when coalesce({{ class }}_tokens, 0) = 0 then 0
+        else {{ class }}_tokens * cast(
+            case
+                when {{ applies_long_context }}
+                    then coalesce(
+                        {{ prices }}.long_context_{{ class }}_usd_per_million_tokens,
+                        {{ prices }}.{{ class }}_usd_per_million_tokens
+                    )
+                else {{ prices }}.{{ class }}_usd_per_million_tokens
+            end as {{ type_double() }}
+        )
+    end
 {%- endmacro %}
 
 

@@ -3,7 +3,7 @@
     {%- set types = {
         'text': dbt.type_string(), 'id': dbt.type_string(), 'object': dbt.type_string(),
         'bigint': dbt.type_bigint(), 'usd': type_usd(), 'double': type_double(),
-        'boolean': dbt.type_boolean(), 'timestamp': dbt.type_timestamp()
+        'boolean': dbt.type_boolean(), 'timestamp': type_utc_timestamp()
     } -%}
     {{- return(types[logical_type]) -}}
 {% endmacro %}
@@ -96,13 +96,13 @@
 {%- endmacro %}
 
 
+{#- Half a bigint's range and more is no count and no duration; the guard keeps the cast from failing. -#}
 {% macro _to_bigint(column, kind) -%}
     {%- if kind == 'integer' -%}
         cast({{ column }} as {{ dbt.type_bigint() }})
-    {%- elif kind == 'decimal' -%}
-        {{ safe_cast_to('round(' ~ column ~ ')', dbt.type_bigint()) }}
-    {%- elif kind == 'text' -%}
-        {{ safe_cast_to('round(' ~ safe_cast_to('trim(' ~ column ~ ')', type_double()) ~ ')', dbt.type_bigint()) }}
+    {%- elif kind in ('decimal', 'text') -%}
+        {%- set number = column if kind == 'decimal' else text_to_double(column) -%}
+        case when abs({{ number }}) < 9.2e18 then {{ to_whole_number(number) }} end
     {%- else -%}
         cast(null as {{ dbt.type_bigint() }})
     {%- endif -%}
@@ -112,15 +112,15 @@
 {#- No sum of amounts up to 10^12 leaves the type of money; a larger one is no money, nor is infinity. -#}
 {% macro _to_usd(column, kind) -%}
     {%- set amount = column if kind in ('integer', 'decimal') else _to_double(column, kind) -%}
-    {{ safe_cast_to('case when abs(' ~ amount ~ ') <= 1e12 then ' ~ amount ~ ' end', type_usd()) }}
+    case when abs({{ amount }}) <= 1e12 then {{ to_usd(amount) }} end
 {%- endmacro %}
 
 
 {% macro _to_double(column, kind) -%}
     {%- if kind in ('integer', 'decimal') -%}
-        {{ safe_cast_to(column, type_double()) }}
+        cast({{ column }} as {{ type_double() }})
     {%- elif kind == 'text' -%}
-        {{ safe_cast_to('trim(' ~ column ~ ')', type_double()) }}
+        {{ text_to_double(column) }}
     {%- else -%}
         cast(null as {{ type_double() }})
     {%- endif -%}
@@ -144,19 +144,15 @@
 
 
 {#- A timestamp without zone, in UTC. Times that carry no zone are UTC already (RudderStack writes UTC). -#}
-{% macro utc_timestamp(column, kind) %}
-    {{- return(adapter.dispatch('utc_timestamp', 'agent_analytics')(column, kind)) -}}
-{% endmacro %}
-
-{% macro default__utc_timestamp(column, kind) -%}
+{% macro utc_timestamp(column, kind) -%}
     {%- if kind == 'zoned' -%}
-        cast({{ column }} at time zone 'UTC' as {{ dbt.type_timestamp() }})
+        {{ zoned_to_utc(column) }}
     {%- elif kind == 'timestamp' -%}
-        cast({{ column }} as {{ dbt.type_timestamp() }})
+        cast({{ column }} as {{ type_utc_timestamp() }})
     {%- elif kind == 'text' -%}
-        cast({{ safe_cast_to('trim(' ~ column ~ ')', 'timestamp with time zone') }} at time zone 'UTC' as {{ dbt.type_timestamp() }})
+        {{ text_to_timestamp(column) }}
     {%- else -%}
-        cast(null as {{ dbt.type_timestamp() }})
+        cast(null as {{ type_utc_timestamp() }})
     {%- endif -%}
 {%- endmacro %}
 
@@ -164,17 +160,25 @@
 {#- One text for a nested object: its own column (JSON layout or plain text) or, flattened, its
     `name_…` columns as `key=value` lines. None when neither exists. -#}
 {% macro object_text(name, columns) %}
-    {%- set parts = [] -%}
+    {%- set lines = [] -%}
     {%- if name in columns -%}
-        {%- do parts.append('cast(' ~ columns[name].name ~ ' as ' ~ dbt.type_string() ~ ')') -%}
+        {%- do lines.append(_to_text(columns[name].name, column_kind(columns[name].type), 'object')) -%}
     {%- endif -%}
     {%- for key, column in columns.items() | sort -%}
         {%- if key.startswith(name ~ '_') -%}
-            {%- do parts.append("'" ~ key[(name | length) + 1:] ~ "=' || cast(" ~ column.name ~ ' as ' ~ dbt.type_string() ~ ')') -%}
+            {%- do lines.append(
+                text_literal(key[(name | length) + 1:] ~ '=') ~ ' || ' ~ _to_text(column.name, column_kind(column.type), 'object')
+            ) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- if not parts -%}{{- return(none) -}}{%- endif -%}
-    {{- return("nullif(concat_ws(chr(10), " ~ parts | join(', ') ~ "), '')") -}}
+    {%- if not lines -%}{{- return(none) -}}{%- endif -%}
+    {%- if lines | length == 1 -%}{{- return(lines[0]) -}}{%- endif -%}
+    {#- Every line brings its break, absent ones bring nothing, and the first break is cut off. -#}
+    {%- set broken_lines = [] -%}
+    {%- for line in lines -%}
+        {%- do broken_lines.append('coalesce(' ~ line_break() ~ ' || ' ~ line ~ ", '')") -%}
+    {%- endfor -%}
+    {{- return("nullif(substring(" ~ broken_lines | join(' || ') ~ ", 2), '')") -}}
 {% endmacro %}
 
 
@@ -193,11 +197,11 @@
 {% macro duckdb__parquet_relation(directory, table_name) %}
     {%- set files = [] -%}
     {%- for pattern in [directory ~ '/' ~ table_name ~ '.parquet', directory ~ '/' ~ table_name ~ '/**/*.parquet'] -%}
-        {%- do files.extend(run_query('select file from glob(' ~ string_literal(pattern) ~ ') order by file').columns[0].values()) -%}
+        {%- do files.extend(run_query('select file from glob(' ~ text_literal(pattern) ~ ') order by file').columns[0].values()) -%}
     {%- endfor -%}
     {%- if not files -%}
         {#- A table without files has had no event yet; a folder without any file is a wrong path. -#}
-        {%- set any_file = run_query('select file from glob(' ~ string_literal(directory ~ '/**/*.parquet') ~ ') limit 1') -%}
+        {%- set any_file = run_query('select file from glob(' ~ text_literal(directory ~ '/**/*.parquet') ~ ') limit 1') -%}
         {%- if any_file.rows | length == 0 -%}
             {{- exceptions.raise_compiler_error(
                 "rudderstack_parquet_dir: no Parquet file below '" ~ directory ~ "'; it must hold <table>.parquet or <table>/**/*.parquet"
@@ -206,7 +210,7 @@
         {{- return(none) -}}
     {%- endif -%}
     {%- set literals = [] -%}
-    {%- for file in files -%}{%- do literals.append(string_literal(file)) -%}{%- endfor -%}
+    {%- for file in files -%}{%- do literals.append(text_literal(file)) -%}{%- endfor -%}
     {%- set relation = 'read_parquet([' ~ literals | join(', ') ~ '], union_by_name = true)' -%}
     {%- set columns = {} -%}
     {%- for row in run_query('describe select * from ' ~ relation).rows -%}
@@ -214,13 +218,3 @@
     {%- endfor -%}
     {{- return({'schema': 'parquet', 'sql': relation, 'columns': columns}) -}}
 {% endmacro %}
-
-
-{#- Same instant without the detour through time zone rules, twenty times faster. -#}
-{% macro duckdb__utc_timestamp(column, kind) -%}
-    {%- if kind == 'zoned' -%}
-        make_timestamp(epoch_us({{ column }}))
-    {%- else -%}
-        {{- default__utc_timestamp(column, kind) -}}
-    {%- endif -%}
-{%- endmacro %}

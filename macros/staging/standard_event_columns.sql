@@ -8,12 +8,12 @@
         {'name': 'received_at', 'type': 'timestamp'},
         {'name': 'original_timestamp', 'type': 'timestamp'},
         {'name': 'sent_at', 'type': 'timestamp'},
-        {'name': 'timestamp', 'type': 'timestamp', 'aliases': ['_timestamp']},
-        {'name': 'uuid_ts', 'type': 'timestamp', 'aliases': ['loaded_at']},
+        {'name': 'event_timestamp', 'type': 'timestamp', 'raw_names': ['timestamp', '_timestamp']},
+        {'name': 'uuid_ts', 'type': 'timestamp', 'raw_names': ['uuid_ts', 'loaded_at']},
         {'name': 'conversation_id', 'type': 'id'},
         {'name': 'interaction_id', 'type': 'id'},
         {'name': 'parent_interaction_id', 'type': 'id'},
-        {'name': 'workflow_name', 'type': 'text', 'aliases': ['workflow']},
+        {'name': 'workflow_name', 'type': 'text', 'raw_names': ['workflow_name', 'workflow']},
         {'name': 'environment', 'type': 'text'},
         {'name': 'trigger_type', 'type': 'text'},
         {'name': 'execution_mode', 'type': 'text'}
@@ -24,10 +24,10 @@
 {#- Token counts as they were sent: flattened, flat, or in one JSON column. -#}
 {% macro token_columns() %}
     {{- return([
-        {'name': 'prompt_tokens', 'type': 'bigint', 'aliases': ['tokens_used_prompt_tokens'], 'json': ['tokens_used', 'prompt_tokens']},
-        {'name': 'completion_tokens', 'type': 'bigint', 'aliases': ['tokens_used_completion_tokens'], 'json': ['tokens_used', 'completion_tokens']},
-        {'name': 'cache_read', 'type': 'bigint', 'aliases': ['tokens_used_cache_read', 'cache_read_tokens'], 'json': ['tokens_used', 'cache_read']},
-        {'name': 'cache_write', 'type': 'bigint', 'aliases': ['tokens_used_cache_write', 'cache_write_tokens'], 'json': ['tokens_used', 'cache_write']}
+        {'name': 'prompt_tokens', 'type': 'bigint', 'raw_names': ['prompt_tokens', 'tokens_used_prompt_tokens'], 'json': ['tokens_used', 'prompt_tokens']},
+        {'name': 'completion_tokens', 'type': 'bigint', 'raw_names': ['completion_tokens', 'tokens_used_completion_tokens'], 'json': ['tokens_used', 'completion_tokens']},
+        {'name': 'cache_read', 'type': 'bigint', 'raw_names': ['cache_read', 'tokens_used_cache_read', 'cache_read_tokens'], 'json': ['tokens_used', 'cache_read']},
+        {'name': 'cache_write', 'type': 'bigint', 'raw_names': ['cache_write', 'tokens_used_cache_write', 'cache_write_tokens'], 'json': ['tokens_used', 'cache_write']}
     ]) -}}
 {% endmacro %}
 
@@ -35,9 +35,9 @@
 {#- What a failure is classified by. -#}
 {% macro failure_columns() %}
     {{- return([
-        {'name': 'error_type', 'type': 'text', 'aliases': ['error_code']},
+        {'name': 'error_type', 'type': 'text', 'raw_names': ['error_type', 'error_code']},
         {'name': 'error_message', 'type': 'text'},
-        {'name': 'http_status', 'type': 'text', 'aliases': ['http_status_code']},
+        {'name': 'http_status', 'type': 'text', 'raw_names': ['http_status', 'http_status_code']},
         {'name': 'finish_reason', 'type': 'text'},
         {'name': 'service_tier', 'type': 'text'}
     ]) -}}

@@ -3,10 +3,10 @@
     Arguments
       source_name, table_name: the declared source, so that lineage holds when the table is absent.
       expected_columns: list of dicts
-        name     column of the result, and of the raw table
+        name     column of the result
         type     text | id | bigint | usd | double | boolean | timestamp | object
                  (`object`: the column itself or, flattened, all columns that start with its name)
-        aliases  further raw names, in order of preference
+        raw_names  names in the raw table, in order of preference; the column's own name when left out
         json     [column, key, …]: where the value lies in the JSON-column layout
 
     Gives one select per raw schema, joined by `union all`, with the expected columns, `raw_schema`
@@ -63,11 +63,16 @@
 {% endmacro %}
 
 {% macro default__raw_relation(declared, schema, table_name) %}
-    {%- set relation = load_relation(declared.incorporate(path={'schema': schema})) -%}
+    {{- return(load_relation(declared.incorporate(path={'schema': schema}))) -}}
+{% endmacro %}
+
+{#- RudderStack writes upper case there; lower case is what a table made by hand and quoted has. -#}
+{% macro snowflake__raw_relation(declared, schema, table_name) %}
+    {%- set relation = load_relation(
+        declared.incorporate(path={'schema': schema | upper, 'identifier': table_name | upper})
+    ) -%}
     {%- if relation is none -%}
-        {%- set relation = load_relation(
-            declared.incorporate(path={'schema': schema | upper, 'identifier': table_name | upper})
-        ) -%}
+        {%- set relation = load_relation(declared.incorporate(path={'schema': schema})) -%}
     {%- endif -%}
     {{- return(relation) -}}
 {% endmacro %}
@@ -77,9 +82,9 @@
 {% macro duckdb__raw_relation(declared, schema, table_name) %}
     {%- set spelled = run_query(
         'select table_schema, table_name from information_schema.tables'
-        ~ ' where lower(table_catalog) = lower(' ~ string_literal(declared.database)
-        ~ ') and lower(table_schema) = lower(' ~ string_literal(schema)
-        ~ ') and lower(table_name) = lower(' ~ string_literal(table_name) ~ ')'
+        ~ ' where lower(table_catalog) = lower(' ~ text_literal(declared.database)
+        ~ ') and lower(table_schema) = lower(' ~ text_literal(schema)
+        ~ ') and lower(table_name) = lower(' ~ text_literal(table_name) ~ ')'
     ) -%}
     {%- for row in spelled.rows -%}
         {{- return(declared.incorporate(path={'schema': row[0], 'identifier': row[1]})) -}}
@@ -91,10 +96,10 @@
 {% macro _typed_select(raw, expected_columns) %}
     {%- set failures = [] -%}
 select
-    {{ string_literal(raw.schema) }} as raw_schema,
+    {{ text_literal(raw.schema) }} as raw_schema,
     {%- for column in expected_columns %}
         {%- set candidates = [] -%}
-        {%- for name in [column.name] + column.get('aliases', []) -%}
+        {%- for name in column.get('raw_names', [column.name]) -%}
             {%- if name in raw.columns -%}
                 {%- do candidates.append(raw.columns[name]) -%}
             {%- endif -%}
@@ -113,7 +118,7 @@ select
             {%- set expression = convert_column(candidate.name, candidate.type, column.type) -%}
             {%- do converted.append(expression) -%}
             {%- if can_fail(candidate.type, column.type) -%}
-                {%- do failures.append(_failure_mark(candidate, expression, column.name)) -%}
+                {%- do failures.append(_failure_mark(candidate, expression, column.get('raw_names', [column.name])[0])) -%}
             {%- endif -%}
         {%- endfor %}
     {% if converted | length == 0 -%}
@@ -122,7 +127,7 @@ select
         {{ converted[0] }}
     {%- else -%}
         coalesce({{ converted | join(', ') }})
-    {%- endif %} as {{ adapter.quote(column.name) }},
+    {%- endif %} as {{ column.name }},
     {%- endfor %}
     {{ failures | join('\n        || ') if failures else "''" }} as unconverted_columns
 from {{ raw.sql }}
@@ -143,7 +148,7 @@ from {{ raw.sql }}
 select
     cast(null as {{ dbt.type_string() }}) as raw_schema,
     {%- for column in expected_columns %}
-    cast(null as {{ sql_type(column.type) }}) as {{ adapter.quote(column.name) }},
+    cast(null as {{ sql_type(column.type) }}) as {{ column.name }},
     {%- endfor %}
     cast(null as {{ dbt.type_string() }}) as unconverted_columns
 from (select 1 as placeholder) as nothing

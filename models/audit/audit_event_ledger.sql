@@ -86,7 +86,7 @@ ledger as (
 )
 
 select
-    md5(source_table || '|' || cast(event_date as {{ dbt.type_string() }})) as event_ledger_key,
+    {{ dbt.hash("source_table || '|' || cast(event_date as " ~ dbt.type_string() ~ ')') }} as event_ledger_key,
     source_table,
     event_date,
     raw_rows,

@@ -41,14 +41,14 @@ numbered as (
         *,
         row_number() over (
             partition by source_table, event_id
-            order by received_at, loaded_at, event_at, raw_schema
+            order by received_at nulls last, loaded_at nulls last, event_at nulls last, raw_schema
         ) as position_in_id
     from quarantined
 
 )
 
 select
-    md5(source_table || '|' || coalesce(event_id, '') || '|' || cast(position_in_id as {{ dbt.type_string() }})) as quarantined_event_key,
+    {{ dbt.hash("source_table || '|' || coalesce(event_id, '') || '|' || cast(position_in_id as " ~ dbt.type_string() ~ ')') }} as quarantined_event_key,
     source_table,
     event_id,
     raw_schema,

@@ -10,17 +10,17 @@ numbered as (
         *,
         row_number() over (
             partition by source_table, event_id, column_name
-            order by received_at, loaded_at, raw_schema
+            order by received_at nulls last, loaded_at nulls last, raw_schema
         ) as position_in_key
     from discards
 
 )
 
 select
-    md5(
-        coalesce(source_table, '') || '|' || coalesce(column_name, '') || '|' || coalesce(event_id, '')
-        || '|' || cast(position_in_key as {{ dbt.type_string() }})
-    ) as discard_key,
+    {{ dbt.hash(
+        "coalesce(source_table, '') || '|' || coalesce(column_name, '') || '|' || coalesce(event_id, '')"
+        ~ " || '|' || cast(position_in_key as " ~ dbt.type_string() ~ ')'
+    ) }} as discard_key,
     source_table,
     column_name,
     event_id,

@@ -42,7 +42,7 @@ unlisted as (
 )
 
 select
-    md5(md5(model_name) || '|' || grain) as unpriced_model_key,
+    {{ dbt.hash(dbt.hash('model_name') ~ " || '|' || grain") }} as unpriced_model_key,
     model_name,
     canonical_model,
     grain,

@@ -34,8 +34,8 @@ failing_steps as (
             order by
                 -- a failure that a later attempt repaired did not end the session
                 case when is_retried then 1 else 0 end,
-                ended_at,
-                step_number,
+                ended_at nulls last,
+                step_number nulls last,
                 step_key
         ) as failure_rank
     from {{ ref('fct_agent_steps') }}

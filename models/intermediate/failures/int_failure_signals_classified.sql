@@ -7,7 +7,7 @@
     'base_rudderstack__interactions_completed': ("'run'", 'status')
 } -%}
 
-with signals as (
+with signals_by_source as (
 
     {% for model, (step_type, status) in signal_sources.items() -%}
     select distinct
@@ -22,10 +22,16 @@ with signals as (
     from {{ ref(model) }}
     where {{ has_failure_signal(status) }}
     {% if not loop.last %}
-    union
+    union all
 
     {% endif -%}
     {% endfor %}
+
+),
+
+signals as (
+
+    select distinct * from signals_by_source
 
 ),
 
@@ -42,6 +48,15 @@ applicable as (
         signals.failure_signal_key,
         rules.rule_id,
         rules.priority,
+        rules.match_type,
+        rules.pattern,
+        case rules.match_field
+            when 'status' then signals.status
+            when 'error_type' then signals.error_type
+            when 'http_status' then signals.http_status
+            when 'finish_reason' then signals.finish_reason
+            when 'error_message' then signals.error_message
+        end as matched_value,
         -- rows that are no model or tool call borrow those rules, before the fall-backs
         case
             when signals.step_type in ('llm_call', 'tool_call') then rules.priority
@@ -62,36 +77,17 @@ applicable as (
                 rules.match_field in ('status', 'finish_reason')
                 or coalesce(signals.normalized_status, 'unknown') != 'success'
             )
+
+),
+
+matched as (
+
+    select * from applicable
     where
-        case rules.match_type
-            when 'in'
-                then position(
-                    '|' || case rules.match_field
-                        when 'status' then signals.status
-                        when 'error_type' then signals.error_type
-                        when 'http_status' then signals.http_status
-                        when 'finish_reason' then signals.finish_reason
-                        when 'error_message' then signals.error_message
-                    end || '|' in '|' || rules.pattern || '|'
-                ) > 0
-            when 'contains'
-                then position(
-                    rules.pattern in case rules.match_field
-                        when 'status' then signals.status
-                        when 'error_type' then signals.error_type
-                        when 'http_status' then signals.http_status
-                        when 'finish_reason' then signals.finish_reason
-                        when 'error_message' then signals.error_message
-                    end
-                ) > 0
-            when 'regex'
-                then {{ text_matches("case rules.match_field
-                        when 'status' then signals.status
-                        when 'error_type' then signals.error_type
-                        when 'http_status' then signals.http_status
-                        when 'finish_reason' then signals.finish_reason
-                        when 'error_message' then signals.error_message
-                    end", 'rules.pattern') }}
+        case match_type
+            when 'in' then {{ dbt.position("'|' || matched_value || '|'", "'|' || pattern || '|'") }} > 0
+            when 'contains' then {{ dbt.position('pattern', 'matched_value') }} > 0
+            when 'regex' then {{ text_matches('matched_value', 'pattern') }}
         end
 
 ),
@@ -104,7 +100,7 @@ ranked as (
         row_number() over (
             partition by failure_signal_key order by effective_priority, priority, rule_id
         ) as rule_rank
-    from applicable
+    from matched
 
 )
 

@@ -24,9 +24,9 @@ matches as (
     from {{ ref(model) }} as events
     inner join rules
         on case rules.match_type
-            when 'contains' then position(rules.pattern in lower(events.{{ text_column }})) > 0
-            when 'regex' then {{ text_matches('lower(events.' ~ text_column ~ ')', 'rules.pattern') }}
-            when 'in' then position('|' || lower(events.{{ text_column }}) || '|' in '|' || rules.pattern || '|') > 0
+            when 'contains' then {{ dbt.position('rules.pattern', lower_case('events.' ~ text_column)) }} > 0
+            when 'regex' then {{ text_matches(lower_case('events.' ~ text_column), 'rules.pattern') }}
+            when 'in' then {{ dbt.position("'|' || " ~ lower_case('events.' ~ text_column) ~ " || '|'", "'|' || rules.pattern || '|'") }} > 0
         end
     where events.{{ text_column }} is not null
     {% if not loop.last %}

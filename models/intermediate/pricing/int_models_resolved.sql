@@ -62,20 +62,16 @@ default_convention as (
 
 model_names as (
 
-    select model_name
-    from step_models
-    where model_name is not null
-    union
-    select model_name
-    from session_models
-    where model_name is not null
-    union
-    select model_name
-    from started_models
-    where model_name is not null
-    union
-    select model_name
-    from response_models
+    select distinct model_name
+    from (
+        select model_name from step_models
+        union all
+        select model_name from session_models
+        union all
+        select model_name from started_models
+        union all
+        select model_name from response_models
+    ) as used
     where model_name is not null
 
 ),
@@ -136,7 +132,7 @@ matched as (
             order by
                 aliases.alias_length desc,
                 case when aliases.match_type = 'exact' then 0 else 1 end asc,
-                aliases.canonical_model asc
+                aliases.canonical_model asc nulls last
         ) as match_rank
     from bare_names
     inner join aliases
@@ -148,7 +144,7 @@ matched as (
                 -- nothing but dates and versions may follow, or a new sibling would get a wrong price
                 and {{ text_matches(
                     'right(bare_names.bare_name, length(bare_names.bare_name) - aliases.alias_length)',
-                    string_literal('^([-@:_.]?(latest|preview|exp|20[0-9]{2}-?[0-9]{2}-?[0-9]{2}|[0-9]{2}-[0-9]{2}|[0-9]{3,4}|v[0-9]+(:[0-9]+)?))*$')
+                    text_literal('^([-@:_.]?(latest|preview|exp|20[0-9]{2}-?[0-9]{2}-?[0-9]{2}|[0-9]{2}-[0-9]{2}|[0-9]{3,4}|v[0-9]+(:[0-9]+)?))*$')
                 ) }}
             )
 

@@ -70,7 +70,7 @@ prompts_ranked as (
 
     select
         *,
-        row_number() over (partition by run_key order by event_at, received_at, event_id) as prompt_rank,
+        row_number() over (partition by run_key order by event_at, received_at nulls last, event_id) as prompt_rank,
         count(*) over (partition by run_key) as prompt_count
     from prompts
 
@@ -82,7 +82,7 @@ completions_ranked as (
     select
         *,
         row_number() over (
-            partition by run_key order by event_at desc, received_at desc, event_id desc
+            partition by run_key order by event_at desc, received_at desc nulls last, event_id desc
         ) as completion_rank,
         count(*) over (partition by run_key) as completion_count
     from completions

@@ -19,7 +19,7 @@ with_latest_end as (
         ended_at,
         max(ended_at) over (
             partition by run_key
-            order by started_at, ended_at, agent_session_key
+            order by started_at nulls last, ended_at nulls last, agent_session_key
             rows between unbounded preceding and 1 preceding
         ) as latest_end_before
     from sessions

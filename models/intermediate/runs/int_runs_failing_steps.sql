@@ -1,5 +1,10 @@
 {#- The first failing step of every run that has one, and the step that explains the failure: the
     first that no later attempt repaired. -#}
+{%- set run_order -%}
+    partition by steps.run_key
+            order by steps.ended_at nulls last, steps.agent_session_key, steps.step_number nulls last, steps.step_key
+{%- endset -%}
+
 with steps as (
 
     select * from {{ ref('fct_agent_steps') }}
@@ -28,18 +33,15 @@ positions as (
         steps.failure_category,
         steps.is_failed,
         steps.is_retried,
-        row_number() over (run_order) as position_in_run,
+        row_number() over ({{ run_order }}) as position_in_run,
         count(*) over (partition by steps.run_key) as run_step_count,
         sum(steps.cost_usd) over (partition by steps.run_key) as run_steps_cost_usd,
         sum(steps.cost_usd) over (
-            run_order rows between unbounded preceding and current row
+            {{ run_order }}
+            rows between unbounded preceding and current row
         ) as cost_so_far_usd
     from steps
     inner join failing_runs on steps.run_key = failing_runs.run_key
-    window run_order as (
-        partition by steps.run_key
-        order by steps.ended_at, steps.agent_session_key, steps.step_number, steps.step_key
-    )
 
 ),
 

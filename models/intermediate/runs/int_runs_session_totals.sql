@@ -87,7 +87,7 @@ failing_sessions as (
             partition by sessions.run_key
             order by
                 case when classified_sessions.failure_category = 'unclassified' then 1 else 0 end,
-                sessions.ended_at,
+                sessions.ended_at nulls last,
                 sessions.agent_session_key
         ) as failure_rank
     from sessions

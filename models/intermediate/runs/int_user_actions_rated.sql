@@ -15,7 +15,7 @@ numbered as (
 
     select
         *,
-        {{ safe_cast_to('feedback_value', type_double()) }} as feedback_number
+        {{ text_to_double('feedback_value') }} as feedback_number
     from actions
 
 ),
@@ -23,7 +23,7 @@ numbered as (
 rated as (
 
     select
-        md5(numbered.event_id) as action_key,
+        {{ dbt.hash('numbered.event_id') }} as action_key,
         numbered.event_id as action_id,
         numbered.run_key,
         numbered.conversation_id,

@@ -24,7 +24,7 @@ numbered_responses as (
         event_at,
         received_at,
         row_number() over (
-            partition by run_key, coalesce(agent_name, '') order by event_at, received_at, event_id
+            partition by run_key, coalesce(agent_name, '') order by event_at, received_at nulls last, event_id
         ) as response_number,
         count(*) over (partition by run_key, coalesce(agent_name, '')) as response_count
     from {{ ref('int_agent_responses_identified') }}
@@ -75,8 +75,8 @@ numbered_sessions as (
                         then 1
                     else 0
                 end,
-                counted_sessions.ended_at,
-                counted_sessions.agent_session_id
+                counted_sessions.ended_at nulls last,
+                counted_sessions.agent_session_id nulls last
         ) as session_number
     from counted_sessions
     inner join response_counts
@@ -107,7 +107,10 @@ left_over_responses as (
         numbered_responses.run_key,
         row_number() over (
             partition by numbered_responses.run_key
-            order by numbered_responses.event_at, numbered_responses.received_at, numbered_responses.event_id
+            order by
+                numbered_responses.event_at,
+                numbered_responses.received_at nulls last,
+                numbered_responses.event_id
         ) as response_number
     from numbered_responses
     left join matched_by_agent on numbered_responses.event_id = matched_by_agent.event_id
@@ -122,7 +125,7 @@ nameless_sessions as (
         counted_sessions.run_key,
         row_number() over (
             partition by counted_sessions.run_key
-            order by counted_sessions.ended_at, counted_sessions.agent_session_id
+            order by counted_sessions.ended_at nulls last, counted_sessions.agent_session_id nulls last
         ) as session_number
     from counted_sessions
     left join matched_by_agent

@@ -1,6 +1,6 @@
 {#- Every pair of a session and a session above it. The climb ends at the root, at a parent that is
     not known, or where it would come back to where it started. -#}
-with recursive sessions as (
+{{ with_recursive() }} sessions as (
 
     select
         agent_session_key,
@@ -12,11 +12,13 @@ with recursive sessions as (
 
 ),
 
-parents as (
+links as (
 
     select
-        children.agent_session_key,
-        parents.agent_session_key as parent_agent_session_key
+        children.run_key as walk_group,
+        children.agent_session_key as node,
+        parents.agent_session_key as next_node,
+        true as is_start
     from sessions as children
     inner join sessions as parents
         on
@@ -26,33 +28,16 @@ parents as (
 
 ),
 
-ancestors (agent_session_key, ancestor_agent_session_key, distance) as (
-
-    select
-        agent_session_key,
-        parent_agent_session_key,
-        1
-    from parents
-
-    union all
-
-    select
-        ancestors.agent_session_key,
-        parents.parent_agent_session_key,
-        ancestors.distance + 1
-    from ancestors
-    inner join parents
-        on ancestors.ancestor_agent_session_key = parents.agent_session_key
-    where
-        parents.parent_agent_session_key != ancestors.agent_session_key
-        -- a cycle further up does not contain the start and would never end
-        and ancestors.distance < 100
-
+-- a cycle further up does not contain the start and would never end
+ancestors (walk_group, start_node, node, distance) as (
+    {{ walk('ancestors', 'links', maximum_distance=100) }}
 )
 
 select
-    agent_session_key,
-    ancestor_agent_session_key,
+    start_node as agent_session_key,
+    node as ancestor_agent_session_key,
     min(distance) as distance
 from ancestors
-group by agent_session_key, ancestor_agent_session_key
+group by
+    start_node,
+    node

@@ -91,8 +91,8 @@ from_responses as (
         finish_reason,
         error_message_class,
         failure_signal_key,
-        cast(null as {{ dbt.type_timestamp() }}) as started_event_at,
-        cast(null as {{ dbt.type_timestamp() }}) as first_step_started_at,
+        cast(null as {{ type_utc_timestamp() }}) as started_event_at,
+        cast(null as {{ type_utc_timestamp() }}) as first_step_started_at,
         event_at as completed_event_at,
         event_at as last_event_at
     from responses

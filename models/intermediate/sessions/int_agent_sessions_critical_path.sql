@@ -1,7 +1,7 @@
 {#- Sessions without which the run would have ended earlier. Among siblings (same parent, or no
     parent) the one that ends last is on the path, then the one that ended last before it started,
     and so on back to the first; a child is on the path only when its parent is. -#}
-with recursive sessions as (
+{{ with_recursive() }} sessions as (
 
     select
         assembled.agent_session_key,
@@ -12,7 +12,7 @@ with recursive sessions as (
         assembled.ended_at,
         row_number() over (
             partition by coalesce(tree.parent_agent_session_key, assembled.run_key)
-            order by assembled.ended_at, assembled.started_at, assembled.agent_session_key
+            order by assembled.ended_at nulls last, assembled.started_at nulls last, assembled.agent_session_key
         ) as end_position,
         count(*) over (
             partition by coalesce(tree.parent_agent_session_key, assembled.run_key)
@@ -60,43 +60,54 @@ looked_back as (
         end_position,
         max(visible_end_position) over (
             partition by sibling_group
-            order by moment_at, moment_order
+            order by moment_at nulls last, moment_order
             rows between unbounded preceding and current row
         ) as previous_end_position
     from moments
 
 ),
 
-predecessors as (
+last_positions as (
 
     select
         sibling_group,
-        end_position,
-        previous_end_position
+        max(end_position) as end_position
     from looked_back
     where moment_order != 1
+    group by sibling_group
 
 ),
 
-chain (sibling_group, end_position) as (
+links as (
+
+    select
+        looked_back.sibling_group as walk_group,
+        looked_back.end_position as node,
+        looked_back.previous_end_position as next_node,
+        looked_back.end_position = last_positions.end_position as is_start
+    from looked_back
+    inner join last_positions on looked_back.sibling_group = last_positions.sibling_group
+    where looked_back.moment_order != 1
+
+),
+
+walked_back (walk_group, start_node, node, distance) as (
+    {{ walk('walked_back', 'links') }}
+),
+
+chain as (
 
     select
         sibling_group,
-        max(end_position)
-    from predecessors
-    group by sibling_group
+        end_position
+    from last_positions
 
     union all
 
     select
-        chain.sibling_group,
-        predecessors.previous_end_position
-    from chain
-    inner join predecessors
-        on
-            chain.sibling_group = predecessors.sibling_group
-            and chain.end_position = predecessors.end_position
-    where predecessors.previous_end_position is not null
+        walk_group as sibling_group,
+        node as end_position
+    from walked_back
 
 ),
 

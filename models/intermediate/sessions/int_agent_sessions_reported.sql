@@ -24,7 +24,7 @@ started_ranked as (
     select
         event_id,
         row_number() over (
-            partition by agent_session_key order by event_at, received_at, event_id
+            partition by agent_session_key order by event_at, received_at nulls last, event_id
         ) as start_rank
     from {{ ref('int_agent_sessions_started_identified') }}
     where event_disposition = 'accepted'
@@ -46,7 +46,7 @@ completed_ranked as (
     select
         event_id,
         row_number() over (
-            partition by agent_session_key order by event_at desc, received_at desc, event_id desc
+            partition by agent_session_key order by event_at desc, received_at desc nulls last, event_id desc
         ) as completion_rank,
         count(*) over (partition by agent_session_key) as completion_count
     from {{ ref('int_agent_sessions_completed_identified') }}
@@ -67,29 +67,37 @@ completed as (
 
 sessions as (
 
-    select
+    select distinct
         agent_session_key,
         run_key,
         conversation_id,
         interaction_id,
         agent_session_id
-    from started
-    union
-    select
-        agent_session_key,
-        run_key,
-        conversation_id,
-        interaction_id,
-        agent_session_id
-    from completed
-    union
-    select
-        agent_session_key,
-        run_key,
-        conversation_id,
-        interaction_id,
-        agent_session_id
-    from observed_steps
+    from (
+        select
+            agent_session_key,
+            run_key,
+            conversation_id,
+            interaction_id,
+            agent_session_id
+        from started
+        union all
+        select
+            agent_session_key,
+            run_key,
+            conversation_id,
+            interaction_id,
+            agent_session_id
+        from completed
+        union all
+        select
+            agent_session_key,
+            run_key,
+            conversation_id,
+            interaction_id,
+            agent_session_id
+        from observed_steps
+    ) as known
 
 ),
 

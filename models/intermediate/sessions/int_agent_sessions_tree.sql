@@ -65,7 +65,7 @@ numbered as (
         or coalesce(sessions.sent_parent_agent_session_id = sessions.agent_session_id, false) as has_parent_cycle,
         row_number() over (
             partition by sessions.run_key
-            order by sessions.started_at, sessions.ended_at, sessions.agent_session_key
+            order by sessions.started_at nulls last, sessions.ended_at nulls last, sessions.agent_session_key
         ) as session_number
     from sessions
     left join parents on sessions.agent_session_key = parents.agent_session_key

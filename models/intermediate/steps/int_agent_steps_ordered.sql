@@ -2,6 +2,11 @@
 
 {#- Steps and sessions are read twice, first what decides the order and then the rest: one common
     table expression for both would be kept in memory with all its columns. -#}
+{%- set session_order -%}
+    partition by agent_session_key
+            order by explicit_step_number nulls last, ended_at nulls last, received_at nulls last, step_id
+{%- endset -%}
+
 with steps as (
 
     select * from {{ ref('int_agent_steps_accepted') }}
@@ -55,18 +60,14 @@ neighbours as (
         is_failed,
         step_type,
         step_target,
-        row_number() over (session_order) as step_position,
-        lag(is_failed) over (session_order) as previous_is_failed,
-        lag(step_type) over (session_order) as previous_step_type,
-        lag(step_target) over (session_order) as previous_step_target,
-        lead(step_type) over (session_order) as next_step_type,
-        lead(step_target) over (session_order) as next_step_target,
-        lead(sent_attempt_number) over (session_order) as next_sent_attempt_number
+        row_number() over ({{ session_order }}) as step_position,
+        lag(is_failed) over ({{ session_order }}) as previous_is_failed,
+        lag(step_type) over ({{ session_order }}) as previous_step_type,
+        lag(step_target) over ({{ session_order }}) as previous_step_target,
+        lead(step_type) over ({{ session_order }}) as next_step_type,
+        lead(step_target) over ({{ session_order }}) as next_step_target,
+        lead(sent_attempt_number) over ({{ session_order }}) as next_sent_attempt_number
     from sortable
-    window session_order as (
-        partition by agent_session_key
-        order by explicit_step_number, ended_at, received_at, step_id
-    )
 
 ),
 
@@ -169,7 +170,7 @@ select
     steps.step_status in ('error', 'timeout') as is_failed,
     case when steps.step_status != 'unknown' then steps.step_status = 'success' end as is_successful,
     coalesce(steps.sent_attempt_number, numbered.step_position - numbered.operation_position + 1) as attempt_number,
-    md5(steps.agent_session_key || cast(numbered.operation_position as {{ dbt.type_string() }})) as operation_key,
+    {{ dbt.hash('steps.agent_session_key || cast(numbered.operation_position as ' ~ dbt.type_string() ~ ')') }} as operation_key,
     numbered.is_retry,
     numbered.is_fallback,
     numbered.is_retried,

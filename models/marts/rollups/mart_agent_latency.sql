@@ -80,7 +80,7 @@ measured as (
 )
 
 select
-    md5(cast(session_date as {{ dbt.type_string() }}) || '|' || agent_label) as agent_latency_key,
+    {{ dbt.hash('cast(session_date as ' ~ dbt.type_string() ~ ") || '|' || agent_label") }} as agent_latency_key,
     session_date,
     agent_label as agent_name,
 

@@ -15,7 +15,7 @@ costed as (
 )
 
 select
-    md5(cast(run_date as {{ dbt.type_string() }}) || '|' || md5(workflow_label) || '|' || trigger_type) as cost_per_interaction_key,
+    {{ dbt.hash('cast(run_date as ' ~ dbt.type_string() ~ ") || '|' || " ~ dbt.hash('workflow_label') ~ " || '|' || trigger_type") }} as cost_per_interaction_key,
     run_date,
     workflow_label as workflow_name,
     trigger_type,
@@ -36,14 +36,14 @@ select
     {{ usd_sum('cost_usd') }} as cost_usd,
     {{ usd_sum('case when is_used then cost_usd end') }} as ended_cost_usd,
     {{ usd_sum('case when not is_final then cost_usd end') }} as pending_cost_usd,
-    cast({{ ratio('sum(case when is_used then cost_usd end)', count_where('is_used')) }} as {{ type_usd() }}) as cost_per_run_usd,
-    cast(
-        {{ ratio('sum(case when is_used then cost_usd end)', count_where('is_used and is_successful')) }} as {{ type_usd() }}
-    ) as cost_per_successful_run_usd,
-    cast({{ percentile('case when is_used then cost_usd end', 0.5) }} as {{ type_usd() }}) as p50_cost_usd,
-    cast({{ percentile('case when is_used then cost_usd end', 0.9) }} as {{ type_usd() }}) as p90_cost_usd,
-    cast({{ percentile('case when is_used then cost_usd end', 0.95) }} as {{ type_usd() }}) as p95_cost_usd,
-    cast({{ percentile('case when is_used then cost_usd end', 0.99) }} as {{ type_usd() }}) as p99_cost_usd,
+    {{ to_usd(ratio('sum(case when is_used then cost_usd end)', count_where('is_used'))) }} as cost_per_run_usd,
+    {{ to_usd(
+        ratio('sum(case when is_used then cost_usd end)', count_where('is_used and is_successful'))
+    ) }} as cost_per_successful_run_usd,
+    {{ to_usd(percentile('case when is_used then cost_usd end', 0.5)) }} as p50_cost_usd,
+    {{ to_usd(percentile('case when is_used then cost_usd end', 0.9)) }} as p90_cost_usd,
+    {{ to_usd(percentile('case when is_used then cost_usd end', 0.95)) }} as p95_cost_usd,
+    {{ to_usd(percentile('case when is_used then cost_usd end', 0.99)) }} as p99_cost_usd,
     cast(max(case when is_used then cost_usd end) as {{ type_usd() }}) as max_cost_usd,
     {{ usd_sum('wasted_cost_usd') }} as wasted_cost_usd,
     {{ usd_sum('list_cost_usd') }} as list_cost_usd,

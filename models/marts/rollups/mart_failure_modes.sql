@@ -170,12 +170,16 @@ counted as (
 )
 
 select
-    md5(
-        cast(counted.failure_date as {{ dbt.type_string() }}) || '|' || counted.grain
-        || '|' || md5(counted.agent_name) || '|' || md5(counted.step_type) || '|' || md5(counted.tool_name)
-        || '|' || md5(counted.canonical_model) || '|' || counted.failure_mode
-        || '|' || coalesce(counted.failure_category, '') || '|' || coalesce(counted.failure_severity, '')
-    ) as failure_modes_key,
+    {{ dbt.hash(
+        'cast(counted.failure_date as ' ~ dbt.type_string() ~ ") || '|' || counted.grain"
+        ~ " || '|' || " ~ dbt.hash('counted.agent_name')
+        ~ " || '|' || " ~ dbt.hash('counted.step_type')
+        ~ " || '|' || " ~ dbt.hash('counted.tool_name')
+        ~ " || '|' || " ~ dbt.hash('counted.canonical_model')
+        ~ " || '|' || counted.failure_mode"
+        ~ " || '|' || coalesce(counted.failure_category, '')"
+        ~ " || '|' || coalesce(counted.failure_severity, '')"
+    ) }} as failure_modes_key,
     counted.failure_date,
     counted.grain,
     counted.agent_name,

@@ -23,7 +23,7 @@ renamed as (
         {{ normalized_status('response_status') }} as response_status,
         duration_ms,
         steps_count as reported_steps_count,
-        cast(length(response_text) as {{ dbt.type_bigint() }}) as response_length,
+        {{ character_count('response_text') }} as response_length,
 
         -- usage and money, as they were sent
         prompt_tokens as sent_prompt_tokens,

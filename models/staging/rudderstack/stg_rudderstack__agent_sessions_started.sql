@@ -3,7 +3,7 @@
     {'name': 'parent_agent_session_id', 'type': 'id'},
     {'name': 'agent_name', 'type': 'text'},
     {'name': 'prompt_text', 'type': 'text'},
-    {'name': 'model_used', 'type': 'text', 'aliases': ['model_name']}
+    {'name': 'model_used', 'type': 'text', 'raw_names': ['model_used', 'model_name']}
 ] -%}
 
 with raw_events as (
@@ -30,7 +30,7 @@ renamed as (
         -- what started
         agent_name,
         model_used as model_name,
-        cast(length(prompt_text) as {{ dbt.type_bigint() }}) as prompt_length,
+        {{ character_count('prompt_text') }} as prompt_length,
 
         -- context
         workflow_name,

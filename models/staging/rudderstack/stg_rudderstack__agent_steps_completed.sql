@@ -29,10 +29,10 @@ renamed as (
         duration_ms,
         step_index,
         attempt_number as sent_attempt_number,
-        cast(length(response_text) as {{ dbt.type_bigint() }}) as response_length,
+        {{ character_count('response_text') }} as response_length,
         {{ salted_hash('tool_input') }} as tool_input_hash,
-        cast(length(tool_input) as {{ dbt.type_bigint() }}) as tool_input_length,
-        cast(length(tool_output) as {{ dbt.type_bigint() }}) as tool_output_length,
+        {{ character_count('tool_input') }} as tool_input_length,
+        {{ character_count('tool_output') }} as tool_output_length,
         {{ is_error_like_tool_output() }} as has_error_like_tool_output,
 
         -- usage and money, as they were sent

@@ -5,7 +5,7 @@
     {'name': 'column_value', 'type': 'text'},
     {'name': 'reason', 'type': 'text'},
     {'name': 'received_at', 'type': 'timestamp'},
-    {'name': 'uuid_ts', 'type': 'timestamp', 'aliases': ['loaded_at']}
+    {'name': 'uuid_ts', 'type': 'timestamp', 'raw_names': ['uuid_ts', 'loaded_at']}
 ] -%}
 
 with raw_discards as (
@@ -23,7 +23,7 @@ renamed as (
         reason as discard_reason,
         -- the lost value may be text of a prompt or an answer
         {{ salted_hash('column_value') }} as column_value_hash,
-        cast(length(column_value) as {{ dbt.type_bigint() }}) as column_value_length,
+        {{ character_count('column_value') }} as column_value_length,
         received_at,
         uuid_ts as loaded_at,
         raw_schema

@@ -22,7 +22,7 @@ renamed as (
         duration_ms,
         agents_count as reported_agents_count,
         steps_count as reported_steps_count,
-        cast(length(final_response_text) as {{ dbt.type_bigint() }}) as response_length,
+        {{ character_count('final_response_text') }} as response_length,
 
         -- usage and money, as they were sent
         prompt_tokens as sent_prompt_tokens,

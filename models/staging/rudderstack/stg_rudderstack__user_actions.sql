@@ -1,8 +1,8 @@
 {%- set expected_columns = standard_event_columns() + [
     {'name': 'action_type', 'type': 'text'},
-    {'name': 'feedback_type', 'type': 'text', 'aliases': ['action_details_feedback_type'], 'json': ['action_details', 'feedback_type']},
-    {'name': 'feedback_value', 'type': 'text', 'aliases': ['action_details_feedback_value'], 'json': ['action_details', 'feedback_value']},
-    {'name': 'feedback_text', 'type': 'text', 'aliases': ['action_details_feedback_text'], 'json': ['action_details', 'feedback_text']}
+    {'name': 'feedback_type', 'type': 'text', 'raw_names': ['feedback_type', 'action_details_feedback_type'], 'json': ['action_details', 'feedback_type']},
+    {'name': 'feedback_value', 'type': 'text', 'raw_names': ['feedback_value', 'action_details_feedback_value'], 'json': ['action_details', 'feedback_value']},
+    {'name': 'feedback_text', 'type': 'text', 'raw_names': ['feedback_text', 'action_details_feedback_text'], 'json': ['action_details', 'feedback_text']}
 ] -%}
 
 with raw_events as (
@@ -28,7 +28,7 @@ renamed as (
         lower(action_type) as action_type,
         lower(feedback_type) as feedback_type,
         case when length(feedback_value) <= 40 then lower(trim(feedback_value)) end as feedback_value,
-        cast(length(feedback_text) as {{ dbt.type_bigint() }}) as feedback_text_length,
+        {{ character_count('feedback_text') }} as feedback_text_length,
 
         -- context
         workflow_name,

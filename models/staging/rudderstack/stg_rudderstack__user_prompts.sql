@@ -1,7 +1,7 @@
 {%- set expected_columns = standard_event_columns() + [
     {'name': 'prompt_text', 'type': 'text'},
     {'name': 'input_method', 'type': 'text'},
-    {'name': 'intent', 'type': 'text', 'aliases': ['request_category']}
+    {'name': 'intent', 'type': 'text', 'raw_names': ['intent', 'request_category']}
 ] -%}
 
 with raw_events as (
@@ -27,7 +27,7 @@ renamed as (
         lower(input_method) as input_method,
         intent,
         {{ salted_hash('prompt_text') }} as prompt_hash,
-        cast(length(prompt_text) as {{ dbt.type_bigint() }}) as prompt_length,
+        {{ character_count('prompt_text') }} as prompt_length,
         {{ line_count('prompt_text') }} as prompt_line_count,
         prompt_text like '%?%' as has_question,
         prompt_text like '%://%' as has_link,

@@ -1,10 +1,10 @@
 {%- set expected_columns = standard_event_columns() + token_columns() + failure_columns() + [
     {'name': 'agent_name', 'type': 'text'},
     {'name': 'response_text', 'type': 'text'},
-    {'name': 'response_status', 'type': 'text', 'aliases': ['status']},
+    {'name': 'response_status', 'type': 'text', 'raw_names': ['response_status', 'status']},
     {'name': 'duration_ms', 'type': 'bigint'},
     {'name': 'steps_count', 'type': 'bigint'},
-    {'name': 'model_used', 'type': 'text', 'aliases': ['model_name']},
+    {'name': 'model_used', 'type': 'text', 'raw_names': ['model_used', 'model_name']},
     {'name': 'cost', 'type': 'usd'},
     {'name': 'tools_used', 'type': 'text'}
 ] -%}

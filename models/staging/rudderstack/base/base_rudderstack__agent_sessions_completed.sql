@@ -6,7 +6,7 @@
     {'name': 'response_text', 'type': 'text'},
     {'name': 'duration_ms', 'type': 'bigint'},
     {'name': 'steps_count', 'type': 'bigint'},
-    {'name': 'model_used', 'type': 'text', 'aliases': ['model_name']},
+    {'name': 'model_used', 'type': 'text', 'raw_names': ['model_used', 'model_name']},
     {'name': 'cost', 'type': 'usd'},
     {'name': 'tools_used', 'type': 'text'}
 ] -%}

@@ -5,7 +5,7 @@
     {'name': 'step_type', 'type': 'text'},
     {'name': 'status', 'type': 'text'},
     {'name': 'duration_ms', 'type': 'bigint'},
-    {'name': 'model_name', 'type': 'text', 'aliases': ['model_used']},
+    {'name': 'model_name', 'type': 'text', 'raw_names': ['model_name', 'model_used']},
     {'name': 'cost', 'type': 'usd'},
     {'name': 'response_text', 'type': 'text'},
     {'name': 'tool_name', 'type': 'text'},

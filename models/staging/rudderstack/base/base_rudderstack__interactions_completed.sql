@@ -5,7 +5,7 @@
     {'name': 'agents_used', 'type': 'text'},
     {'name': 'agents_count', 'type': 'bigint'},
     {'name': 'steps_count', 'type': 'bigint'},
-    {'name': 'cost', 'type': 'usd', 'aliases': ['total_cost']}
+    {'name': 'cost', 'type': 'usd', 'raw_names': ['cost', 'total_cost']}
 ] -%}
 
 {{ typed_source('rudderstack', 'ai_interaction_completed', expected_columns) }}

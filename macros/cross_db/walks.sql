@@ -1,0 +1,105 @@
+{#- Start of a list of common table expressions of which one is a `walk`. -#}
+{% macro with_recursive() %}{{ return(adapter.dispatch('with_recursive', 'agent_analytics')()) }}{% endmacro %}
+
+{% macro default__with_recursive() %}with recursive{% endmacro %}
+
+{#- Spark 3.5 has no recursion, and that of Spark 4 collects every round in one place. -#}
+{% macro spark__with_recursive() %}with{% endmacro %}
+
+{% macro redshift__with_recursive() %}with recursive{% endmacro %}
+
+
+{#- Body of a common table expression declared as
+    `name (walk_group, start_node, node, distance)`: from every start along the links, one row per
+    node reached. A walk ends where no link goes on, where it would come back to its start, or after
+    `maximum_distance` links.
+
+    Arguments
+      name: the common table expression the body stands in
+      links: relation with walk_group, node, next_node (null: the walk ends there) and is_start; at
+        most one row per walk_group and node
+      maximum_distance: number of links, or none -#}
+{% macro walk(name, links, maximum_distance=none) %}
+    {{- return(adapter.dispatch('walk', 'agent_analytics')(name, links, maximum_distance)) -}}
+{% endmacro %}
+
+{% macro default__walk(name, links, maximum_distance) %}
+    select
+        walk_group,
+        node as start_node,
+        next_node as node,
+        1 as distance
+    from {{ links }}
+    where
+        is_start
+        and next_node is not null
+
+    union all
+
+    select
+        {{ name }}.walk_group,
+        {{ name }}.start_node,
+        links.next_node as node,
+        {{ name }}.distance + 1 as distance
+    from {{ name }}
+    inner join {{ links }} as links
+        on
+            {{ name }}.walk_group = links.walk_group
+            and {{ name }}.node = links.node
+    where
+        links.next_node is not null
+        and links.next_node != {{ name }}.start_node
+        {%- if maximum_distance is not none %}
+        and {{ name }}.distance < {{ maximum_distance }}
+        {%- endif %}
+{% endmacro %}
+
+{#- The links of a group travel to one executor as a map, and each walk goes through it there. -#}
+{% macro spark__walk(name, links, maximum_distance) %}
+    select
+        walk_group,
+        start_node,
+        node,
+        place + 1 as distance
+    from (
+        select
+            starts.walk_group,
+            starts.node as start_node,
+            aggregate(
+                sequence(
+                    1,
+                    {% if maximum_distance is none -%}
+                    cardinality(maps.next_nodes)
+                    {%- else -%}
+                    least(cardinality(maps.next_nodes), {{ maximum_distance }})
+                    {%- endif %}
+                ),
+                array(starts.node),
+                (path, round) -> case
+                    -- a path that did not grow in the round before has ended
+                    when
+                        size(path) = round
+                        and coalesce(
+                            try_element_at(maps.next_nodes, element_at(path, -1)) != starts.node, false
+                        )
+                        then array_append(path, try_element_at(maps.next_nodes, element_at(path, -1)))
+                    else path
+                end,
+                path -> slice(path, 2, size(path))
+            ) as nodes
+        from {{ links }} as starts
+        inner join (
+            select
+                walk_group,
+                map_from_entries(collect_list(struct(node, next_node))) as next_nodes
+            from {{ links }}
+            where next_node is not null
+            group by walk_group
+        ) as maps
+            on starts.walk_group = maps.walk_group
+        where
+            starts.is_start
+            and starts.next_node is not null
+    ) as walked
+    lateral view posexplode(nodes) as place, node
+{% endmacro %}
