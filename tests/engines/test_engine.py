@@ -1,0 +1,91 @@
+"""The project builds on an engine, and what it builds equals what DuckDB builds, row for row."""
+
+import duckdb
+import pytest
+
+from scripts import generate_events, load_events
+from scripts.ci.engines.compare import SCHEMAS, compare_with_duckdb, real_differences
+from scripts.ci.engines.project_runs import ProjectRuns
+from scripts.ci.engines.raw_tables import copy_raw_tables
+from scripts.warehouse import MARTS_SCHEMA, PROJECT_DIR, RAW_SCHEMA, TARGET_SCHEMA
+from tests.python.warehouses import FACTS
+
+REAL_DATA = PROJECT_DIR.parent / "shared" / "realdata"
+# A second source of RudderStack; events that arrive twice come through it the second time.
+SECOND_SCHEMA = "rudderstack_second"
+WITHOUT_TESTS = ("--exclude-resource-type", "test", "unit_test")
+
+pytestmark = pytest.mark.timeout(7200)
+
+
+def clear(engine):
+    """Drop what an earlier test loaded or built."""
+    engine.drop_schemas(TARGET_SCHEMA)
+    engine.drop_schemas(RAW_SCHEMA)
+
+
+def load(files, warehouse, schema):
+    arguments = [str(file) for file in files]
+    arguments += ["--warehouse", str(warehouse), "--schema", schema, "--mode", "append"]
+    assert load_events.main(arguments) == 0
+
+
+def generated(folder, warehouse):
+    """Load generated events with every kind of dirt; return the raw schemas."""
+    events = folder / "events"
+    arguments = ["--out", str(events), "--runs", "1500", "--seed", "31", "--dirt-all"]
+    assert generate_events.main(arguments) == 0
+    load([events / "events.ndjson"], warehouse, RAW_SCHEMA)
+    load([events / "events_redelivered.ndjson"], warehouse, SECOND_SCHEMA)
+    return [RAW_SCHEMA, SECOND_SCHEMA]
+
+
+def real(folder, warehouse):
+    """Load the real traces that lie beside the project; return the raw schemas."""
+    files = sorted(REAL_DATA.glob("*.ndjson.gz"))
+    if not files:
+        pytest.skip(f"no real traces at {REAL_DATA}")
+    load(files, warehouse, RAW_SCHEMA)
+    return [RAW_SCHEMA]
+
+
+def test_build_is_green_on_empty(engine, on_engine):
+    """With no raw schema at all every model, data test and unit test succeeds on nothing."""
+    clear(engine)
+    run = on_engine.dbt("--warn-error", "build", *engine.build_arguments())
+    assert run.succeeded, run.tail()
+    for fact in FACTS:
+        assert engine.query(f"select count(*) from {MARTS_SCHEMA}.{fact}") == [(0,)]
+
+
+@pytest.mark.parametrize("source", [generated, real], ids=["generated", "real"])
+def test_same_answer(engine, on_engine, tmp_path, report, source):
+    """From the same raw rows, every table of marts and audit equals that of DuckDB."""
+    warehouse = tmp_path / "raw.duckdb"
+    schemas = source(tmp_path, warehouse)
+    variables = {"rudderstack_schemas": schemas}
+    clear(engine)
+    for schema in schemas:
+        copy_raw_tables(warehouse, schema, engine, report)
+
+    on_duckdb = ProjectRuns(tmp_path / "duckdb", warehouse=warehouse, report=report)
+    run = on_duckdb.dbt("build", *WITHOUT_TESTS, variables=variables)
+    assert run.succeeded, run.tail()
+    arguments = (*engine.build_arguments(), "--exclude-resource-type", "unit_test")
+    run = on_engine.dbt("build", *arguments, variables=variables)
+    assert run.succeeded, run.tail()
+    report(f"{engine.name}: built and tested in {run.seconds:.0f} s")
+
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    differences = compare_with_duckdb(warehouse, engine, exports, report=report)
+    for difference in differences:
+        report(str(difference))
+    assert [str(difference) for difference in real_differences(differences)] == []
+    # Two empty sets of tables would be equal as well.
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        for fact in FACTS:
+            assert connection.execute(f"select count(*) > 0 from {MARTS_SCHEMA}.{fact}").fetchone()[
+                0
+            ]
+    assert {path.name.split(".")[0] for path in exports.iterdir()} == set(SCHEMAS)
