@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,8 @@ from scripts.warehouse import PROJECT_DIR
 
 DUCKDB = "duckdb"
 TAIL_LINES = 60
+# Lines of dbt about nodes that succeeded, or were left out because another failed.
+SUCCESS = re.compile(r"\d+ of \d+ (START|OK|PASS|SKIP|NO-OP)|^\d\d:\d\d:\d\d\s*$")
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,9 @@ class ProjectRun:
         return self.log.read_text("utf-8", errors="replace")
 
     def tail(self) -> str:
-        """Return the last lines of the output, for messages about a failure."""
-        lines = self.output.rstrip().splitlines()[-TAIL_LINES:]
+        """Return the last lines that are not about success, for messages about a failure."""
+        lines = [line for line in self.output.splitlines() if not SUCCESS.search(line)]
+        lines = lines[-TAIL_LINES:]
         return "\n".join([f"{' '.join(self.command)} failed, whole output in {self.log}:", *lines])
 
 
