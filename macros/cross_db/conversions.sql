@@ -1,6 +1,6 @@
 {#- A number written as text, or null when it is none; dbt.safe_cast raises on most engines. -#}
 {% macro text_to_double(text_expression) %}
-    {{- return(adapter.dispatch('text_to_double', 'agent_analytics')('trim(' ~ text_expression ~ ')')) -}}
+    {{- return(adapter.dispatch('text_to_double', 'agent_analytics')("nullif(trim(" ~ text_expression ~ "), '')")) -}}
 {% endmacro %}
 
 {% macro default__text_to_double(trimmed) -%}
@@ -30,7 +30,7 @@
 
 {#- A moment written as text, in UTC and without zone, or null; without an offset it is UTC already. -#}
 {% macro text_to_timestamp(text_expression) %}
-    {{- return(adapter.dispatch('text_to_timestamp', 'agent_analytics')('trim(' ~ text_expression ~ ')')) -}}
+    {{- return(adapter.dispatch('text_to_timestamp', 'agent_analytics')("nullif(trim(" ~ text_expression ~ "), '')")) -}}
 {% endmacro %}
 
 {% macro default__text_to_timestamp(trimmed) -%}
@@ -49,8 +49,14 @@
     cast(try_cast({{ trimmed }} as timestamptz) at time zone 'UTC' as timestamp)
 {%- endmacro %}
 
+{#- A time without offset would be read in the session's zone, a bare number as an epoch. -#}
 {% macro snowflake__text_to_timestamp(trimmed) -%}
-    cast(convert_timezone('UTC', try_to_timestamp_tz({{ trimmed }})) as timestamp_ntz)
+    case
+        when {{ trimmed }} not like '____-__-__%' then null
+        when {{ text_matches(trimmed, text_literal('.{10}.*([zZ]|[+-][0-9]{2}:?[0-9]{2})$')) }}
+            then cast(convert_timezone('UTC', try_to_timestamp_tz({{ trimmed }})) as timestamp_ntz)
+        else try_to_timestamp_ntz({{ trimmed }})
+    end
 {%- endmacro %}
 
 {% macro bigquery__text_to_timestamp(trimmed) -%}
@@ -81,56 +87,81 @@
 {%- endmacro %}
 
 
-{#- Text at a path of a JSON text or JSON column; null when the column holds no valid JSON.
-    `path` is a list of keys; an empty list gives the value itself, strings without quotes. -#}
-{% macro json_text(json_expression, path) %}
-    {{- return(adapter.dispatch('json_text', 'agent_analytics')(json_expression, path)) -}}
+{#- Text at a path of JSON, strings without quotes; null when the column holds no valid JSON.
+
+    Arguments
+      json_expression: text, or a value of the engine's own JSON type
+      path: list of keys; empty for the value itself
+      is_text: whether the expression is text -#}
+{% macro json_text(json_expression, path, is_text) %}
+    {{- return(adapter.dispatch('json_text', 'agent_analytics')(json_expression, path, is_text)) -}}
 {% endmacro %}
 
-{% macro default__json_text(json_expression, path) -%}
-    json_value({{ json_expression }}, {{ text_literal((['$'] + path) | join('.')) }})
+{% macro _json_path(path) -%}
+    {{ text_literal((['$'] + path) | join('.')) }}
 {%- endmacro %}
 
-{% macro duckdb__json_text(json_expression, path) -%}
+{% macro default__json_text(json_expression, path, is_text) -%}
+    json_value({{ json_expression }}, {{ _json_path(path) }})
+{%- endmacro %}
+
+{% macro duckdb__json_text(json_expression, path, is_text) -%}
     case
         when json_valid(cast({{ json_expression }} as varchar))
-            then json_extract_string(cast({{ json_expression }} as varchar), {{ text_literal((['$'] + path) | join('.')) }})
+            then json_extract_string(cast({{ json_expression }} as varchar), {{ _json_path(path) }})
     end
 {%- endmacro %}
 
-{% macro postgres__json_text(json_expression, path) -%}
-    ({{ helper_function('try_jsonb') }}(cast({{ json_expression }} as text)) #>> {{ text_literal('{' ~ path | join(',') ~ '}') }})
+{% macro postgres__json_text(json_expression, path, is_text) -%}
+    {%- set document = helper_function('try_jsonb') ~ '(' ~ json_expression ~ ')' if is_text else json_expression -%}
+    ({{ document }} #>> {{ text_literal('{' ~ path | join(',') ~ '}') }})
 {%- endmacro %}
 
-{% macro redshift__json_text(json_expression, path) -%}
-    json_extract_path_text(
+{#- A missing key gives an empty text, and there is no path to the value itself. -#}
+{% macro redshift__json_text(json_expression, path, is_text) -%}
+    {%- set document = json_expression if is_text else 'json_serialize(' ~ json_expression ~ ')' -%}
+    {%- if path -%}
+        nullif(json_extract_path_text({{ document }}{% for key in path %}, {{ text_literal(key) }}{% endfor %}, true), '')
+    {%- elif is_text -%}
+        case when is_valid_json({{ document }}) then {{ document }} end
+    {%- else -%}
         case
-            when can_json_parse(json_serialize({{ json_expression }})) then json_serialize({{ json_expression }})
+            when json_typeof({{ json_expression }}) = 'string' then cast({{ json_expression }} as varchar(65535))
+            else {{ document }}
         end
-        {%- for key in path %}, {{ text_literal(key) }}{% endfor %}, true
-    )
+    {%- endif -%}
 {%- endmacro %}
 
-{% macro spark__json_text(json_expression, path) -%}
-    get_json_object({{ json_expression }}, {{ text_literal((['$'] + path) | join('.')) }})
+{% macro spark__json_text(json_expression, path, is_text) -%}
+    get_json_object({{ json_expression }}, {{ _json_path(path) }})
 {%- endmacro %}
 
-{% macro snowflake__json_text(json_expression, path) -%}
-    cast(
-        {%- if path %} get_path(try_parse_json(to_varchar({{ json_expression }})), {{ text_literal(path | join('.')) }})
-        {%- else %} try_parse_json(to_varchar({{ json_expression }}))
-        {%- endif %} as varchar
-    )
+{#- A plain string in a variant is no JSON text of its own. -#}
+{% macro snowflake__json_text(json_expression, path, is_text) -%}
+    {%- set document = 'try_parse_json(' ~ json_expression ~ ')' if is_text else json_expression -%}
+    {%- if path -%}
+        to_varchar(get_path({{ document }}, {{ text_literal(path | join('.')) }}))
+    {%- else -%}
+        to_varchar({{ document }})
+    {%- endif -%}
 {%- endmacro %}
 
-{% macro bigquery__json_text(json_expression, path) -%}
-    json_value(safe.parse_json({{ json_expression }}), {{ text_literal((['$'] + path) | join('.')) }})
-{%- endmacro %}
-
-{% macro clickhouse__json_text(json_expression, path) -%}
+{#- json_value gives scalars only, json_query the rest. A number beyond the float range must not lose the document. -#}
+{% macro bigquery__json_text(json_expression, path, is_text) -%}
+    {%- set document = json_expression if is_text else 'to_json_string(' ~ json_expression ~ ')' -%}
     case
-        when isValidJSON({{ json_expression }})
-            then nullif(JSONExtractString({{ json_expression }}
-                {%- for key in path %}, {{ text_literal(key) }}{% endfor %}), '')
+        when safe.parse_json({{ document }}, wide_number_mode => 'round') is not null
+            then coalesce(json_value({{ document }}, {{ _json_path(path) }}), json_query({{ document }}, {{ _json_path(path) }}))
+    end
+{%- endmacro %}
+
+{% macro clickhouse__json_text(json_expression, path, is_text) -%}
+    {%- set keys = [json_expression] -%}
+    {%- for key in path -%}{%- do keys.append(text_literal(key)) -%}{%- endfor -%}
+    case
+        when not isValidJSON({{ json_expression }}) then null
+        when JSONType({{ keys | join(', ') }}) = 'String' then JSONExtractString({{ keys | join(', ') }})
+        when JSONType({{ keys | join(', ') }}) = 'Null' then null
+        else JSONExtractRaw({{ keys | join(', ') }})
     end
 {%- endmacro %}

@@ -39,6 +39,16 @@
 {%- endmacro %}
 
 
+{#- Whether two values differ, null being a value like any other; Redshift has no `is distinct from`. -#}
+{% macro differs(left_expression, right_expression) -%}
+    case
+        when ({{ left_expression }}) is null and ({{ right_expression }}) is null then false
+        when ({{ left_expression }}) is null or ({{ right_expression }}) is null then true
+        else ({{ left_expression }}) != ({{ right_expression }})
+    end
+{%- endmacro %}
+
+
 {#- Sums that keep the money type: some engines widen the sum of a numeric. -#}
 {% macro usd_sum(expression) -%}
     cast(sum({{ expression }}) as {{ type_usd() }})

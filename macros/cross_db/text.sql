@@ -17,7 +17,9 @@
 
 {% macro snowflake__text_literal(text) -%}{{ _literal_with_escaped_backslashes(text) }}{%- endmacro %}
 
-{% macro redshift__text_literal(text) -%}{{ _literal_with_escaped_backslashes(text) }}{%- endmacro %}
+{% macro redshift__text_literal(text) -%}
+    '{{ text | replace("\\", "\\\\") | replace("'", "''") }}'
+{%- endmacro %}
 
 {% macro clickhouse__text_literal(text) -%}{{ _literal_with_escaped_backslashes(text) }}{%- endmacro %}
 
@@ -49,6 +51,32 @@
 
 {% macro clickhouse__text_matches(text_expression, pattern_expression) -%}
     match({{ text_expression }}, {{ pattern_expression }})
+{%- endmacro %}
+
+
+{#- Whether a value fits the pattern of a row of `failure_mode_rules` joined as `rules`. -#}
+{% macro matches_rule_pattern(value_expression) %}
+    {{- return(adapter.dispatch('matches_rule_pattern', 'agent_analytics')(value_expression)) -}}
+{% endmacro %}
+
+{% macro default__matches_rule_pattern(value_expression) -%}
+    {{ text_matches(value_expression, 'rules.pattern') }}
+{%- endmacro %}
+
+{#- Redshift takes patterns as literals only, so each rule becomes a branch. -#}
+{% macro redshift__matches_rule_pattern(value_expression) -%}
+    {%- set patterns = [] -%}
+    {%- if execute -%}
+        {%- set patterns = run_query(
+            'select rule_id, pattern from ' ~ ref('failure_mode_rules') ~ " where match_type = 'regex' order by rule_id"
+        ).rows -%}
+    {%- endif -%}
+    case rules.rule_id
+        {%- for row in patterns %}
+        when {{ text_literal(row[0]) }} then {{ text_matches(value_expression, text_literal(row[1])) }}
+        {%- endfor %}
+        else false
+    end
 {%- endmacro %}
 
 
@@ -131,6 +159,24 @@
 {% macro default__line_break() -%}chr(10){%- endmacro %}
 
 {% macro clickhouse__line_break() -%}char(10){%- endmacro %}
+
+
+{#- MD5 of a text as 32 hexadecimal digits. -#}
+{% macro text_hash(text_expression) %}
+    {{- return(adapter.dispatch('text_hash', 'agent_analytics')(text_expression)) -}}
+{% endmacro %}
+
+{% macro default__text_hash(text_expression) -%}
+    md5({{ text_expression }})
+{%- endmacro %}
+
+{% macro bigquery__text_hash(text_expression) -%}
+    to_hex(md5({{ text_expression }}))
+{%- endmacro %}
+
+{% macro clickhouse__text_hash(text_expression) -%}
+    lower(hex(MD5({{ text_expression }})))
+{%- endmacro %}
 
 
 {#- SHA-256 of salt and text. The salt is a secret of the deployment, so equal hashes cannot be

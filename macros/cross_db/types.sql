@@ -3,9 +3,20 @@
 
 {% macro default__type_usd() %}numeric(28, 9){% endmacro %}
 
+{#- Its NUMERIC has nine decimals, and a cast takes no parameters. -#}
+{% macro bigquery__type_usd() %}numeric{% endmacro %}
+
 {% macro spark__type_usd() %}decimal(28, 9){% endmacro %}
 
 {% macro clickhouse__type_usd() %}Decimal(28, 9){% endmacro %}
+
+
+{#- Text of any length: TEXT is cut to 256 characters on Redshift. -#}
+{% macro type_text() %}{{ return(adapter.dispatch('type_text', 'agent_analytics')()) }}{% endmacro %}
+
+{% macro default__type_text() %}{{ dbt.type_string() }}{% endmacro %}
+
+{% macro redshift__type_text() %}varchar(65535){% endmacro %}
 
 
 {#- 64-bit float: dbt.type_float() is 32 bits wide on DuckDB, Spark and ClickHouse. -#}
@@ -26,5 +37,8 @@
 {% macro type_utc_timestamp() %}{{ return(adapter.dispatch('type_utc_timestamp', 'agent_analytics')()) }}{% endmacro %}
 
 {% macro default__type_utc_timestamp() %}{{ dbt.type_timestamp() }}{% endmacro %}
+
+{#- The plain name follows a setting of the account. -#}
+{% macro snowflake__type_utc_timestamp() %}timestamp_ntz{% endmacro %}
 
 {% macro clickhouse__type_utc_timestamp() %}DateTime64(6, 'UTC'){% endmacro %}

@@ -9,13 +9,12 @@
 {% macro redshift__with_recursive() %}with recursive{% endmacro %}
 
 
-{#- Body of a common table expression declared as
-    `name (walk_group, start_node, node, distance)`: from every start along the links, one row per
-    node reached. A walk ends where no link goes on, where it would come back to its start, or after
+{#- A common table expression with walk_group, start_node, node and distance: from every start along
+    the links, one row per node reached. A walk ends where no link goes on, where it would come back to its start, or after
     `maximum_distance` links.
 
     Arguments
-      name: the common table expression the body stands in
+      name: name of the common table expression
       links: relation with walk_group, node, next_node (null: the walk ends there) and is_start; at
         most one row per walk_group and node
       maximum_distance: number of links, or none -#}
@@ -23,7 +22,20 @@
     {{- return(adapter.dispatch('walk', 'agent_analytics')(name, links, maximum_distance)) -}}
 {% endmacro %}
 
-{% macro default__walk(name, links, maximum_distance) %}
+{% macro default__walk(name, links, maximum_distance) -%}
+{{ name }} (walk_group, start_node, node, distance) as (
+    {{- _walk_by_recursion(name, links, maximum_distance) -}}
+)
+{%- endmacro %}
+
+{#- A list of columns is not allowed there. -#}
+{% macro bigquery__walk(name, links, maximum_distance) -%}
+{{ name }} as (
+    {{- _walk_by_recursion(name, links, maximum_distance) -}}
+)
+{%- endmacro %}
+
+{% macro _walk_by_recursion(name, links, maximum_distance) %}
     select
         walk_group,
         node as start_node,
@@ -55,7 +67,8 @@
 {% endmacro %}
 
 {#- The links of a group travel to one executor as a map, and each walk goes through it there. -#}
-{% macro spark__walk(name, links, maximum_distance) %}
+{% macro spark__walk(name, links, maximum_distance) -%}
+{{ name }} as (
     select
         walk_group,
         start_node,
@@ -101,5 +114,6 @@
             starts.is_start
             and starts.next_node is not null
     ) as walked
-    lateral view posexplode(nodes) as place, node
-{% endmacro %}
+    lateral view posexplode(nodes) positions as place, node
+)
+{%- endmacro %}

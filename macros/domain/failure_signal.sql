@@ -7,7 +7,7 @@
 {% macro failure_signal_key(step_type, status) -%}
     case
         when {{ has_failure_signal(status) }}
-            then {{ dbt.hash(
+            then {{ text_hash(
                 "coalesce(lower(" ~ step_type ~ "), '')"
                 ~ " || '|' || coalesce(lower(" ~ status ~ "), '')"
                 ~ " || '|' || coalesce(lower(error_type), '')"
@@ -51,7 +51,7 @@
 {#- Hash of a message without its numbers, ids, quoted parts and addresses: equal for occurrences of
     the same error, and no text. -#}
 {% macro message_class(message) -%}
-    left({{ dbt.hash(replace_pattern(
+    left({{ text_hash(replace_pattern(
         replace_pattern(
             replace_pattern(
                 replace_pattern(lower_case(first_characters(message, 2000)), '[a-z]+://[^ ]+|[^ ]+@[^ ]+', '<address>'),

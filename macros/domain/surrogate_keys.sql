@@ -1,9 +1,9 @@
 {#- Keys are hashes of hashes, so that no pair of ids can be cut in two ways to the same text. -#}
 {% macro run_key(conversation_id, interaction_id) -%}
-    {{ dbt.hash(dbt.hash(conversation_id) ~ ' || ' ~ interaction_id) }}
+    {{ text_hash(text_hash(conversation_id) ~ ' || ' ~ interaction_id) }}
 {%- endmacro %}
 
 
 {% macro agent_session_key(run_key, agent_session_id) -%}
-    {{ dbt.hash(run_key ~ ' || ' ~ agent_session_id) }}
+    {{ text_hash(run_key ~ ' || ' ~ agent_session_id) }}
 {%- endmacro %}

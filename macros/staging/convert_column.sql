@@ -1,7 +1,7 @@
 {#- SQL type of a logical type of `typed_source`. -#}
 {% macro sql_type(logical_type) %}
     {%- set types = {
-        'text': dbt.type_string(), 'id': dbt.type_string(), 'object': dbt.type_string(),
+        'text': type_text(), 'id': type_text(), 'object': type_text(),
         'bigint': dbt.type_bigint(), 'usd': type_usd(), 'double': type_double(),
         'boolean': dbt.type_boolean(), 'timestamp': type_utc_timestamp()
     } -%}
@@ -12,8 +12,11 @@
 {#- Kind of a physical type: text | integer | decimal | boolean | timestamp | zoned | json. -#}
 {% macro column_kind(physical_type) %}
     {%- set name = physical_type | lower -%}
-    {%- if 'json' in name or 'variant' in name or 'super' in name or 'struct' in name -%}{{- return('json') -}}
-    {%- elif 'time zone' in name or 'timestamptz' in name or 'timestamp_tz' in name -%}{{- return('zoned') -}}
+    {%- if name == 'object' or modules.re.search('json|variant|super|struct|array|map<|^map', name) -%}{{- return('json') -}}
+    {%- elif 'without time zone' in name -%}{{- return('timestamp') -}}
+    {%- elif modules.re.search('time zone|timestamptz|timestamp_tz|timestamp_ltz', name) -%}{{- return('zoned') -}}
+    {%- elif modules.re.match('number *[(] *[0-9]+ *, *0 *[)]', name) -%}{{- return('integer') -}}
+    {%- elif name.startswith('number') -%}{{- return('decimal') -}}
     {%- elif 'timestamp' in name or 'date' in name -%}{{- return('timestamp') -}}
     {%- elif 'bool' in name -%}{{- return('boolean') -}}
     {%- elif 'int' in name and 'point' not in name and 'interval' not in name -%}{{- return('integer') -}}
@@ -44,7 +47,7 @@
 {% macro convert_column(column, physical_type, logical_type) %}
     {%- set kind = column_kind(physical_type) -%}
     {%- if kind == 'json' -%}
-        {%- set column = json_text(column, []) -%}
+        {%- set column = json_text(column, [], is_text=false) -%}
         {%- set kind = 'text' -%}
     {%- endif -%}
     {%- if logical_type in ('text', 'id', 'object') -%}
@@ -71,11 +74,15 @@
     {%- elif kind == 'decimal' -%}
         case
             when {{ column }} = floor({{ column }}) and abs({{ column }}) < 1e15
-                then cast(cast({{ column }} as {{ dbt.type_bigint() }}) as {{ dbt.type_string() }})
-            else cast({{ column }} as {{ dbt.type_string() }})
+                then cast(cast({{ column }} as {{ dbt.type_bigint() }}) as {{ type_text() }})
+            else cast({{ column }} as {{ type_text() }})
         end
+    {%- elif kind == 'boolean' -%}
+        case when {{ column }} then 'true' when not {{ column }} then 'false' end
+    {%- elif kind == 'json' -%}
+        {{ json_text(column, [], is_text=false) }}
     {%- else -%}
-        cast({{ column }} as {{ dbt.type_string() }})
+        cast({{ column }} as {{ type_text() }})
     {%- endif -%}
 {%- endmacro %}
 

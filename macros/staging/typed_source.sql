@@ -96,7 +96,7 @@
 {% macro _typed_select(raw, expected_columns) %}
     {%- set failures = [] -%}
 select
-    {{ text_literal(raw.schema) }} as raw_schema,
+    cast({{ text_literal(raw.schema) }} as {{ type_text() }}) as raw_schema,
     {%- for column in expected_columns %}
         {%- set candidates = [] -%}
         {%- for name in column.get('raw_names', [column.name]) -%}
@@ -110,7 +110,11 @@ select
         {%- elif column.json is defined and column.json[0] in raw.columns
             and column_kind(raw.columns[column.json[0]].type) in ('text', 'json') -%}
             {%- do candidates.append({
-                'name': json_text(raw.columns[column.json[0]].name, column.json[1:]), 'type': 'text'
+                'name': json_text(
+                    raw.columns[column.json[0]].name, column.json[1:],
+                    is_text=column_kind(raw.columns[column.json[0]].type) == 'text'
+                ),
+                'type': 'text'
             }) -%}
         {%- endif -%}
         {%- set converted = [] -%}
@@ -129,14 +133,14 @@ select
         coalesce({{ converted | join(', ') }})
     {%- endif %} as {{ column.name }},
     {%- endfor %}
-    {{ failures | join('\n        || ') if failures else "''" }} as unconverted_columns
+    cast({{ failures | join('\n        || ') if failures else "''" }} as {{ type_text() }}) as unconverted_columns
 from {{ raw.sql }}
 {%- endmacro %}
 
 
 {% macro _failure_mark(candidate, expression, name) -%}
     {%- if column_kind(candidate.type) in ('text', 'json') -%}
-        {%- set has_value = "trim(cast(" ~ candidate.name ~ " as " ~ dbt.type_string() ~ ")) != ''" -%}
+        {%- set has_value = "trim(cast(" ~ candidate.name ~ " as " ~ type_text() ~ ")) != ''" -%}
     {%- else -%}
         {%- set has_value = candidate.name ~ ' is not null' -%}
     {%- endif -%}
@@ -146,11 +150,11 @@ from {{ raw.sql }}
 
 {% macro _empty_select(expected_columns) %}
 select
-    cast(null as {{ dbt.type_string() }}) as raw_schema,
+    cast(null as {{ type_text() }}) as raw_schema,
     {%- for column in expected_columns %}
     cast(null as {{ sql_type(column.type) }}) as {{ column.name }},
     {%- endfor %}
-    cast(null as {{ dbt.type_string() }}) as unconverted_columns
+    cast(null as {{ type_text() }}) as unconverted_columns
 from (select 1 as placeholder) as nothing
 where 1 = 0
 {%- endmacro %}

@@ -86,7 +86,7 @@ ledger as (
 )
 
 select
-    {{ dbt.hash("source_table || '|' || cast(event_date as " ~ dbt.type_string() ~ ')') }} as event_ledger_key,
+    {{ text_hash("source_table || '|' || cast(event_date as " ~ type_text() ~ ')') }} as event_ledger_key,
     source_table,
     event_date,
     raw_rows,

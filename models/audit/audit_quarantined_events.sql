@@ -17,7 +17,7 @@ with quarantined as (
         raw_schema,
         sent_conversation_id,
         sent_interaction_id,
-        {{ 'sent_agent_session_id' if has_agent_session else 'cast(null as ' ~ dbt.type_string() ~ ')' }} as sent_agent_session_id,
+        {{ 'sent_agent_session_id' if has_agent_session else 'cast(null as ' ~ type_text() ~ ')' }} as sent_agent_session_id,
         user_id,
         anonymous_id,
         quarantine_reason,
@@ -48,7 +48,7 @@ numbered as (
 )
 
 select
-    {{ dbt.hash("source_table || '|' || coalesce(event_id, '') || '|' || cast(position_in_id as " ~ dbt.type_string() ~ ')') }} as quarantined_event_key,
+    {{ text_hash("source_table || '|' || coalesce(event_id, '') || '|' || cast(position_in_id as " ~ type_text() ~ ')') }} as quarantined_event_key,
     source_table,
     event_id,
     raw_schema,

@@ -17,9 +17,9 @@ numbered as (
 )
 
 select
-    {{ dbt.hash(
+    {{ text_hash(
         "coalesce(source_table, '') || '|' || coalesce(column_name, '') || '|' || coalesce(event_id, '')"
-        ~ " || '|' || cast(position_in_key as " ~ dbt.type_string() ~ ')'
+        ~ " || '|' || cast(position_in_key as " ~ type_text() ~ ')'
     ) }} as discard_key,
     source_table,
     column_name,

@@ -103,7 +103,7 @@ suspects as (
 )
 
 select
-    {{ dbt.hash("source_table || '|' || column_name || '|' || problem") }} as suspect_column_key,
+    {{ text_hash("source_table || '|' || column_name || '|' || problem") }} as suspect_column_key,
     source_table,
     column_name,
     problem,

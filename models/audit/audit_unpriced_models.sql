@@ -16,7 +16,7 @@ unlisted as (
     select
         coalesce(model_name, '(not set)') as model_name,
         canonical_model,
-        'step' as grain,
+        cast('step' as {{ type_text() }}) as grain,
         total_tokens,
         cost_usd,
         ended_at
@@ -42,7 +42,7 @@ unlisted as (
 )
 
 select
-    {{ dbt.hash(dbt.hash('model_name') ~ " || '|' || grain") }} as unpriced_model_key,
+    {{ text_hash(text_hash('model_name') ~ " || '|' || grain") }} as unpriced_model_key,
     model_name,
     canonical_model,
     grain,

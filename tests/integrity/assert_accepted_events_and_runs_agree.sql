@@ -12,11 +12,11 @@
 with accepted as (
 
     {% for model in identified_models -%}
-    select run_key
+    select distinct run_key
     from {{ ref(model) }}
     where event_disposition = 'accepted'
     {% if not loop.last %}
-    union
+    union all
 
     {% endif -%}
     {% endfor %}

@@ -30,6 +30,6 @@ select
 from sessions
 full outer join rollup_rows on sessions.session_date = rollup_rows.session_date
 where
-    sessions.session_count is distinct from rollup_rows.session_count
+    {{ differs('sessions.session_count', 'rollup_rows.session_count') }}
     or rollup_rows.used_count + rollup_rows.unfinished_count > rollup_rows.session_count
     or rollup_rows.duration_ms != rollup_rows.parts_ms

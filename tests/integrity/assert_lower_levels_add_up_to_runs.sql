@@ -40,6 +40,6 @@ where
     or runs.failed_step_count != coalesce(steps.failed_step_count, 0)
     or runs.retried_step_count != coalesce(steps.retried_step_count, 0)
     or runs.silent_failure_count != coalesce(steps.silent_failure_count, 0)
-    or runs.sessions_cost_usd is distinct from sessions.sessions_cost_usd
-    or runs.steps_cost_usd is distinct from steps.steps_cost_usd
-    or runs.unexplained_cost_usd is distinct from runs.cost_usd - sessions.sessions_cost_usd
+    or {{ differs('runs.sessions_cost_usd', 'sessions.sessions_cost_usd') }}
+    or {{ differs('runs.steps_cost_usd', 'steps.steps_cost_usd') }}
+    or {{ differs('runs.unexplained_cost_usd', 'runs.cost_usd - sessions.sessions_cost_usd') }}

@@ -7,4 +7,4 @@ select
 from {{ ref('fct_agent_sessions') }}
 where
     coalesce(llm_ms, 0) + coalesce(tool_ms, 0) + other_ms != duration_ms
-    or (other_ms is null) is distinct from (duration_ms is null or has_suspect_duration)
+    or {{ differs('(other_ms is null)', '(duration_ms is null or has_suspect_duration)') }}

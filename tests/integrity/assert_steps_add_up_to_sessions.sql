@@ -29,6 +29,6 @@ where
     or sessions.failed_step_count != coalesce(steps.failed_step_count, 0)
     or sessions.retried_step_count != coalesce(steps.retried_step_count, 0)
     or sessions.fallback_step_count != coalesce(steps.fallback_step_count, 0)
-    or sessions.steps_cost_usd is distinct from steps.steps_cost_usd
-    or sessions.llm_ms is distinct from steps.llm_ms
-    or sessions.tool_ms is distinct from steps.tool_ms
+    or {{ differs('sessions.steps_cost_usd', 'steps.steps_cost_usd') }}
+    or {{ differs('sessions.llm_ms', 'steps.llm_ms') }}
+    or {{ differs('sessions.tool_ms', 'steps.tool_ms') }}

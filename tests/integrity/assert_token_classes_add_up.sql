@@ -28,7 +28,7 @@ with fact_rows as (
 select *
 from fact_rows
 where
-    total_tokens is distinct from {{ sum_of_token_classes() }}
+    {{ differs('total_tokens', sum_of_token_classes()) }}
     or input_tokens < 0
     or output_tokens < 0
     or cache_read_tokens < 0

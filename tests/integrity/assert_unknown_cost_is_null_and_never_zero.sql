@@ -26,7 +26,7 @@ with fact_rows as (
 select *
 from fact_rows
 where
-    (price_status in ('unpriced', 'no_usage')) is distinct from (cost_usd is null)
-    or (cost_basis = 'none') is distinct from (cost_usd is null)
+    {{ differs("(price_status in ('unpriced', 'no_usage'))", '(cost_usd is null)') }}
+    or {{ differs("(cost_basis = 'none')", '(cost_usd is null)') }}
     or cost_usd < 0
     or (price_status = 'no_usage' and total_tokens > 0)

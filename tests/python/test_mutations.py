@@ -147,7 +147,7 @@ MUTATIONS = [
         "models/intermediate/pricing/int_models_resolved.sql",
         "aliases.alias_length desc,\n                case",
         "aliases.alias_length asc,\n                case",
-        "model_name_finds_its_price_through_prefixes_and_the_longest_alias",
+        "model_finds_its_price_through_prefixes_and_the_longest_alias",
     ),
     Mutation(
         "a retry may be of another step type",

@@ -18,7 +18,7 @@ with sent_ids as (
         event_id,
         sent_conversation_id,
         sent_interaction_id,
-        {{ 'sent_agent_session_id' if has_agent_session else 'cast(null as ' ~ dbt.type_string() ~ ')' }} as sent_agent_session_id
+        {{ 'sent_agent_session_id' if has_agent_session else 'cast(null as ' ~ type_text() ~ ')' }} as sent_agent_session_id
     from {{ ref(model) }}
     {% if not loop.last %}
     union all

@@ -48,8 +48,6 @@ applicable as (
         signals.failure_signal_key,
         rules.rule_id,
         rules.priority,
-        rules.match_type,
-        rules.pattern,
         case rules.match_field
             when 'status' then signals.status
             when 'error_type' then signals.error_type
@@ -82,12 +80,18 @@ applicable as (
 
 matched as (
 
-    select * from applicable
+    select
+        applicable.failure_signal_key,
+        applicable.rule_id,
+        applicable.priority,
+        applicable.effective_priority
+    from applicable
+    inner join rules on applicable.rule_id = rules.rule_id
     where
-        case match_type
-            when 'in' then {{ dbt.position("'|' || matched_value || '|'", "'|' || pattern || '|'") }} > 0
-            when 'contains' then {{ dbt.position('pattern', 'matched_value') }} > 0
-            when 'regex' then {{ text_matches('matched_value', 'pattern') }}
+        case rules.match_type
+            when 'in' then {{ dbt.position("'|' || applicable.matched_value || '|'", "'|' || rules.pattern || '|'") }} > 0
+            when 'contains' then {{ dbt.position('rules.pattern', 'applicable.matched_value') }} > 0
+            when 'regex' then {{ matches_rule_pattern('applicable.matched_value') }}
         end
 
 ),

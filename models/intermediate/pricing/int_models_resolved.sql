@@ -53,16 +53,11 @@ conventions as (
 
 ),
 
-default_convention as (
-
-    select * from conventions
-    where provider = 'default'
-
-),
-
 model_names as (
 
-    select distinct model_name
+    select distinct
+        model_name,
+        'default' as default_provider
     from (
         select model_name from step_models
         union all
@@ -171,7 +166,7 @@ resolved as (
             and matched.match_rank = 1
     left join providers on matched.canonical_model = providers.canonical_model
     left join conventions on providers.provider = conventions.provider
-    left join default_convention on 1 = 1
+    left join conventions as default_convention on model_names.default_provider = default_convention.provider
 
 )
 

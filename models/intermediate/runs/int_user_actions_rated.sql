@@ -23,7 +23,7 @@ numbered as (
 rated as (
 
     select
-        {{ dbt.hash('numbered.event_id') }} as action_key,
+        {{ text_hash('numbered.event_id') }} as action_key,
         numbered.event_id as action_id,
         numbered.run_key,
         numbered.conversation_id,

@@ -29,9 +29,7 @@ links as (
 ),
 
 -- a cycle further up does not contain the start and would never end
-ancestors (walk_group, start_node, node, distance) as (
-    {{ walk('ancestors', 'links', maximum_distance=100) }}
-)
+{{ walk('ancestors', 'links', maximum_distance=100) }}
 
 select
     start_node as agent_session_key,

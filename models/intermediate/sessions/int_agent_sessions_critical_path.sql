@@ -91,9 +91,7 @@ links as (
 
 ),
 
-walked_back (walk_group, start_node, node, distance) as (
-    {{ walk('walked_back', 'links') }}
-),
+{{ walk('walked_back', 'links') }},
 
 chain as (
 

@@ -170,7 +170,7 @@ select
     steps.step_status in ('error', 'timeout') as is_failed,
     case when steps.step_status != 'unknown' then steps.step_status = 'success' end as is_successful,
     coalesce(steps.sent_attempt_number, numbered.step_position - numbered.operation_position + 1) as attempt_number,
-    {{ dbt.hash('steps.agent_session_key || cast(numbered.operation_position as ' ~ dbt.type_string() ~ ')') }} as operation_key,
+    {{ text_hash('steps.agent_session_key || cast(numbered.operation_position as ' ~ type_text() ~ ')') }} as operation_key,
     numbered.is_retry,
     numbered.is_fallback,
     numbered.is_retried,

@@ -25,6 +25,7 @@ labelled as (
         sessions.*,
         coalesce(sessions.agent_name, '(not set)') as agent_label,
         runs.execution_mode,
+        '*' as any_agent,
         {{ plausible_duration('sessions.duration_ms') }} as plausible_duration_ms,
         sessions.session_status not in ('in_progress', 'abandoned')
         and (
@@ -60,11 +61,11 @@ objectives as (
             and agent_any_mode.execution_mode = '*'
     left join agent_catalog as default_mode
         on
-            default_mode.agent_name = '*'
+            labelled.any_agent = default_mode.agent_name
             and labelled.execution_mode = default_mode.execution_mode
     left join agent_catalog as default_any_mode
         on
-            default_any_mode.agent_name = '*'
+            labelled.any_agent = default_any_mode.agent_name
             and default_any_mode.execution_mode = '*'
 
 ),
@@ -80,7 +81,7 @@ measured as (
 )
 
 select
-    {{ dbt.hash('cast(session_date as ' ~ dbt.type_string() ~ ") || '|' || agent_label") }} as agent_latency_key,
+    {{ text_hash('cast(session_date as ' ~ type_text() ~ ") || '|' || agent_label") }} as agent_latency_key,
     session_date,
     agent_label as agent_name,
 
@@ -92,7 +93,7 @@ select
     {{ count_where('is_used and llm_ms is null and tool_ms is null') }} as n_without_step_times,
 
     -- distribution
-    cast(avg(measured_duration_ms) as {{ type_double() }}) as mean_duration_ms,
+    avg(cast(measured_duration_ms as {{ type_double() }})) as mean_duration_ms,
     cast({{ percentile('measured_duration_ms', 0.5) }} as {{ type_double() }}) as p50_duration_ms,
     cast({{ percentile('measured_duration_ms', 0.9) }} as {{ type_double() }}) as p90_duration_ms,
     cast({{ percentile('measured_duration_ms', 0.95) }} as {{ type_double() }}) as p95_duration_ms,

@@ -15,7 +15,7 @@ costed as (
 )
 
 select
-    {{ dbt.hash('cast(run_date as ' ~ dbt.type_string() ~ ") || '|' || " ~ dbt.hash('workflow_label') ~ " || '|' || trigger_type") }} as cost_per_interaction_key,
+    {{ text_hash('cast(run_date as ' ~ type_text() ~ ") || '|' || " ~ text_hash('workflow_label') ~ " || '|' || trigger_type") }} as cost_per_interaction_key,
     run_date,
     workflow_label as workflow_name,
     trigger_type,

@@ -46,8 +46,8 @@ session_rows as (
         sessions.session_date as failure_date,
         'session' as grain,
         sessions.agent_name,
-        cast(null as {{ dbt.type_string() }}) as step_type,
-        cast(null as {{ dbt.type_string() }}) as tool_name,
+        cast(null as {{ type_text() }}) as step_type,
+        cast(null as {{ type_text() }}) as tool_name,
         sessions.model_name,
         sessions.failure_mode,
         sessions.failure_category,
@@ -170,12 +170,12 @@ counted as (
 )
 
 select
-    {{ dbt.hash(
-        'cast(counted.failure_date as ' ~ dbt.type_string() ~ ") || '|' || counted.grain"
-        ~ " || '|' || " ~ dbt.hash('counted.agent_name')
-        ~ " || '|' || " ~ dbt.hash('counted.step_type')
-        ~ " || '|' || " ~ dbt.hash('counted.tool_name')
-        ~ " || '|' || " ~ dbt.hash('counted.canonical_model')
+    {{ text_hash(
+        'cast(counted.failure_date as ' ~ type_text() ~ ") || '|' || counted.grain"
+        ~ " || '|' || " ~ text_hash('counted.agent_name')
+        ~ " || '|' || " ~ text_hash('counted.step_type')
+        ~ " || '|' || " ~ text_hash('counted.tool_name')
+        ~ " || '|' || " ~ text_hash('counted.canonical_model')
         ~ " || '|' || counted.failure_mode"
         ~ " || '|' || coalesce(counted.failure_category, '')"
         ~ " || '|' || coalesce(counted.failure_severity, '')"
