@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from scripts.warehouse import PROJECT_DIR
 
@@ -39,6 +41,9 @@ class Engine(ABC):
 
     name: str
     target: str
+    # Mistakes in the connection or the grants that can be made here, each with words that what dbt
+    # says about it must contain. `mistake` makes one.
+    mistakes: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def start(self, directory: Path) -> None:
@@ -59,6 +64,13 @@ class Engine(ABC):
     def build_arguments(self) -> list[str]:
         """Return what `dbt build` needs to be told on this engine besides the target."""
         return []
+
+    def mistake(self, kind: str) -> AbstractContextManager[dict[str, str]]:
+        """Make one of `mistakes` for as long as the context lasts.
+
+        Gives the variables that replace those of `environment` meanwhile.
+        """
+        raise EngineError(f"{self.name} knows no mistake {kind}")
 
     @abstractmethod
     def execute(self, sql: str) -> None:

@@ -7,17 +7,28 @@ import os
 import secrets
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import duckdb
 import psycopg2
 
 from scripts.ci.engines.base import Engine, EngineError, RawColumn, free_port
-from scripts.warehouse import PROJECT_DIR, quote_identifier, quote_literal
+from scripts.warehouse import (
+    AUDIT_SCHEMA,
+    PROJECT_DIR,
+    RAW_SCHEMA,
+    quote_identifier,
+    quote_literal,
+)
 
 SERVER_SCRIPT = PROJECT_DIR / "scripts" / "ci" / "postgres_server"
-USER = "postgres"
+SUPERUSER = "postgres"
+# Who builds: may create schemas in the database and read the raw tables, and nothing else.
+BUILDER = "agent_analytics_builder"
+# May connect, and nothing else unless a mistake needs it.
+NEWCOMER = "agent_analytics_newcomer"
 DATABASE = "agent_analytics"
 START_SECONDS = 300
 # Stands for null in the CSV files between DuckDB and Postgres; a text that reads the same is quoted
@@ -55,17 +66,31 @@ class Postgres(Engine):
 
     name = "postgres"
     target = "postgres"
+    mistakes: ClassVar[Mapping[str, str]] = {
+        "wrong_password": f'password authentication failed for user "{BUILDER}"',
+        "nothing_listens": "Connection refused",
+        "unknown_database": 'database "agent_analytics_absent" does not exist',
+        "may_not_enter_raw_schema": "permission denied for schema rudderstack",
+        "may_not_read_raw_tables": "permission denied for table ai_",
+        "may_not_create_in_schemas": "permission denied for schema analytics_",
+        "may_not_create_schemas": f"permission denied for database {DATABASE}",
+    }
 
     def __init__(self) -> None:
         """Choose port and password; nothing is started yet."""
         self._directory: Path | None = None
         self._port = free_port()
         self._password = secrets.token_urlsafe(16)
+        self._builder_password = secrets.token_urlsafe(16)
 
     def start(self, directory: Path) -> None:
-        """Start the server with its data below `directory`."""
+        """Start the server with its data below `directory`, and let a plain user build on it."""
         self._directory = directory
         self._server("start", directory)
+        password = quote_literal(self._builder_password)
+        for user in (BUILDER, NEWCOMER):
+            self.execute(f"create role {user} login password {password}")
+        self.execute(f"grant create on database {DATABASE} to {BUILDER}")
 
     def stop(self) -> None:
         """Stop the server."""
@@ -77,10 +102,49 @@ class Postgres(Engine):
         return {
             "AGENT_ANALYTICS_POSTGRES_HOST": "127.0.0.1",
             "AGENT_ANALYTICS_POSTGRES_PORT": str(self._port),
-            "AGENT_ANALYTICS_POSTGRES_USER": USER,
-            "AGENT_ANALYTICS_POSTGRES_PASSWORD": self._password,
+            "AGENT_ANALYTICS_POSTGRES_USER": BUILDER,
+            "AGENT_ANALYTICS_POSTGRES_PASSWORD": self._builder_password,
             "AGENT_ANALYTICS_POSTGRES_DATABASE": DATABASE,
         }
+
+    @contextlib.contextmanager
+    def mistake(self, kind: str) -> Iterator[dict[str, str]]:
+        """Make one of `mistakes`; grants are as before afterwards."""
+        variables = {
+            "wrong_password": {"AGENT_ANALYTICS_POSTGRES_PASSWORD": "wrong"},
+            "nothing_listens": {"AGENT_ANALYTICS_POSTGRES_PORT": str(free_port())},
+            "unknown_database": {"AGENT_ANALYTICS_POSTGRES_DATABASE": "agent_analytics_absent"},
+            "may_not_create_in_schemas": {"AGENT_ANALYTICS_POSTGRES_USER": NEWCOMER},
+            "may_not_create_schemas": {"AGENT_ANALYTICS_POSTGRES_USER": NEWCOMER},
+        }
+        schemas = [row[0] for row in self.query("select nspname from pg_namespace")]
+        raw = [quote_identifier(name) for name in schemas if name.startswith(RAW_SCHEMA)]
+        undo: list[str] = []
+        if kind == "may_not_enter_raw_schema":
+            for schema in raw:
+                self.execute(f"revoke usage on schema {schema} from {BUILDER}")
+                undo.append(f"grant usage on schema {schema} to {BUILDER}")
+        elif kind == "may_not_read_raw_tables":
+            for schema in raw:
+                self.execute(f"revoke select on all tables in schema {schema} from {BUILDER}")
+                undo.append(f"grant select on all tables in schema {schema} to {BUILDER}")
+        elif kind.startswith("may_not_create"):
+            for schema in raw:
+                self.execute(f"grant usage on schema {schema} to {NEWCOMER}")
+                self.execute(f"grant select on all tables in schema {schema} to {NEWCOMER}")
+        if kind == "may_not_create_in_schemas":
+            self.execute(f"grant create on database {DATABASE} to {NEWCOMER}")
+            undo.append(f"revoke create on database {DATABASE} from {NEWCOMER}")
+        if kind == "may_not_create_schemas":
+            # One that is there needs no creating; it waits under another name.
+            audit, waiting = quote_identifier(AUDIT_SCHEMA), "waiting_meanwhile"
+            self.execute(f"alter schema {audit} rename to {waiting}")
+            undo.append(f"alter schema {waiting} rename to {audit}")
+        try:
+            yield variables.get(kind, {})
+        finally:
+            for statement in undo:
+                self.execute(statement)
 
     def execute(self, sql: str) -> None:
         """Run one statement."""
@@ -130,6 +194,8 @@ class Postgres(Engine):
                         f"copy {relation} from stdin (format csv, null {quote_literal(NULL_MARK)})",
                         handle,
                     )
+                cursor.execute(f"grant usage on schema {quote_identifier(schema)} to {BUILDER}")
+                cursor.execute(f"grant select on {relation} to {BUILDER}")
                 cursor.execute(f"analyze {relation}")
 
     def export_table(self, schema: str, table: str, parquet: Path) -> None:
@@ -188,13 +254,12 @@ class Postgres(Engine):
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[psycopg2.extensions.cursor]:
-        """Yield the cursor of a connection of its own that commits at the end."""
-        variables = self.environment()
+        """Yield the cursor of a connection of the superuser that commits at the end."""
         try:
             connection = psycopg2.connect(
-                host=variables["AGENT_ANALYTICS_POSTGRES_HOST"],
-                port=variables["AGENT_ANALYTICS_POSTGRES_PORT"],
-                user=USER,
+                host="127.0.0.1",
+                port=self._port,
+                user=SUPERUSER,
                 password=self._password,
                 dbname=DATABASE,
             )
@@ -209,7 +274,11 @@ class Postgres(Engine):
     def _server(self, action: str, directory: Path) -> None:
         result = subprocess.run(
             [str(SERVER_SCRIPT), action, str(directory)],
-            env={**os.environ, **self.environment()},
+            env={
+                **os.environ,
+                "AGENT_ANALYTICS_POSTGRES_PORT": str(self._port),
+                "AGENT_ANALYTICS_POSTGRES_PASSWORD": self._password,
+            },
             capture_output=True,
             text=True,
             timeout=START_SECONDS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -9,8 +10,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import yaml
 
 from scripts.ci.engines.base import Engine
 from scripts.warehouse import PROJECT_DIR
@@ -90,7 +89,7 @@ class ProjectRuns:
         target = self._engine.target if self._engine else DUCKDB
         command += [*arguments, "--target", target, "--no-use-colors"]
         if variables:
-            command += ["--vars", yaml.safe_dump(dict(variables), default_flow_style=True)]
+            command += ["--vars", json.dumps(dict(variables))]
         return self.run(command, environment)
 
     def run(
