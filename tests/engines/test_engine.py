@@ -8,7 +8,8 @@ from scripts.ci.engines.compare import SCHEMAS, compare_with_duckdb, real_differ
 from scripts.ci.engines.project_runs import ProjectRuns
 from scripts.ci.engines.raw_tables import copy_raw_tables
 from scripts.warehouse import MARTS_SCHEMA, PROJECT_DIR, RAW_SCHEMA, TARGET_SCHEMA
-from tests.python.warehouses import FACTS
+from tests.python.layouts import LAYOUTS, create_layouts
+from tests.python.warehouses import FACTS, Warehouse
 
 REAL_DATA = PROJECT_DIR.parent / "shared" / "realdata"
 # A second source of RudderStack; events that arrive twice come through it the second time.
@@ -49,6 +50,15 @@ def real(folder, warehouse):
     return [RAW_SCHEMA]
 
 
+def layouts(folder, warehouse):
+    """Load one run in every layout raw tables are found in; return the raw schemas."""
+    writer = Warehouse(folder)
+    writer.path = warehouse
+    # Upper case is Snowflake's; the names of the other one no RudderStack writes.
+    usual = {name: layout for name, layout in LAYOUTS.items() if name not in ("UPPER", "extra")}
+    return create_layouts(writer, usual, prefix=f"{RAW_SCHEMA}_")[1]
+
+
 def test_build_is_green_on_empty(engine, on_engine):
     """With no raw schema at all every model, data test and unit test succeeds on nothing."""
     clear(engine)
@@ -58,7 +68,7 @@ def test_build_is_green_on_empty(engine, on_engine):
         assert engine.query(f"select count(*) from {MARTS_SCHEMA}.{fact}") == [(0,)]
 
 
-@pytest.mark.parametrize("source", [generated, real], ids=["generated", "real"])
+@pytest.mark.parametrize("source", [generated, layouts, real], ids=lambda source: source.__name__)
 def test_same_answer(engine, on_engine, tmp_path, report, source):
     """From the same raw rows, every table of marts and audit equals that of DuckDB."""
     warehouse = tmp_path / "raw.duckdb"
