@@ -12,9 +12,12 @@
 
 {#- Casts that give null instead of an error. -#}
 {% macro postgres__create_helper_functions() %}
-create schema if not exists {{ generate_schema_name('staging', none) }};
 do $create$
 begin
+    -- even `if not exists` asks for the right to create schemas
+    if not exists (select 1 from pg_namespace where nspname = {{ text_literal(generate_schema_name('staging', none)) }}) then
+        create schema {{ generate_schema_name('staging', none) }};
+    end if;
     create or replace function {{ helper_function('try_jsonb') }}(value text) returns jsonb
     language plpgsql immutable parallel safe as $body$
     begin

@@ -62,7 +62,7 @@
 {%- endmacro %}
 
 {% macro spark__add_milliseconds(timestamp_expression, milliseconds) -%}
-    timestamp_micros(unix_micros({{ timestamp_expression }}) + ({{ milliseconds }}) * 1000)
+    timestamp_micros(unix_micros({{ timestamp_expression }}) + cast({{ milliseconds }} as bigint) * 1000)
 {%- endmacro %}
 
 {% macro bigquery__add_milliseconds(timestamp_expression, milliseconds) -%}

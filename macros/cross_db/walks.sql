@@ -87,7 +87,8 @@
                     least(cardinality(maps.next_nodes), {{ maximum_distance }})
                     {%- endif %}
                 ),
-                array(starts.node),
+                -- the second element, cut off again, says that elements may be null
+                slice(array(starts.node, try_element_at(maps.next_nodes, starts.node)), 1, 1),
                 (path, round) -> case
                     -- a path that did not grow in the round before has ended
                     when

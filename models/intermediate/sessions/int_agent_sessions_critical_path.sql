@@ -10,9 +10,11 @@
         tree.depth,
         assembled.started_at,
         assembled.ended_at,
-        row_number() over (
-            partition by coalesce(tree.parent_agent_session_key, assembled.run_key)
-            order by assembled.ended_at nulls last, assembled.started_at nulls last, assembled.agent_session_key
+        cast(
+            row_number() over (
+                partition by coalesce(tree.parent_agent_session_key, assembled.run_key)
+                order by assembled.ended_at nulls last, assembled.started_at nulls last, assembled.agent_session_key
+            ) as {{ dbt.type_bigint() }}
         ) as end_position,
         count(*) over (
             partition by coalesce(tree.parent_agent_session_key, assembled.run_key)
