@@ -170,8 +170,10 @@ def compile_pass(target: str, folder: Path, description: dict[str, Any]) -> list
         *("--target", target, "--target-path", str(target_folder)),
         *("--log-path", str(target_folder)),
         *("--vars", json.dumps(description["vars"]), "--threads", "1"),
-        *("--no-introspect", "--no-populate-cache"),
+        "--no-populate-cache",
     ]
+    if target != "duckdb":
+        arguments.append("--no-introspect")  # dbt then asks for no connection of its own
     if description["select"]:
         arguments += ["--select", description["select"]]
     shutil.rmtree(target_folder / "compiled", ignore_errors=True)
