@@ -42,9 +42,11 @@ class Spark(Engine):
     flavour = "spark"
     file_format = "parquet"
 
-    def __init__(self) -> None:
-        """Choose ports; nothing is started yet."""
+    def __init__(self, password: str = "") -> None:
+        """Choose ports; nothing is started yet. Without `password` nobody is asked for one."""
         self._directory: Path | None = None
+        self._password = password
+        self._directory_port = free_port()
         self._port = free_port()
         self._master_port = free_port()
 
@@ -73,6 +75,8 @@ class Spark(Engine):
             "AGENT_ANALYTICS_SPARK_HOST": HOST,
             "AGENT_ANALYTICS_SPARK_PORT": str(self._port),
             "AGENT_ANALYTICS_SPARK_USER": USER,
+            "AGENT_ANALYTICS_SPARK_AUTH": "LDAP" if self._password else "",
+            "AGENT_ANALYTICS_SPARK_PASSWORD": self._password,
             "AGENT_ANALYTICS_SPARK_FILE_FORMAT": self.file_format,
         }
 
@@ -153,9 +157,12 @@ class Spark(Engine):
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[hive.Cursor]:
         """Yield the cursor of a session of its own."""
+        login = {"auth": "LDAP", "password": self._password} if self._password else {}
         try:
             with (
-                contextlib.closing(hive.connect(HOST, self._port, username=USER)) as connection,
+                contextlib.closing(
+                    hive.connect(HOST, self._port, username=USER, **login)
+                ) as connection,
                 contextlib.closing(connection.cursor()) as cursor,
             ):
                 yield cursor
@@ -163,14 +170,16 @@ class Spark(Engine):
             raise EngineError(f"Spark: {_first_line(error)}") from error
 
     def _cluster(self, *arguments: str) -> None:
-        ports = {
+        settings = {
             "AGENT_ANALYTICS_SPARK_PORT": str(self._port),
             "AGENT_ANALYTICS_SPARK_MASTER_PORT": str(self._master_port),
+            "AGENT_ANALYTICS_SPARK_DIRECTORY_PORT": str(self._directory_port),
+            "AGENT_ANALYTICS_SPARK_PASSWORD": self._password,
         }
         # Not a pipe: the servers that stay would keep it open.
         result = subprocess.run(
             [str(CLUSTER_SCRIPT), *arguments],
-            env={**os.environ, **ports},
+            env={**os.environ, **settings},
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
