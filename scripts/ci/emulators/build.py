@@ -102,7 +102,8 @@ EMULATORS = {
         },
         upper_case=False,
         preparation=(),
-        build_arguments=(),
+        # They take most of the time there, and one of them holds text the emulator cannot read.
+        build_arguments=("--exclude-resource-type", "unit_test"),
         # It has no functions of one's own, so the percentiles are written out, and no comments.
         overrides={"on-run-start": [], "persist_docs": NO_COMMENTS},
         macros=PERCENTILE_WITHOUT_FUNCTION,
