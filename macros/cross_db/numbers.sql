@@ -55,18 +55,28 @@
 {%- endmacro %}
 
 
-{#- A number as money, rounded to the ninth decimal. -#}
+{#- A number as money, rounded to the ninth decimal. The twelfth is rounded first, so that half of the
+    ninth is half of it on every engine, however its arithmetic got there. -#}
 {% macro to_usd(expression) %}
     {{- return(adapter.dispatch('to_usd', 'agent_analytics')(expression)) -}}
 {% endmacro %}
 
 {% macro default__to_usd(expression) -%}
+    cast(round({{ expression }}, 12) as {{ type_usd() }})
+{%- endmacro %}
+
+{#- Its cast of a float keeps fifteen digits, and there is no round() for floats with decimals. -#}
+{% macro postgres__to_usd(expression) -%}
     cast({{ expression }} as {{ type_usd() }})
+{%- endmacro %}
+
+{% macro redshift__to_usd(expression) -%}
+    {{ default__to_usd(expression) }}
 {%- endmacro %}
 
 {#- The plain cast cuts off instead of rounding, and 0.29 is stored as slightly less. -#}
 {% macro clickhouse__to_usd(expression) -%}
-    toDecimal128OrNull(toString(round(cast({{ expression }} as Float64), 9)), 9)
+    cast(toDecimal128OrNull(toString(round(round(cast({{ expression }} as Float64), 12), 9)), 9) as {{ type_usd() }})
 {%- endmacro %}
 
 

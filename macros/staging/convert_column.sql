@@ -119,7 +119,7 @@
 {#- No sum of amounts up to 10^12 leaves the type of money; a larger one is no money, nor is infinity. -#}
 {% macro _to_usd(column, kind) -%}
     {%- set amount = column if kind in ('integer', 'decimal') else _to_double(column, kind) -%}
-    case when abs({{ amount }}) <= 1e12 then {{ to_usd(amount) }} end
+    {{ to_usd('case when abs(' ~ amount ~ ') <= 1e12 then ' ~ amount ~ ' end') }}
 {%- endmacro %}
 
 

@@ -43,7 +43,7 @@ costs as (
     {% for source_table, name in cost_tables.items() -%}
     select
         '{{ source_table }}' as source_table,
-        count(reported_cost_usd) as cost_count,
+        cast(count(reported_cost_usd) as {{ dbt.type_bigint() }}) as cost_count,
         {{ count_where('reported_cost_usd < 0') }} as negative_count,
         {{ count_where('reported_cost_usd = 0 and coalesce(sent_prompt_tokens, sent_completion_tokens) > 0') }} as zero_with_tokens_count,
         {{ count_where('reported_cost_usd != round(reported_cost_usd)') }} as fractional_count

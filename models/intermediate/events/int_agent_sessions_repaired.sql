@@ -21,8 +21,8 @@ without_interaction as (
 known_sessions as (
 
     select distinct
-        without_interaction.sent_agent_session_id,
-        without_interaction.sent_conversation_id,
+        without_interaction.sent_agent_session_id as sent_agent_session_id,
+        without_interaction.sent_conversation_id as sent_conversation_id,
         sent_ids.sent_conversation_id as known_conversation_id,
         sent_ids.sent_interaction_id as known_interaction_id
     from sent_ids
@@ -40,7 +40,7 @@ repaired as (
 
     select
         sent_agent_session_id as agent_session_id,
-        sent_conversation_id,
+        sent_conversation_id as matched_conversation_id,
         count(*) as agent_session_match_count,
         case when count(*) = 1 then min(known_conversation_id) end as repaired_conversation_id,
         case when count(*) = 1 then min(known_interaction_id) end as repaired_interaction_id

@@ -76,7 +76,7 @@ identified as (
             case when deliveries.sent_interaction_id is null then deliveries.sent_agent_session_id end
             = agent_sessions_repaired.agent_session_id
             and coalesce(deliveries.sent_conversation_id, '')
-            = agent_sessions_repaired.sent_conversation_id
+            = agent_sessions_repaired.matched_conversation_id
 
 ),
 

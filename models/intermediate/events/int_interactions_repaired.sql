@@ -18,7 +18,7 @@ without_conversation as (
 known_conversations as (
 
     select distinct
-        sent_ids.sent_interaction_id,
+        sent_ids.sent_interaction_id as sent_interaction_id,
         sent_ids.sent_conversation_id
     from sent_ids
     inner join without_conversation

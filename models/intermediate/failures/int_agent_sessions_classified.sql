@@ -64,7 +64,7 @@ own_rules as (
 explained as (
 
     select
-        own_rules.agent_session_key,
+        own_rules.agent_session_key as agent_session_key,
         own_rules.failure_category = 'unclassified' and failing_steps.failure_mode is not null as is_explained_by_step,
         own_rules.failure_rule_id as own_rule_id,
         own_rules.failure_mode as own_mode,

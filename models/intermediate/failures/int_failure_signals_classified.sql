@@ -82,8 +82,8 @@ matched as (
 
     select
         applicable.failure_signal_key,
-        applicable.rule_id,
-        applicable.priority,
+        applicable.rule_id as rule_id,
+        applicable.priority as priority,
         applicable.effective_priority
     from applicable
     inner join rules on applicable.rule_id = rules.rule_id
@@ -110,7 +110,7 @@ ranked as (
 
 select
     ranked.failure_signal_key,
-    ranked.rule_id,
+    ranked.rule_id as rule_id,
     rules.priority,
     rules.failure_mode,
     rules.failure_category,

@@ -49,7 +49,7 @@ ranked as (
 
 select
     ranked.event_id,
-    ranked.rule_id,
+    ranked.rule_id as rule_id,
     rules.priority,
     rules.failure_mode,
     rules.failure_category,

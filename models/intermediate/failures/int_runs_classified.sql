@@ -48,7 +48,7 @@ reasked as (
 evidence as (
 
     select
-        runs.run_key,
+        runs.run_key as run_key,
         runs.run_status,
         {{ first_matching('failure_mode') }} as own_mode,
         {{ first_matching('failure_category') }} as own_category,

@@ -17,7 +17,7 @@ newest as (
 prices as (
 
     select
-        model_pricing.canonical_model,
+        model_pricing.canonical_model as priced_model,
         model_pricing.valid_from,
         -- an open end, so that the join needs no null case
         coalesce(model_pricing.valid_to, cast('9999-12-31' as date)) as valid_to,

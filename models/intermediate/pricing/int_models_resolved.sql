@@ -148,9 +148,9 @@ matched as (
 resolved as (
 
     select
-        model_names.model_name,
-        matched.canonical_model,
-        providers.provider,
+        model_names.model_name as model_name,
+        matched.canonical_model as canonical_model,
+        providers.provider as provider,
         coalesce(
             conventions.prompt_tokens_include_cache_read,
             default_convention.prompt_tokens_include_cache_read

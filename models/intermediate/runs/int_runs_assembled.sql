@@ -102,20 +102,20 @@ parents as (
 assembled as (
 
     select
-        runs.run_key,
-        runs.conversation_id,
-        runs.interaction_id,
+        runs.run_key as run_key,
+        runs.conversation_id as conversation_id,
+        runs.interaction_id as interaction_id,
         runs.sent_parent_interaction_id,
         parents.run_key as parent_run_key,
-        runs.user_id,
-        runs.anonymous_id,
-        runs.source_id,
-        runs.workflow_name,
-        runs.environment,
+        runs.user_id as user_id,
+        runs.anonymous_id as anonymous_id,
+        runs.source_id as source_id,
+        runs.workflow_name as workflow_name,
+        runs.environment as environment,
         runs.first_event_at,
         runs.last_event_at,
         session_starts.first_session_started_at,
-        runs.has_clock_skew,
+        runs.has_clock_skew as has_clock_skew,
         data_end.newest_event_at,
         case
             when runs.sent_trigger_type in ('schedule', 'scheduled', 'cron') then 'schedule'

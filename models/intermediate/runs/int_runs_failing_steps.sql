@@ -22,7 +22,7 @@ failing_runs as (
 positions as (
 
     select
-        steps.run_key,
+        steps.run_key as run_key,
         steps.step_key,
         steps.agent_name,
         steps.step_number,

@@ -13,7 +13,7 @@ session_totals as (
 conventions as (
 
     select
-        runs.run_key,
+        runs.run_key as run_key,
         runs.reported_cost_usd,
         runs.sent_prompt_tokens,
         runs.sent_completion_tokens,

@@ -34,7 +34,7 @@ rated as (
             when numbered.action_type = 'copied_response' then 'copied'
             else numbered.action_type
         end as action_type,
-        numbered.feedback_type,
+        numbered.feedback_type as feedback_type,
         numbered.feedback_text_length,
         cast(
             coalesce(

@@ -59,9 +59,9 @@ response_counts as (
 numbered_sessions as (
 
     select
-        counted_sessions.agent_session_key,
-        counted_sessions.run_key,
-        counted_sessions.agent_name,
+        counted_sessions.agent_session_key as agent_session_key,
+        counted_sessions.run_key as run_key,
+        counted_sessions.agent_name as agent_name,
         counted_sessions.agent_session_id,
         counted_sessions.ended_at,
         row_number() over (
@@ -89,7 +89,7 @@ numbered_sessions as (
 matched_by_agent as (
 
     select
-        numbered_responses.event_id,
+        numbered_responses.event_id as event_id,
         numbered_sessions.agent_session_key
     from numbered_responses
     inner join numbered_sessions
@@ -103,7 +103,7 @@ matched_by_agent as (
 left_over_responses as (
 
     select
-        numbered_responses.event_id,
+        numbered_responses.event_id as event_id,
         numbered_responses.run_key,
         row_number() over (
             partition by numbered_responses.run_key
@@ -121,8 +121,8 @@ left_over_responses as (
 nameless_sessions as (
 
     select
-        counted_sessions.agent_session_key,
-        counted_sessions.run_key,
+        counted_sessions.agent_session_key as agent_session_key,
+        counted_sessions.run_key as run_key,
         row_number() over (
             partition by counted_sessions.run_key
             order by counted_sessions.ended_at nulls last, counted_sessions.agent_session_id nulls last

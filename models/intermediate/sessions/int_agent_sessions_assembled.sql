@@ -13,10 +13,10 @@ responses as (
 with_session_id as (
 
     select
-        reported_sessions.agent_session_key,
-        reported_sessions.run_key,
-        reported_sessions.conversation_id,
-        reported_sessions.interaction_id,
+        reported_sessions.agent_session_key as agent_session_key,
+        reported_sessions.run_key as run_key,
+        reported_sessions.conversation_id as conversation_id,
+        reported_sessions.interaction_id as interaction_id,
         reported_sessions.agent_session_id,
         reported_sessions.sent_parent_agent_session_id,
         coalesce(reported_sessions.agent_name, responses.agent_name) as agent_name,

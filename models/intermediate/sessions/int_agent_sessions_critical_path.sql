@@ -4,7 +4,7 @@
 {{ with_recursive() }} sessions as (
 
     select
-        assembled.agent_session_key,
+        assembled.agent_session_key as agent_session_key,
         coalesce(tree.parent_agent_session_key, assembled.run_key) as sibling_group,
         tree.parent_agent_session_key,
         tree.depth,
@@ -127,7 +127,7 @@ last_among_siblings as (
 -- every session above must be in the chain of its own siblings
 off_path as (
 
-    select distinct ancestors.agent_session_key
+    select distinct ancestors.agent_session_key as agent_session_key
     from {{ ref('int_agent_sessions_ancestors') }} as ancestors
     inner join last_among_siblings
         on ancestors.ancestor_agent_session_key = last_among_siblings.agent_session_key
@@ -136,7 +136,7 @@ off_path as (
 )
 
 select
-    last_among_siblings.agent_session_key,
+    last_among_siblings.agent_session_key as agent_session_key,
     last_among_siblings.is_in_chain and off_path.agent_session_key is null as is_on_critical_path
 from last_among_siblings
 left join off_path on last_among_siblings.agent_session_key = off_path.agent_session_key

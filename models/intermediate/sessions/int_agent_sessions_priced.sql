@@ -58,7 +58,7 @@ tokens_classified as (
 tokens_chosen as (
 
     select
-        tokens_classified.agent_session_key,
+        tokens_classified.agent_session_key as agent_session_key,
         tokens_classified.ended_at,
         tokens_classified.reported_cost_usd,
         tokens_classified.service_tier,
@@ -127,12 +127,12 @@ listed as (
     from tokens_summed
     left join prices
         on
-            tokens_summed.canonical_model = prices.canonical_model
+            tokens_summed.canonical_model = prices.priced_model
             and cast(tokens_summed.ended_at as date) >= prices.valid_from
             and cast(tokens_summed.ended_at as date) < prices.valid_to
     left join prices as newest_prices
         on
-            tokens_summed.canonical_model = newest_prices.canonical_model
+            tokens_summed.canonical_model = newest_prices.priced_model
             and newest_prices.is_newest
 
 ),

@@ -104,11 +104,11 @@ sessions as (
 reported as (
 
     select
-        sessions.agent_session_key,
-        sessions.run_key,
-        sessions.conversation_id,
-        sessions.interaction_id,
-        sessions.agent_session_id,
+        sessions.agent_session_key as agent_session_key,
+        sessions.run_key as run_key,
+        sessions.conversation_id as conversation_id,
+        sessions.interaction_id as interaction_id,
+        sessions.agent_session_id as agent_session_id,
         coalesce(
             completed.sent_parent_agent_session_id,
             started.sent_parent_agent_session_id,

@@ -36,10 +36,12 @@ totals as (
         {{ count_where("cost_basis = 'list_price'") }} as listed_step_count,
         {{ count_where('is_wasted') }} as wasted_step_count,
         -- one unknown cost makes the waste unknown
-        case
-            when {{ count_where('is_wasted and cost_usd is null') }} = 0
-                then {{ usd_sum('case when is_wasted then cost_usd end') }}
-        end as wasted_cost_usd
+        cast(
+            case
+                when {{ count_where('is_wasted and cost_usd is null') }} = 0
+                    then sum(case when is_wasted then cost_usd end)
+            end as {{ type_usd() }}
+        ) as wasted_cost_usd
     from steps
     group by agent_session_key
 

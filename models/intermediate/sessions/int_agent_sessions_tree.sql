@@ -41,7 +41,7 @@ parents as (
 -- a session that is its own ancestor's ancestor stands in a cycle
 cyclic as (
 
-    select distinct upward.agent_session_key
+    select distinct upward.agent_session_key as agent_session_key
     from ancestors as upward
     inner join ancestors as downward
         on
@@ -53,7 +53,7 @@ cyclic as (
 numbered as (
 
     select
-        sessions.agent_session_key,
+        sessions.agent_session_key as agent_session_key,
         sessions.run_key,
         parents.ancestor_agent_session_key as parent_agent_session_key,
         coalesce(roots.ancestor_agent_session_key, sessions.agent_session_key) as root_agent_session_key,

@@ -36,8 +36,8 @@ sortable as (
 
     select
         sortable_steps.step_key,
-        sortable_steps.agent_session_key,
-        sortable_steps.ended_at,
+        sortable_steps.agent_session_key as agent_session_key,
+        sortable_steps.ended_at as ended_at,
         sortable_steps.received_at,
         sortable_steps.step_id,
         sortable_steps.step_type,
@@ -60,7 +60,7 @@ neighbours as (
         is_failed,
         step_type,
         step_target,
-        row_number() over ({{ session_order }}) as step_position,
+        cast(row_number() over ({{ session_order }}) as {{ dbt.type_bigint() }}) as step_position,
         lag(is_failed) over ({{ session_order }}) as previous_is_failed,
         lag(step_type) over ({{ session_order }}) as previous_step_type,
         lag(step_target) over ({{ session_order }}) as previous_step_target,
@@ -121,7 +121,7 @@ sessions_with_retries as (
 operations as (
 
     select
-        attempts.step_key,
+        attempts.step_key as step_key,
         max(case when not attempts.is_retry then attempts.step_position end) over (
             partition by attempts.agent_session_key
             order by attempts.step_position
@@ -136,7 +136,7 @@ operations as (
 numbered as (
 
     select
-        attempts.step_key,
+        attempts.step_key as step_key,
         attempts.step_number,
         attempts.step_position,
         attempts.is_retry,
@@ -153,17 +153,17 @@ numbered as (
 )
 
 select
-    steps.step_key,
+    steps.step_key as step_key,
     steps.step_id,
-    steps.agent_session_key,
-    steps.run_key,
-    steps.conversation_id,
-    steps.interaction_id,
-    steps.agent_session_id,
+    steps.agent_session_key as agent_session_key,
+    steps.run_key as run_key,
+    steps.conversation_id as conversation_id,
+    steps.interaction_id as interaction_id,
+    steps.agent_session_id as agent_session_id,
     coalesce(steps.sent_agent_name, sessions.agent_name) as agent_name,
     coalesce(steps.sent_model_name, sessions.model_name) as model_name,
     steps.tool_name,
-    steps.service_tier,
+    steps.service_tier as service_tier,
     numbered.step_number,
     steps.step_type,
     steps.step_status,
@@ -174,27 +174,27 @@ select
     numbered.is_retry,
     numbered.is_fallback,
     numbered.is_retried,
-    steps.response_length,
+    steps.response_length as response_length,
     steps.tool_input_hash,
     steps.tool_input_length,
     steps.tool_output_length,
     coalesce(
         steps.step_status = 'success' and steps.step_type = 'tool_call' and steps.has_error_like_tool_output, false
     ) as is_silent_failure,
-    steps.sent_prompt_tokens,
+    steps.sent_prompt_tokens as sent_prompt_tokens,
     steps.output_tokens,
     steps.cache_read_tokens,
     steps.cache_write_tokens,
-    steps.reported_cost_usd,
-    steps.error_type,
+    steps.reported_cost_usd as reported_cost_usd,
+    steps.error_type as error_type,
     steps.http_status,
-    steps.finish_reason,
-    steps.error_message_class,
-    steps.started_at,
-    steps.ended_at,
-    steps.duration_ms,
+    steps.finish_reason as finish_reason,
+    steps.error_message_class as error_message_class,
+    steps.started_at as started_at,
+    steps.ended_at as ended_at,
+    steps.duration_ms as duration_ms,
     steps.plausible_duration_ms,
-    steps.has_suspect_duration,
+    steps.has_suspect_duration as has_suspect_duration,
     steps.has_clock_skew
 from steps
 inner join numbered on steps.step_key = numbered.step_key

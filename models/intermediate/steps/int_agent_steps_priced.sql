@@ -51,23 +51,28 @@ listed as (
     select
         tokens_summed.*,
         {{ believable_cost('tokens_summed.reported_cost_usd', 'tokens_summed.total_tokens') }} as believable_cost_usd,
-        case
-            when tokens_summed.total_tokens > 0
-                then {{ list_cost('prices', 'tokens_summed.context_tokens > prices.long_context_threshold_tokens') }}
-        end as list_cost_usd,
-        case
-            when tokens_summed.total_tokens > 0
-                then {{ list_cost('newest_prices', 'tokens_summed.context_tokens > newest_prices.long_context_threshold_tokens') }}
-        end as list_cost_today_usd
+        -- a case loses the decimals of its type in a Postgres view
+        cast(
+            case
+                when tokens_summed.total_tokens > 0
+                    then {{ list_cost('prices', 'tokens_summed.context_tokens > prices.long_context_threshold_tokens') }}
+            end as {{ type_usd() }}
+        ) as list_cost_usd,
+        cast(
+            case
+                when tokens_summed.total_tokens > 0
+                    then {{ list_cost('newest_prices', 'tokens_summed.context_tokens > newest_prices.long_context_threshold_tokens') }}
+            end as {{ type_usd() }}
+        ) as list_cost_today_usd
     from tokens_summed
     left join prices
         on
-            tokens_summed.canonical_model = prices.canonical_model
+            tokens_summed.canonical_model = prices.priced_model
             and cast(tokens_summed.ended_at as date) >= prices.valid_from
             and cast(tokens_summed.ended_at as date) < prices.valid_to
     left join prices as newest_prices
         on
-            tokens_summed.canonical_model = newest_prices.canonical_model
+            tokens_summed.canonical_model = newest_prices.priced_model
             and newest_prices.is_newest
 
 ),
@@ -76,7 +81,7 @@ resolved as (
 
     select
         *,
-        coalesce(believable_cost_usd, list_cost_usd) as cost_usd,
+        cast(coalesce(believable_cost_usd, list_cost_usd) as {{ type_usd() }}) as cost_usd,
         case
             when believable_cost_usd is not null then 'reported'
             when list_cost_usd is not null then 'list_price'

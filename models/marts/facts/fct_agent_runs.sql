@@ -48,7 +48,7 @@ reasked as (
 
 select
     -- ids
-    runs.run_key,
+    runs.run_key as run_key,
     runs.conversation_id,
     runs.interaction_id,
     runs.user_id,
@@ -121,19 +121,19 @@ select
     runs.reported_steps_count,
 
     -- usage and money
-    priced_runs.input_tokens,
-    priced_runs.output_tokens,
-    priced_runs.cache_read_tokens,
-    priced_runs.cache_write_tokens,
+    priced_runs.input_tokens as input_tokens,
+    priced_runs.output_tokens as output_tokens,
+    priced_runs.cache_read_tokens as cache_read_tokens,
+    priced_runs.cache_write_tokens as cache_write_tokens,
     priced_runs.total_tokens,
     priced_runs.cost_usd,
     priced_runs.cost_basis,
     priced_runs.price_status,
-    priced_runs.reported_cost_usd,
-    priced_runs.list_cost_usd,
-    priced_runs.list_cost_today_usd,
-    priced_runs.sessions_cost_usd,
-    priced_runs.steps_cost_usd,
+    priced_runs.reported_cost_usd as reported_cost_usd,
+    priced_runs.list_cost_usd as list_cost_usd,
+    priced_runs.list_cost_today_usd as list_cost_today_usd,
+    priced_runs.sessions_cost_usd as sessions_cost_usd,
+    priced_runs.steps_cost_usd as steps_cost_usd,
     cast(priced_runs.cost_usd - priced_runs.sessions_cost_usd as {{ type_usd() }}) as unexplained_cost_usd,
     cast(
         case

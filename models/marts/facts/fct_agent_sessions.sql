@@ -59,7 +59,7 @@ descendants as (
 statuses as (
 
     select
-        sessions.agent_session_key,
+        sessions.agent_session_key as agent_session_key,
         -- no outcome arrived: the session shares the fate of a run that has none either
         coalesce(
             sessions.session_status,
@@ -73,8 +73,8 @@ statuses as (
 
 select
     -- ids
-    sessions.agent_session_key,
-    sessions.run_key,
+    sessions.agent_session_key as agent_session_key,
+    sessions.run_key as run_key,
     sessions.conversation_id,
     sessions.interaction_id,
     sessions.agent_session_id,
@@ -85,7 +85,7 @@ select
     sessions.agent_name,
     cast(tree.depth as {{ dbt.type_bigint() }}) as depth,
     tree.session_number,
-    statuses.session_status,
+    statuses.session_status as session_status,
     case
         when statuses.session_status = 'success' then true
         when statuses.session_status in ('error', 'timeout', 'cancelled', 'partial_success', 'abandoned') then false
@@ -112,7 +112,7 @@ select
 
     -- time
     sessions.started_at,
-    sessions.ended_at,
+    sessions.ended_at as ended_at,
     {{ reporting_date('sessions.started_at') }} as session_date,
     sessions.duration_ms,
     sessions.duration_source,
@@ -133,17 +133,17 @@ select
     coalesce(step_totals.silent_failure_count, 0) as silent_failure_count,
 
     -- usage and money
-    priced_sessions.input_tokens,
-    priced_sessions.output_tokens,
-    priced_sessions.cache_read_tokens,
-    priced_sessions.cache_write_tokens,
-    priced_sessions.total_tokens,
-    priced_sessions.cost_usd,
+    priced_sessions.input_tokens as input_tokens,
+    priced_sessions.output_tokens as output_tokens,
+    priced_sessions.cache_read_tokens as cache_read_tokens,
+    priced_sessions.cache_write_tokens as cache_write_tokens,
+    priced_sessions.total_tokens as total_tokens,
+    priced_sessions.cost_usd as cost_usd,
     priced_sessions.cost_basis,
     priced_sessions.price_status,
-    sessions.reported_cost_usd,
-    priced_sessions.list_cost_usd,
-    priced_sessions.list_cost_today_usd,
+    sessions.reported_cost_usd as reported_cost_usd,
+    priced_sessions.list_cost_usd as list_cost_usd,
+    priced_sessions.list_cost_today_usd as list_cost_today_usd,
     step_totals.cost_usd as steps_cost_usd,
     cast(
         case

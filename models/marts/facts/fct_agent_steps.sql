@@ -12,7 +12,7 @@ classified_steps as (
 
 select
     -- ids
-    steps.step_key,
+    steps.step_key as step_key,
     steps.step_id,
     steps.agent_session_key,
     steps.run_key,

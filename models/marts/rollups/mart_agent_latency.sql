@@ -15,7 +15,11 @@ runs as (
 
 agent_catalog as (
 
-    select * from {{ ref('agent_catalog') }}
+    select
+        agent_name as catalog_agent_name,
+        execution_mode as catalog_execution_mode,
+        latency_slo_ms
+    from {{ ref('agent_catalog') }}
 
 ),
 
@@ -53,20 +57,20 @@ objectives as (
     from labelled
     left join agent_catalog as agent_and_mode
         on
-            labelled.agent_name = agent_and_mode.agent_name
-            and labelled.execution_mode = agent_and_mode.execution_mode
+            labelled.agent_name = agent_and_mode.catalog_agent_name
+            and labelled.execution_mode = agent_and_mode.catalog_execution_mode
     left join agent_catalog as agent_any_mode
         on
-            labelled.agent_name = agent_any_mode.agent_name
-            and agent_any_mode.execution_mode = '*'
+            labelled.agent_name = agent_any_mode.catalog_agent_name
+            and agent_any_mode.catalog_execution_mode = '*'
     left join agent_catalog as default_mode
         on
-            labelled.any_agent = default_mode.agent_name
-            and labelled.execution_mode = default_mode.execution_mode
+            labelled.any_agent = default_mode.catalog_agent_name
+            and labelled.execution_mode = default_mode.catalog_execution_mode
     left join agent_catalog as default_any_mode
         on
-            labelled.any_agent = default_any_mode.agent_name
-            and default_any_mode.execution_mode = '*'
+            labelled.any_agent = default_any_mode.catalog_agent_name
+            and default_any_mode.catalog_execution_mode = '*'
 
 ),
 
