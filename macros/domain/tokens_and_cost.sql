@@ -80,8 +80,10 @@
 
 {#- The sender's figure when it can be believed: present, not negative, not zero beside tokens. -#}
 {% macro believable_cost(reported_cost, total_tokens) -%}
-    case
-        when {{ reported_cost }} > 0 then {{ reported_cost }}
-        when {{ reported_cost }} = 0 and coalesce({{ total_tokens }}, 0) = 0 then {{ reported_cost }}
-    end
+    cast(
+        case
+            when {{ reported_cost }} > 0 then {{ reported_cost }}
+            when {{ reported_cost }} = 0 and coalesce({{ total_tokens }}, 0) = 0 then {{ reported_cost }}
+        end as {{ type_usd() }}
+    )
 {%- endmacro %}

@@ -48,8 +48,14 @@ conventions as (
         session_totals.costed_unlisted_session_count,
         session_totals.wasted_steps_cost_usd,
         session_totals.wasted_step_count,
-        case when session_totals.unlisted_session_count = 0 then session_totals.list_cost_usd end as list_cost_usd,
-        case when session_totals.unlisted_today_session_count = 0 then session_totals.list_cost_today_usd end as list_cost_today_usd
+        cast(
+            case when session_totals.unlisted_session_count = 0 then session_totals.list_cost_usd end
+            as {{ type_usd() }}
+        ) as list_cost_usd,
+        cast(
+            case when session_totals.unlisted_today_session_count = 0 then session_totals.list_cost_today_usd end
+            as {{ type_usd() }}
+        ) as list_cost_today_usd
     from runs
     left join session_totals on runs.run_key = session_totals.run_key
 
@@ -86,8 +92,8 @@ believed as (
         *,
         {{ believable_cost('reported_cost_usd', 'total_tokens') }} as believable_cost_usd,
         -- a partial sum would look like a full cost
-        case when costed_unlisted_session_count = 0 then list_cost_usd end as complete_list_cost_usd,
-        case when unpriced_session_count = 0 then sessions_cost_usd end as complete_sessions_cost_usd
+        cast(case when costed_unlisted_session_count = 0 then list_cost_usd end as {{ type_usd() }}) as complete_list_cost_usd,
+        cast(case when unpriced_session_count = 0 then sessions_cost_usd end as {{ type_usd() }}) as complete_sessions_cost_usd
     from tokens_summed
 
 ),

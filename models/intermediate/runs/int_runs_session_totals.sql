@@ -43,10 +43,12 @@ totals as (
         {{ usd_sum('step_totals.cost_usd') }} as steps_cost_usd,
         {{ usd_sum('priced_sessions.list_cost_usd') }} as list_cost_usd,
         {{ usd_sum('priced_sessions.list_cost_today_usd') }} as list_cost_today_usd,
-        case
-            when {{ count_where('step_totals.wasted_step_count > 0 and step_totals.wasted_cost_usd is null') }} = 0
-                then {{ usd_sum('step_totals.wasted_cost_usd') }}
-        end as wasted_steps_cost_usd,
+        cast(
+            case
+                when {{ count_where('step_totals.wasted_step_count > 0 and step_totals.wasted_cost_usd is null') }} = 0
+                    then sum(step_totals.wasted_cost_usd)
+            end as {{ type_usd() }}
+        ) as wasted_steps_cost_usd,
         {{ bigint_sum('step_totals.wasted_step_count') }} as wasted_step_count,
         {{ count_where("priced_sessions.price_status = 'unpriced'") }} as unpriced_session_count,
         {{ count_where('priced_sessions.total_tokens > 0 and priced_sessions.list_cost_usd is null') }} as unlisted_session_count,

@@ -110,20 +110,24 @@ listed as (
         tokens_summed.*,
         {{ believable_cost('tokens_summed.reported_cost_usd', 'tokens_summed.total_tokens') }} as believable_cost_usd,
         -- the calls know their models and their context sizes; the session total is the second choice
-        case
-            when
-                tokens_summed.steps_total_tokens = tokens_summed.total_tokens
-                and tokens_summed.unlisted_step_count = 0
-                then tokens_summed.steps_list_cost_usd
-            when tokens_summed.total_tokens > 0 then {{ list_cost('prices', 'false') }}
-        end as list_cost_usd,
-        case
-            when
-                tokens_summed.steps_total_tokens = tokens_summed.total_tokens
-                and tokens_summed.unlisted_today_step_count = 0
-                then tokens_summed.steps_list_cost_today_usd
-            when tokens_summed.total_tokens > 0 then {{ list_cost('newest_prices', 'false') }}
-        end as list_cost_today_usd
+        cast(
+            case
+                when
+                    tokens_summed.steps_total_tokens = tokens_summed.total_tokens
+                    and tokens_summed.unlisted_step_count = 0
+                    then tokens_summed.steps_list_cost_usd
+                when tokens_summed.total_tokens > 0 then {{ list_cost('prices', 'false') }}
+            end as {{ type_usd() }}
+        ) as list_cost_usd,
+        cast(
+            case
+                when
+                    tokens_summed.steps_total_tokens = tokens_summed.total_tokens
+                    and tokens_summed.unlisted_today_step_count = 0
+                    then tokens_summed.steps_list_cost_today_usd
+                when tokens_summed.total_tokens > 0 then {{ list_cost('newest_prices', 'false') }}
+            end as {{ type_usd() }}
+        ) as list_cost_today_usd
     from tokens_summed
     left join prices
         on
@@ -142,7 +146,7 @@ summed_from_steps as (
     select
         *,
         -- a partial sum would look like a full cost
-        case when unpriced_step_count = 0 then steps_cost_usd end as complete_steps_cost_usd
+        cast(case when unpriced_step_count = 0 then steps_cost_usd end as {{ type_usd() }}) as complete_steps_cost_usd
     from listed
 
 ),

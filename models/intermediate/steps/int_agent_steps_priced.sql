@@ -51,7 +51,7 @@ listed as (
     select
         tokens_summed.*,
         {{ believable_cost('tokens_summed.reported_cost_usd', 'tokens_summed.total_tokens') }} as believable_cost_usd,
-        -- a case loses the decimals of its type in a Postgres view
+        -- without the outer cast Postgres forgets that the type has nine decimals
         cast(
             case
                 when tokens_summed.total_tokens > 0
@@ -81,7 +81,7 @@ resolved as (
 
     select
         *,
-        cast(coalesce(believable_cost_usd, list_cost_usd) as {{ type_usd() }}) as cost_usd,
+        coalesce(believable_cost_usd, list_cost_usd) as cost_usd,
         case
             when believable_cost_usd is not null then 'reported'
             when list_cost_usd is not null then 'list_price'
