@@ -1,3 +1,5 @@
+{{ config(physical_design('run_date', 'run_key')) }}
+
 with runs as (
 
     select * from {{ ref('int_runs_assembled') }}

@@ -1,3 +1,5 @@
+{{ config(physical_design('session_date', 'agent_session_key', 'run_key')) }}
+
 with sessions as (
 
     select * from {{ ref('int_agent_sessions_assembled') }}

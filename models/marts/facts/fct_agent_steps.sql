@@ -1,3 +1,5 @@
+{{ config(physical_design('step_date', 'step_key', 'run_key')) }}
+
 with steps as (
 
     select * from {{ ref('int_agent_steps_priced') }}

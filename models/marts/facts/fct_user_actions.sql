@@ -1,3 +1,5 @@
+{{ config(physical_design('action_date', 'action_key', 'run_key')) }}
+
 with actions as (
 
     select * from {{ ref('int_user_actions_rated') }}
