@@ -23,6 +23,8 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture(scope="module")
 def built(engine, on_engine, tmp_path_factory):
     """A small warehouse on the engine, built without a mistake."""
+    if not engine.has_server:
+        pytest.skip(f"{engine.name} runs in dbt's own process: there is no connection to fail")
     folder = tmp_path_factory.mktemp("connection")
     warehouse = folder / "raw.duckdb"
     events = folder / "events"

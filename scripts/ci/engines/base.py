@@ -41,6 +41,10 @@ class Engine(ABC):
 
     name: str
     target: str
+    # Whether there is something to connect to, or the engine runs in the process that asks.
+    has_server: ClassVar[bool] = True
+    # Whether a time in RudderStack's raw tables is more exact than a second.
+    keeps_fractions_of_seconds: ClassVar[bool] = True
     # Mistakes in the connection or the grants that can be made here, each with words that what dbt
     # says about it must contain. `mistake` makes one.
     mistakes: ClassVar[Mapping[str, str]] = {}

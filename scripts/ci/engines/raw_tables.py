@@ -59,6 +59,22 @@ def copy_raw_tables(
     return copied
 
 
+def cut_fractions_of_seconds(warehouse: Path, schema: str) -> None:
+    """Cut the times of a raw schema of a DuckDB file to whole seconds, as some engines do."""
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        for table in raw_tables(connection, schema):
+            relation = f"{quote_identifier(schema)}.{quote_identifier(table)}"
+            cut = [
+                f"{quote_identifier(column.name)}"
+                f" = date_trunc('second', {quote_identifier(column.name)})"
+                for column in raw_columns(connection, relation)
+                if column.rudder_type == "datetime"
+            ]
+            if cut:
+                connection.execute(f"update {relation} set {', '.join(cut)}")
+
+
 def raw_tables(connection: duckdb.DuckDBPyConnection, schema: str) -> list[str]:
     """Return the names of the tables of a schema."""
     rows = connection.execute(
