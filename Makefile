@@ -18,10 +18,10 @@ export DBT_PROFILES_DIR := $(CURDIR)
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup build test lint docs bench lock clean
+.PHONY: help setup build test test-postgres test-spark test-iceberg test-clickhouse check-dialects lint docs bench lock clean
 
 help: ## one line per target
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup: $(READY) ## only prepare .venv from the lock file
 
@@ -46,6 +46,25 @@ build: $(READY) ## load events (EVENTS="a.ndjson.gz b.ndjson"), dbt build, quali
 test: $(READY) ## everything CI runs
 	@scripts/ci/test
 
+test-postgres: $(READY) ## build on a throw-away Postgres, compare with DuckDB
+	@$(BIN)/python -m pytest tests/engines --engine postgres -q
+
+test-spark: $(READY) ## the same on a throw-away Spark cluster: master, two workers, thrift server
+	@scripts/ci/prepare_environment spark
+	@$(BIN)/python -m pytest tests/engines --engine spark -q
+
+test-iceberg: $(READY) ## the same on Spark 3.5 with Iceberg tables
+	@scripts/ci/prepare_environment iceberg
+	@$(BIN)/python -m pytest tests/engines --engine iceberg -q
+
+test-clickhouse: $(READY) ## the same on ClickHouse's engine, in process
+	@scripts/ci/prepare_environment clickhouse
+	@$(BIN)/python -m pytest tests/engines --engine clickhouse -q
+
+check-dialects: $(READY) ## parse the SQL compiled for Snowflake, BigQuery, Redshift, Databricks and the others
+	@for environment in cloud databricks clickhouse; do scripts/ci/prepare_environment $$environment; done
+	@$(BIN)/python scripts/ci/check_dialects.py
+
 lint: $(READY) ## ruff and sqlfluff only
 	@scripts/ci/lint
 
@@ -60,4 +79,4 @@ lock: $(READY) ## renew requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --no-header --no-annotate --upgrade pyproject.toml --output-file requirements.lock
 
 clean: ## remove the environment, build results and the warehouse
-	@rm -rf $(VENV) target logs warehouse/*
+	@rm -rf $(VENV) $(VENV)-* target logs warehouse/*

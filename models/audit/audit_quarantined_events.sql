@@ -48,7 +48,9 @@ numbered as (
 )
 
 select
-    {{ text_hash("source_table || '|' || coalesce(event_id, '') || '|' || cast(position_in_id as " ~ type_text() ~ ')') }} as quarantined_event_key,
+    {{ text_hash(
+        "source_table || '|' || coalesce(event_id, '') || '|' || cast(position_in_id as " ~ type_text() ~ ')'
+    ) }} as quarantined_event_key,
     source_table,
     event_id,
     raw_schema,

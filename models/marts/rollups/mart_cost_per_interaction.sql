@@ -15,7 +15,9 @@ costed as (
 )
 
 select
-    {{ text_hash('cast(run_date as ' ~ type_text() ~ ") || '|' || " ~ text_hash('workflow_label') ~ " || '|' || trigger_type") }} as cost_per_interaction_key,
+    {{ text_hash(
+        'cast(run_date as ' ~ type_text() ~ ") || '|' || " ~ text_hash('workflow_label') ~ " || '|' || trigger_type"
+    ) }} as cost_per_interaction_key,
     run_date,
     workflow_label as workflow_name,
     trigger_type,
