@@ -106,6 +106,22 @@
 {%- endmacro %}
 
 
+{#- The text itself, or null when it is empty or nothing but spaces. -#}
+{% macro non_blank(column) %}
+    {{- return(adapter.dispatch('non_blank', 'agent_analytics')(column)) -}}
+{% endmacro %}
+
+{% macro default__non_blank(column) -%}
+    case when trim({{ column }}) != '' then {{ column }} end
+{%- endmacro %}
+
+{#- Only what sorts before the first visible character can be blank: the comparison costs a tenth of
+    the trim, and ids are the widest columns there are. -#}
+{% macro duckdb__non_blank(column) -%}
+    case when {{ column }} >= '!' then {{ column }} when trim({{ column }}) != '' then {{ column }} end
+{%- endmacro %}
+
+
 {% macro starts_with(text_expression, prefix_expression) -%}
     left({{ text_expression }}, length({{ prefix_expression }})) = {{ prefix_expression }}
 {%- endmacro %}

@@ -87,22 +87,6 @@
 {%- endmacro %}
 
 
-{#- The text itself, or null when it is empty or nothing but spaces. -#}
-{% macro non_blank(column) %}
-    {{- return(adapter.dispatch('non_blank', 'agent_analytics')(column)) -}}
-{% endmacro %}
-
-{% macro default__non_blank(column) -%}
-    case when trim({{ column }}) != '' then {{ column }} end
-{%- endmacro %}
-
-{#- Only what sorts before the first visible character can be blank: the comparison costs a tenth of
-    the trim, and ids are the widest columns there are. -#}
-{% macro duckdb__non_blank(column) -%}
-    case when {{ column }} >= '!' then {{ column }} when trim({{ column }}) != '' then {{ column }} end
-{%- endmacro %}
-
-
 {#- Half a bigint's range and more is no count and no duration; the guard keeps the cast from failing. -#}
 {% macro _to_bigint(column, kind) -%}
     {%- if kind == 'integer' -%}
@@ -186,42 +170,4 @@
         {%- do broken_lines.append('coalesce(' ~ line_break() ~ ' || ' ~ line ~ ", '')") -%}
     {%- endfor -%}
     {{- return("nullif(substring(" ~ broken_lines | join(' || ') ~ ", 2), '')") -}}
-{% endmacro %}
-
-
-{#- The Parquet files of one table in the layout of RudderStack's data-lake destinations, or none. -#}
-{% macro parquet_relation(directory, table_name) %}
-    {{- return(adapter.dispatch('parquet_relation', 'agent_analytics')(directory, table_name)) -}}
-{% endmacro %}
-
-{% macro default__parquet_relation(directory, table_name) %}
-    {{- exceptions.raise_compiler_error(
-        "rudderstack_parquet_dir works on DuckDB only; on " ~ target.type
-        ~ " expose the files as external tables and list their schema in rudderstack_schemas"
-    ) -}}
-{% endmacro %}
-
-{% macro duckdb__parquet_relation(directory, table_name) %}
-    {%- set files = [] -%}
-    {%- for pattern in [directory ~ '/' ~ table_name ~ '.parquet', directory ~ '/' ~ table_name ~ '/**/*.parquet'] -%}
-        {%- do files.extend(run_query('select file from glob(' ~ text_literal(pattern) ~ ') order by file').columns[0].values()) -%}
-    {%- endfor -%}
-    {%- if not files -%}
-        {#- A table without files has had no event yet; a folder without any file is a wrong path. -#}
-        {%- set any_file = run_query('select file from glob(' ~ text_literal(directory ~ '/**/*.parquet') ~ ') limit 1') -%}
-        {%- if any_file.rows | length == 0 -%}
-            {{- exceptions.raise_compiler_error(
-                "rudderstack_parquet_dir: no Parquet file below '" ~ directory ~ "'; it must hold <table>.parquet or <table>/**/*.parquet"
-            ) -}}
-        {%- endif -%}
-        {{- return(none) -}}
-    {%- endif -%}
-    {%- set literals = [] -%}
-    {%- for file in files -%}{%- do literals.append(text_literal(file)) -%}{%- endfor -%}
-    {%- set relation = 'read_parquet([' ~ literals | join(', ') ~ '], union_by_name = true)' -%}
-    {%- set columns = {} -%}
-    {%- for row in run_query('describe select * from ' ~ relation).rows -%}
-        {%- do columns.update({row[0] | lower: {'name': adapter.quote(row[0]), 'type': row[1] | lower}}) -%}
-    {%- endfor -%}
-    {{- return({'schema': 'parquet', 'sql': relation, 'columns': columns}) -}}
 {% endmacro %}

@@ -57,42 +57,6 @@
 {% endmacro %}
 
 
-{#- A raw table, whether its schema and its name are written in lower or in upper case, or none. -#}
-{% macro raw_relation(declared, schema, table_name) %}
-    {{- return(adapter.dispatch('raw_relation', 'agent_analytics')(declared, schema, table_name)) -}}
-{% endmacro %}
-
-{% macro default__raw_relation(declared, schema, table_name) %}
-    {{- return(load_relation(declared.incorporate(path={'schema': schema}))) -}}
-{% endmacro %}
-
-{#- RudderStack writes upper case there; lower case is what a table made by hand and quoted has. -#}
-{% macro snowflake__raw_relation(declared, schema, table_name) %}
-    {%- set relation = load_relation(
-        declared.incorporate(path={'schema': schema | upper, 'identifier': table_name | upper})
-    ) -%}
-    {%- if relation is none -%}
-        {%- set relation = load_relation(declared.incorporate(path={'schema': schema})) -%}
-    {%- endif -%}
-    {{- return(relation) -}}
-{% endmacro %}
-
-{#- dbt's own look-up stops with an error at a name that differs in case only; to DuckDB it is the
-    same name. -#}
-{% macro duckdb__raw_relation(declared, schema, table_name) %}
-    {%- set spelled = run_query(
-        'select table_schema, table_name from information_schema.tables'
-        ~ ' where lower(table_catalog) = lower(' ~ text_literal(declared.database)
-        ~ ') and lower(table_schema) = lower(' ~ text_literal(schema)
-        ~ ') and lower(table_name) = lower(' ~ text_literal(table_name) ~ ')'
-    ) -%}
-    {%- for row in spelled.rows -%}
-        {{- return(declared.incorporate(path={'schema': row[0], 'identifier': row[1]})) -}}
-    {%- endfor -%}
-    {{- return(none) -}}
-{% endmacro %}
-
-
 {% macro _typed_select(raw, expected_columns) %}
     {%- set failures = [] -%}
 select

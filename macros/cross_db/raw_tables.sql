@@ -1,0 +1,72 @@
+{#- A raw table, whether its schema and its name are written in lower or in upper case, or none. -#}
+{% macro raw_relation(declared, schema, table_name) %}
+    {{- return(adapter.dispatch('raw_relation', 'agent_analytics')(declared, schema, table_name)) -}}
+{% endmacro %}
+
+{% macro default__raw_relation(declared, schema, table_name) %}
+    {{- return(load_relation(declared.incorporate(path={'schema': schema}))) -}}
+{% endmacro %}
+
+{#- RudderStack writes upper case there; lower case is what a table made by hand and quoted has. -#}
+{% macro snowflake__raw_relation(declared, schema, table_name) %}
+    {%- set relation = load_relation(
+        declared.incorporate(path={'schema': schema | upper, 'identifier': table_name | upper})
+    ) -%}
+    {%- if relation is none -%}
+        {%- set relation = load_relation(declared.incorporate(path={'schema': schema})) -%}
+    {%- endif -%}
+    {{- return(relation) -}}
+{% endmacro %}
+
+{#- dbt's own look-up stops with an error at a name that differs in case only; to DuckDB it is the
+    same name. -#}
+{% macro duckdb__raw_relation(declared, schema, table_name) %}
+    {%- set spelled = run_query(
+        'select table_schema, table_name from information_schema.tables'
+        ~ ' where lower(table_catalog) = lower(' ~ text_literal(declared.database)
+        ~ ') and lower(table_schema) = lower(' ~ text_literal(schema)
+        ~ ') and lower(table_name) = lower(' ~ text_literal(table_name) ~ ')'
+    ) -%}
+    {%- for row in spelled.rows -%}
+        {{- return(declared.incorporate(path={'schema': row[0], 'identifier': row[1]})) -}}
+    {%- endfor -%}
+    {{- return(none) -}}
+{% endmacro %}
+
+
+{#- The Parquet files of one table in the layout of RudderStack's data-lake destinations, or none. -#}
+{% macro parquet_relation(directory, table_name) %}
+    {{- return(adapter.dispatch('parquet_relation', 'agent_analytics')(directory, table_name)) -}}
+{% endmacro %}
+
+{% macro default__parquet_relation(directory, table_name) %}
+    {{- exceptions.raise_compiler_error(
+        "rudderstack_parquet_dir works on DuckDB only; on " ~ target.type
+        ~ " expose the files as external tables and list their schema in rudderstack_schemas"
+    ) -}}
+{% endmacro %}
+
+{% macro duckdb__parquet_relation(directory, table_name) %}
+    {%- set files = [] -%}
+    {%- for pattern in [directory ~ '/' ~ table_name ~ '.parquet', directory ~ '/' ~ table_name ~ '/**/*.parquet'] -%}
+        {%- do files.extend(run_query('select file from glob(' ~ text_literal(pattern) ~ ') order by file').columns[0].values()) -%}
+    {%- endfor -%}
+    {%- if not files -%}
+        {#- A table without files has had no event yet; a folder without any file is a wrong path. -#}
+        {%- set any_file = run_query('select file from glob(' ~ text_literal(directory ~ '/**/*.parquet') ~ ') limit 1') -%}
+        {%- if any_file.rows | length == 0 -%}
+            {{- exceptions.raise_compiler_error(
+                "rudderstack_parquet_dir: no Parquet file below '" ~ directory ~ "'; it must hold <table>.parquet or <table>/**/*.parquet"
+            ) -}}
+        {%- endif -%}
+        {{- return(none) -}}
+    {%- endif -%}
+    {%- set literals = [] -%}
+    {%- for file in files -%}{%- do literals.append(text_literal(file)) -%}{%- endfor -%}
+    {%- set relation = 'read_parquet([' ~ literals | join(', ') ~ '], union_by_name = true)' -%}
+    {%- set columns = {} -%}
+    {%- for row in run_query('describe select * from ' ~ relation).rows -%}
+        {%- do columns.update({row[0] | lower: {'name': adapter.quote(row[0]), 'type': row[1] | lower}}) -%}
+    {%- endfor -%}
+    {{- return({'schema': 'parquet', 'sql': relation, 'columns': columns}) -}}
+{% endmacro %}
