@@ -63,9 +63,11 @@ numbered as (
         and parents.ancestor_agent_session_key is null as has_unknown_parent,
         cyclic.agent_session_key is not null
         or coalesce(sessions.sent_parent_agent_session_id = sessions.agent_session_id, false) as has_parent_cycle,
-        row_number() over (
-            partition by sessions.run_key
-            order by sessions.started_at nulls last, sessions.ended_at nulls last, sessions.agent_session_key
+        cast(
+            row_number() over (
+                partition by sessions.run_key
+                order by sessions.started_at nulls last, sessions.ended_at nulls last, sessions.agent_session_key
+            ) as {{ dbt.type_bigint() }}
         ) as session_number
     from sessions
     left join parents on sessions.agent_session_key = parents.agent_session_key
