@@ -65,7 +65,7 @@ checks as (
     select
         'event_quarantined' as check_name,
         'event' as grain,
-        (select count(*) from quarantined) as violation_count,
+        cast((select count(*) from quarantined) as {{ dbt.type_bigint() }}) as violation_count,
         count(*) as row_count
     from sent_ids
 

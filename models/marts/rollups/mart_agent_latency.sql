@@ -29,7 +29,6 @@ labelled as (
         sessions.*,
         coalesce(sessions.agent_name, '(not set)') as agent_label,
         runs.execution_mode,
-        '*' as any_agent,
         {{ plausible_duration('sessions.duration_ms') }} as plausible_duration_ms,
         sessions.session_status not in ('in_progress', 'abandoned')
         and (
@@ -52,7 +51,10 @@ objectives as (
             agent_and_mode.latency_slo_ms,
             agent_any_mode.latency_slo_ms,
             default_mode.latency_slo_ms,
-            default_any_mode.latency_slo_ms
+            (
+                select max(latency_slo_ms) from agent_catalog
+                where catalog_agent_name = '*' and catalog_execution_mode = '*'
+            )
         ) as latency_slo_ms
     from labelled
     left join agent_catalog as agent_and_mode
@@ -65,12 +67,8 @@ objectives as (
             and agent_any_mode.catalog_execution_mode = '*'
     left join agent_catalog as default_mode
         on
-            labelled.any_agent = default_mode.catalog_agent_name
-            and labelled.execution_mode = default_mode.catalog_execution_mode
-    left join agent_catalog as default_any_mode
-        on
-            labelled.any_agent = default_any_mode.catalog_agent_name
-            and default_any_mode.catalog_execution_mode = '*'
+            labelled.execution_mode = default_mode.catalog_execution_mode
+            and default_mode.catalog_agent_name = '*'
 
 ),
 

@@ -7,21 +7,42 @@ AGENT_ANALYTICS_CHDB_PATH names, which one process at a time may open.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.query import QueryResult
 
 PATH_VARIABLE = "AGENT_ANALYTICS_CHDB_PATH"
+# A query, after the comments dbt puts before it.
+READS_ROWS = re.compile(r"(\s|/\*.*?\*/|--[^\n]*\n)*(select|with)\b", re.IGNORECASE | re.DOTALL)
 
 
 def use_library(path: str) -> None:
     """Let dbt-clickhouse talk to the library wherever it would connect to a server."""
     import clickhouse_connect
+    from clickhouse_connect.datatypes.registry import get_from_name
 
     connect = clickhouse_connect.get_client
 
     def get_client(*, settings: Mapping[str, object] | None = None, **_: object) -> object:
         # Host, user and encryption of the profile have no meaning here.
-        return connect(interface="chdb", path=path, settings=settings, query_limit=0)
+        client = connect(interface="chdb", path=path, settings=settings, query_limit=0)
+        ask = client.query
+
+        def query(statement: str, **options: object) -> QueryResult:
+            result = ask(statement, **options)
+            if not result.column_names and READS_ROWS.match(statement):
+                # Unlike a server, the library names no columns when there are no rows.
+                described = ask(f"describe table (\n{statement}\n)", **options)
+                result.column_names = tuple(row[0] for row in described.result_rows)
+                result.column_types = tuple(get_from_name(row[1]) for row in described.result_rows)
+            return result
+
+        client.query = query
+        return client
 
     clickhouse_connect.get_client = get_client
 
