@@ -1,10 +1,15 @@
-{#- A number written as text, or null when it is none; dbt.safe_cast raises on most engines. -#}
+{#- A number written as text, or null when it is none; dbt.safe_cast raises on most engines. Infinity and
+    NaN are no numbers: they compare and add up differently on every engine. -#}
 {% macro text_to_double(text_expression) %}
     {{- return(adapter.dispatch('text_to_double', 'agent_analytics')("nullif(trim(" ~ text_expression ~ "), '')")) -}}
 {% endmacro %}
 
+{% macro _finite(number) -%}
+    case when abs({{ number }}) <= 1.7e308 then {{ number }} end
+{%- endmacro %}
+
 {% macro default__text_to_double(trimmed) -%}
-    try_cast({{ trimmed }} as {{ type_double() }})
+    {{ _finite('try_cast(' ~ trimmed ~ ' as ' ~ type_double() ~ ')') }}
 {%- endmacro %}
 
 {#- Postgres 15 has no cast that gives null; exponents of two digits keep every match within range. -#}
@@ -20,17 +25,22 @@
 {%- endmacro %}
 
 {% macro bigquery__text_to_double(trimmed) -%}
-    safe_cast({{ trimmed }} as float64)
+    {{ _finite('safe_cast(' ~ trimmed ~ ' as float64)') }}
 {%- endmacro %}
 
 {% macro clickhouse__text_to_double(trimmed) -%}
-    toFloat64OrNull({{ trimmed }})
+    {{ _finite('toFloat64OrNull(' ~ trimmed ~ ')') }}
 {%- endmacro %}
 
 
-{#- A moment written as text, in UTC and without zone, or null; without an offset it is UTC already. -#}
+{#- A moment written as text, in UTC and without zone, or null; without an offset it is UTC already. Casts
+    also know words such as `epoch`, bare numbers, or a time of today: only text that begins with a year is asked. -#}
 {% macro text_to_timestamp(text_expression) %}
-    {{- return(adapter.dispatch('text_to_timestamp', 'agent_analytics')("nullif(trim(" ~ text_expression ~ "), '')")) -}}
+    {%- set trimmed = "nullif(trim(" ~ text_expression ~ "), '')" -%}
+    {{- return(
+        'case when ' ~ trimmed ~ " like '____-%' then "
+        ~ adapter.dispatch('text_to_timestamp', 'agent_analytics')(trimmed) ~ ' end'
+    ) -}}
 {% endmacro %}
 
 {% macro default__text_to_timestamp(trimmed) -%}

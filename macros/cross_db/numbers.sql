@@ -75,6 +75,11 @@
     cast(round({{ expression }}, 12) as {{ type_usd() }})
 {%- endmacro %}
 
+{#- Its cast multiplies the float first, which brings up to a fifth of all halves below the half. -#}
+{% macro duckdb__to_usd(expression) -%}
+    cast(round({{ expression }}, 12) + sign({{ expression }}) * 0.0000000000001 as {{ type_usd() }})
+{%- endmacro %}
+
 {#- Its cast of a float keeps fifteen digits, and there is no round() for floats with decimals. -#}
 {% macro postgres__to_usd(expression) -%}
     cast({{ expression }} as {{ type_usd() }})
@@ -99,9 +104,10 @@
     cast(round({{ expression }}) as {{ dbt.type_bigint() }})
 {%- endmacro %}
 
-{#- Postgres rounds halves of binary floats to even, halves of decimals away from zero. -#}
+{#- Postgres rounds halves of binary floats to even, halves of decimals away from zero. Its direct cast
+    from one to the other keeps fifteen digits only. -#}
 {% macro postgres__to_whole_number(expression) -%}
-    cast(round(cast({{ expression }} as numeric)) as {{ dbt.type_bigint() }})
+    cast(round(cast(cast({{ expression }} as text) as numeric)) as {{ dbt.type_bigint() }})
 {%- endmacro %}
 
 {% macro redshift__to_whole_number(expression) -%}

@@ -12,8 +12,9 @@
     {{ dbt.datediff("cast('1970-01-01' as timestamp)", timestamp_expression, 'millisecond') }}
 {%- endmacro %}
 
+{#- epoch_ms() cuts off towards 1970. -#}
 {% macro duckdb__epoch_milliseconds(timestamp_expression) -%}
-    epoch_ms({{ timestamp_expression }})
+    cast(floor(epoch_us({{ timestamp_expression }}) / 1000) as bigint)
 {%- endmacro %}
 
 {% macro postgres__epoch_milliseconds(timestamp_expression) -%}
