@@ -464,8 +464,8 @@ def check_pattern(match_type: str, pattern: str) -> str | None:
     """Return what is wrong with the pattern of a failure rule.
 
     Regular expressions must mean the same in every SQL engine: no backslash (`[0-9]` instead of
-    `\\d`), no `(?` and no `[[:space:]]`, which Java reads as a set of letters. They must compile here
-    and in DuckDB, and not match everything.
+    `\\d`), no `(?` and no `[[:space:]]`, which Java reads as a set of letters. They must compile
+    here and in DuckDB, and not match everything.
     """
     if match_type == "in":
         empty = [value for value in pattern.split("|") if value.strip() != value or value == ""]
@@ -473,7 +473,10 @@ def check_pattern(match_type: str, pattern: str) -> str | None:
     if match_type == "contains":
         return None
     if "\\" in pattern or "(?" in pattern or "[:" in pattern:
-        return "uses `\\`, `(?` or `[:`, which not every engine knows; write character sets such as [0-9]"
+        return (
+            "uses `\\`, `(?` or `[:`, which not every engine knows; "
+            "write character sets such as [0-9]"
+        )
     try:
         compiled = re.compile(pattern)
         duckdb.execute("select regexp_matches('', ?)", [pattern])

@@ -118,3 +118,22 @@
 {% macro clickhouse__date_in_time_zone(timestamp_expression, time_zone) -%}
     toDate({{ timestamp_expression }}, {{ text_literal(time_zone) }})
 {%- endmacro %}
+
+
+{#- A raw timestamp as text, with its offset from UTC when it has one. -#}
+{% macro raw_timestamp_text(column) %}
+    {{- return(adapter.dispatch('raw_timestamp_text', 'agent_analytics')(column)) -}}
+{% endmacro %}
+
+{% macro default__raw_timestamp_text(column) -%}
+    cast({{ column }} as {{ type_text() }})
+{%- endmacro %}
+
+{#- Its timestamps are moments, but their text lacks the offset. -#}
+{% macro spark__raw_timestamp_text(column) -%}
+    cast({{ column }} as string) || '+00'
+{%- endmacro %}
+
+{% macro clickhouse__raw_timestamp_text(column) -%}
+    toString({{ column }}) || '+00'
+{%- endmacro %}

@@ -81,6 +81,8 @@
         case when {{ column }} then 'true' when not {{ column }} then 'false' end
     {%- elif kind == 'json' -%}
         {{ json_text(column, [], is_text=false) }}
+    {%- elif kind in ('timestamp', 'zoned') -%}
+        {{ raw_timestamp_text(column) }}
     {%- else -%}
         cast({{ column }} as {{ type_text() }})
     {%- endif -%}

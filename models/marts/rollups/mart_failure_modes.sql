@@ -154,7 +154,7 @@ counted as (
         count(distinct person_id) as user_count,
         {{ count_where("price_status = 'unpriced'") }} as n_unpriced,
         {{ usd_sum('wasted_cost_usd') }} as wasted_cost_usd,
-        cast(sum(lost_ms) / 60000.0 as {{ type_double() }}) as lost_minutes
+        cast(sum(lost_ms) as {{ type_double() }}) / 60000 as lost_minutes
     from failures
     group by
         failure_date,

@@ -88,6 +88,10 @@ class Engine(ABC):
     def list_tables(self, schema: str) -> list[str]:
         """Return the names of all tables and views of a schema, none when there is no schema."""
 
+    def partition_columns(self, schema: str, table: str) -> list[str]:
+        """Return the columns that the engine puts last because the table is partitioned by them."""
+        return []
+
     @abstractmethod
     def load_raw_table(
         self, schema: str, table: str, columns: list[RawColumn], parquet: Path

@@ -32,6 +32,8 @@ PHYSICAL_TYPES = {
 # RudderStack partitions by the day on which an event arrived.
 PARTITION_COLUMN = "event_date"
 ARRIVAL_COLUMN = "received_at"
+# What `describe table` writes between the columns and those of the partitions.
+PARTITION_HEADING = "# Partition Information"
 
 
 class Spark(Engine):
@@ -96,6 +98,14 @@ class Spark(Engine):
         if schema not in self._schemas():
             return []
         return sorted({*self._names("tables", schema), *self._names("views", schema)})
+
+    def partition_columns(self, schema: str, table: str) -> list[str]:
+        """Return the columns a table is partitioned by, which a Parquet table holds last."""
+        described = [row[0] for row in self.query(f"describe table {_relation(schema, table)}")]
+        if PARTITION_HEADING not in described:
+            return []
+        # The heading is followed by one for names and types.
+        return described[described.index(PARTITION_HEADING) + 2 :]
 
     def load_raw_table(
         self, schema: str, table: str, columns: list[RawColumn], parquet: Path
