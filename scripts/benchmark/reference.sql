@@ -36,7 +36,9 @@ create temp macro is_suspect_ms(milliseconds) as
     coalesce(milliseconds not between 0 and 2592000000, false);
 create temp macro sane_tokens(tokens) as
     case when tokens between 0 and 1000000000000 then tokens end;
-create temp macro usd(value) as try_cast(round(value, 12) as decimal(28, 9));
+-- halves of the ninth decimal go up: the cast alone multiplies first and may end below the half
+create temp macro money(value) as cast(round(value, 12) + sign(value) * 0.0000000000001 as decimal(28, 9));
+create temp macro usd(value) as money(case when abs(value) <= 1e12 then value end);
 create temp macro status_of(status) as
     case
         when status = 'success' then 'success'
@@ -98,12 +100,12 @@ create temp macro believable(cost, tokens) as
     case when cost > 0 then cost when cost = 0 and coalesce(tokens, 0) = 0 then cost end;
 -- `rate` is a struct of four prices per million tokens
 create temp macro list_price(i, o, r, w, rate) as
-    cast(round((
+    money((
         case when coalesce(i, 0) = 0 then 0 else i * rate.input end
         + case when coalesce(o, 0) = 0 then 0 else o * rate.output end
         + case when coalesce(r, 0) = 0 then 0 else r * rate.cache_read end
         + case when coalesce(w, 0) = 0 then 0 else w * rate.cache_write end
-    ) / 1000000.0, 12) as decimal(28, 9));
+    ) / 1000000.0);
 create temp macro text_rule_first(text_rule, signal_rule, field) as
     case
         when text_rule.priority < coalesce(signal_rule.priority, 100000)
@@ -2149,14 +2151,14 @@ select
     cast(sum(cost_usd) as decimal(28, 9)) as cost_usd,
     cast(sum(used_usd) as decimal(28, 9)) as ended_cost_usd,
     cast(sum(case when not is_final then cost_usd end) as decimal(28, 9)) as pending_cost_usd,
-    cast(round(cast(sum(used_usd) as double) / nullif(count(*) filter (is_used), 0), 12) as decimal(28, 9)) as cost_per_run_usd,
-    cast(
-        round(cast(sum(used_usd) as double) / nullif(count(*) filter (is_used and is_successful), 0), 12) as decimal(28, 9)
+    money(cast(sum(used_usd) as double) / nullif(count(*) filter (is_used), 0)) as cost_per_run_usd,
+    money(
+        cast(sum(used_usd) as double) / nullif(count(*) filter (is_used and is_successful), 0)
     ) as cost_per_successful_run_usd,
-    cast(round(quantile_cont(cast(used_usd as double), 0.5), 12) as decimal(28, 9)) as p50_cost_usd,
-    cast(round(quantile_cont(cast(used_usd as double), 0.9), 12) as decimal(28, 9)) as p90_cost_usd,
-    cast(round(quantile_cont(cast(used_usd as double), 0.95), 12) as decimal(28, 9)) as p95_cost_usd,
-    cast(round(quantile_cont(cast(used_usd as double), 0.99), 12) as decimal(28, 9)) as p99_cost_usd,
+    money(quantile_cont(cast(used_usd as double), 0.5)) as p50_cost_usd,
+    money(quantile_cont(cast(used_usd as double), 0.9)) as p90_cost_usd,
+    money(quantile_cont(cast(used_usd as double), 0.95)) as p95_cost_usd,
+    money(quantile_cont(cast(used_usd as double), 0.99)) as p99_cost_usd,
     max(used_usd) as max_cost_usd,
     cast(sum(wasted_cost_usd) as decimal(28, 9)) as wasted_cost_usd,
     cast(sum(list_cost_usd) as decimal(28, 9)) as list_cost_usd,
