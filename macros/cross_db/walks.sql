@@ -94,7 +94,9 @@
                     when
                         size(path) = round
                         and coalesce(
-                            try_element_at(maps.next_nodes, element_at(path, -1)) != starts.node, false
+                            round = 1
+                            or try_element_at(maps.next_nodes, element_at(path, -1)) != starts.node,
+                            false
                         )
                         then array_append(path, try_element_at(maps.next_nodes, element_at(path, -1)))
                     else path
