@@ -1,0 +1,99 @@
+-- The calendar day of a moment in UTC elsewhere, around midnight and around the changes of the clocks,
+-- and moments with an offset brought to UTC.
+{%- set days = [
+    ('2026-01-31 22:59:59.999', 'Europe/Berlin', '2026-01-31'),
+    ('2026-01-31 23:00:00.000', 'Europe/Berlin', '2026-02-01'),
+    ('2026-06-30 21:59:59.999', 'Europe/Berlin', '2026-06-30'),
+    ('2026-06-30 22:00:00.000', 'Europe/Berlin', '2026-07-01'),
+    ('2026-03-28 22:59:59.999', 'Europe/Berlin', '2026-03-28'),
+    ('2026-03-28 23:00:00.000', 'Europe/Berlin', '2026-03-29'),
+    ('2026-03-29 21:59:59.999', 'Europe/Berlin', '2026-03-29'),
+    ('2026-03-29 22:00:00.000', 'Europe/Berlin', '2026-03-30'),
+    ('2026-10-24 22:00:00.000', 'Europe/Berlin', '2026-10-25'),
+    ('2026-10-25 22:59:59.999', 'Europe/Berlin', '2026-10-25'),
+    ('2026-10-25 23:00:00.000', 'Europe/Berlin', '2026-10-26'),
+    ('2026-01-01 07:59:59.999', 'America/Los_Angeles', '2025-12-31'),
+    ('2026-01-01 08:00:00.000', 'America/Los_Angeles', '2026-01-01'),
+    ('2026-01-01 18:30:00.000', 'Asia/Kolkata', '2026-01-02'),
+    ('2026-01-31 23:59:59.999', 'UTC', '2026-01-31'),
+    ('2026-02-01 00:00:00.000', 'UTC', '2026-02-01'),
+    (none, 'Europe/Berlin', none),
+] %}
+{#- Elsewhere every timestamp is a moment in UTC already. -#}
+{%- set zoned_type = {
+    'duckdb': 'timestamp with time zone',
+    'postgres': 'timestamp with time zone',
+    'redshift': 'timestamptz',
+    'snowflake': 'timestamp_tz',
+}.get(target.type) %}
+{%- set zoned = [
+    ('2026-01-31 23:59:59.750+00:00', '2026-01-31 23:59:59.750'),
+    ('2026-01-31 23:59:59.750+02:00', '2026-01-31 21:59:59.750'),
+    ('2026-01-31 23:59:59.750-05:30', '2026-02-01 05:29:59.750'),
+    ('1969-12-31 23:59:59.999+00:00', '1969-12-31 23:59:59.999'),
+    (none, none),
+] if zoned_type else [] %}
+
+with day_results as (
+
+    {% for moment, time_zone, expected in days -%}
+    select
+        {{ loop.index }} as example,
+        {{ date_in_time_zone('moment', time_zone) }} as actual,
+        cast({{ text_literal(expected) if expected else 'null' }} as date) as expected,
+        {{ reporting_date('moment') }} as actual_reporting_date,
+        {{ date_in_time_zone('moment', var('reporting_timezone')) }} as expected_reporting_date
+    from (
+        select cast({{ text_literal(moment) if moment else 'null' }} as {{ type_utc_timestamp() }}) as moment
+    ) as one_moment
+    {% if not loop.last %}
+    union all
+
+    {% endif -%}
+    {% endfor %}
+
+)
+{%- if zoned %},
+
+zoned_results as (
+
+    {% for moment, expected in zoned -%}
+    select
+        {{ loop.index }} as example,
+        {{ zoned_to_utc('moment') }} as actual,
+        cast({{ text_literal(expected) if expected else 'null' }} as {{ type_utc_timestamp() }}) as expected
+    from (
+        select cast({{ text_literal(moment) if moment else 'null' }} as {{ zoned_type }}) as moment
+    ) as one_moment
+    {% if not loop.last %}
+    union all
+
+    {% endif -%}
+    {% endfor %}
+
+)
+{%- endif %}
+
+select
+    'date_in_time_zone' as macro_name,
+    example
+from day_results
+where {{ differs('actual', 'expected') }}
+
+union all
+
+select
+    'reporting_date' as macro_name,
+    example
+from day_results
+where {{ differs('actual_reporting_date', 'expected_reporting_date') }}
+{%- if zoned %}
+
+union all
+
+select
+    'zoned_to_utc' as macro_name,
+    example
+from zoned_results
+where {{ differs('actual', 'expected') }}
+{%- endif %}
