@@ -35,10 +35,12 @@ positions as (
         steps.is_retried,
         row_number() over ({{ run_order }}) as position_in_run,
         count(*) over (partition by steps.run_key) as run_step_count,
-        sum(steps.cost_usd) over (partition by steps.run_key) as run_steps_cost_usd,
-        sum(steps.cost_usd) over (
-            {{ run_order }}
-            rows between unbounded preceding and current row
+        cast(sum(steps.cost_usd) over (partition by steps.run_key) as {{ type_usd() }}) as run_steps_cost_usd,
+        cast(
+            sum(steps.cost_usd) over (
+                {{ run_order }}
+                rows between unbounded preceding and current row
+            ) as {{ type_usd() }}
         ) as cost_so_far_usd
     from steps
     inner join failing_runs on steps.run_key = failing_runs.run_key
