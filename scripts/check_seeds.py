@@ -472,9 +472,9 @@ def check_pattern(match_type: str, pattern: str) -> str | None:
         return "has an empty value or a space beside `|`; remove it" if empty else None
     if match_type == "contains":
         return None
-    if "\\" in pattern or "(?" in pattern or "[:" in pattern:
+    if "\\" in pattern or "(?" in pattern or ":]" in pattern:
         return (
-            "uses `\\`, `(?` or `[:`, which not every engine knows; "
+            "uses `\\`, `(?` or `:]`, which not every engine knows; "
             "write character sets such as [0-9]"
         )
     try:
