@@ -117,8 +117,8 @@ MUTATIONS = [
     Mutation(
         "the first of conflicting completions counts",
         "models/intermediate/runs/int_runs_assembled.sql",
-        "order by event_at desc, received_at desc, event_id desc",
-        "order by event_at, received_at, event_id",
+        "order by event_at desc, received_at desc nulls last, event_id desc",
+        "order by event_at, received_at nulls last, event_id",
         "latest_of_conflicting_run_completions_counts",
     ),
     Mutation(
@@ -280,7 +280,7 @@ def warehouse(tmp_path_factory):
     return built
 
 
-def tests_of(result):
+def only_tests(result):
     """Results of tests: dbt also lists the hook that a run starts with."""
     return [node for node in result.result if node.node.resource_type in ("unit_test", "test")]
 
@@ -289,7 +289,7 @@ def test_all_named_tests_pass_without_mistakes(warehouse):
     names = sorted({mutation.test for mutation in MUTATIONS})
     result = warehouse.dbt("test", "--select", *names)
     assert result.success, errors_of(result)
-    assert {node.node.name for node in tests_of(result)} == set(names)
+    assert {node.node.name for node in only_tests(result)} == set(names)
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.mistake)
@@ -308,7 +308,7 @@ def test_mistake_turns_its_test_red(warehouse, mutation):
         path.write_text(right, encoding="utf-8")
     assert failed_nodes(result) == {mutation.test}, "the mistake went unnoticed"
     # an error would only say that the mutated SQL does not run
-    assert [str(node.status) for node in tests_of(result)] == ["fail"], errors_of(result)
+    assert [str(node.status) for node in only_tests(result)] == ["fail"], errors_of(result)
 
 
 @pytest.fixture(scope="module")
