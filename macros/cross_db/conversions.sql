@@ -73,8 +73,20 @@
     safe_cast({{ trimmed }} as timestamp)
 {%- endmacro %}
 
+{#- The parser takes hours beyond the day, dates without separators and much more. -#}
 {% macro clickhouse__text_to_timestamp(trimmed) -%}
-    parseDateTime64BestEffortOrNull({{ trimmed }}, 6, 'UTC')
+    if(
+        match(
+            {{ trimmed }},
+            {{ text_literal(
+                '^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}'
+                ~ '([T ](([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]*)?)?|24:00(:00)?)'
+                ~ ' ?(Z|z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)?)?$'
+            ) }}
+        ),
+        parseDateTime64BestEffortOrNull({{ trimmed }}, 6, 'UTC'),
+        null
+    )
 {%- endmacro %}
 
 

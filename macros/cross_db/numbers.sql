@@ -89,9 +89,9 @@
     {{ default__to_usd(expression) }}
 {%- endmacro %}
 
-{#- The plain cast cuts off instead of rounding, and 0.29 is stored as slightly less. -#}
+{#- The plain cast cuts off instead of rounding, and floats round halves to even; decimals round them away from zero. -#}
 {% macro clickhouse__to_usd(expression) -%}
-    cast(toDecimal128OrNull(toString(round(round(cast({{ expression }} as Float64), 12), 9)), 9) as {{ type_usd() }})
+    cast(round(toDecimal128OrNull(toString(round({{ expression }}, 12)), 12), 9) as {{ type_usd() }})
 {%- endmacro %}
 
 
@@ -114,7 +114,10 @@
     {{ default__to_whole_number(expression) }}
 {%- endmacro %}
 
-{#- ClickHouse rounds halves to even. -#}
+{#- ClickHouse rounds halves of floats to even; adding 0.5 would round what has no decimals left. -#}
 {% macro clickhouse__to_whole_number(expression) -%}
-    cast(if({{ expression }} < 0, ceil({{ expression }} - 0.5), floor({{ expression }} + 0.5)) as Int64)
+    cast(
+        trunc({{ expression }})
+        + if(abs({{ expression }} - trunc({{ expression }})) >= 0.5, sign({{ expression }}), 0) as Int64
+    )
 {%- endmacro %}

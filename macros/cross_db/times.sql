@@ -37,8 +37,13 @@
     unix_millis({{ timestamp_expression }})
 {%- endmacro %}
 
+{#- toUnixTimestamp64Milli cuts off towards 1970. -#}
 {% macro clickhouse__epoch_milliseconds(timestamp_expression) -%}
-    toUnixTimestamp64Milli({{ timestamp_expression }})
+    intDiv(
+        toUnixTimestamp64Micro({{ timestamp_expression }})
+        - positiveModulo(toUnixTimestamp64Micro({{ timestamp_expression }}), 1000),
+        1000
+    )
 {%- endmacro %}
 
 

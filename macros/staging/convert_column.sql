@@ -18,7 +18,8 @@
     {%- elif modules.re.match('number *[(] *[0-9]+ *, *0 *[)]', name) -%}{{- return('integer') -}}
     {%- elif name.startswith('number') -%}{{- return('decimal') -}}
     {%- elif 'timestamp' in name or 'date' in name -%}{{- return('timestamp') -}}
-    {%- elif 'bool' in name -%}{{- return('boolean') -}}
+    {#- ClickHouse's boolean; whole numbers of RudderStack have 64 bits there. -#}
+    {%- elif 'bool' in name or 'uint8' in name -%}{{- return('boolean') -}}
     {%- elif 'int' in name and 'point' not in name and 'interval' not in name -%}{{- return('integer') -}}
     {%- elif 'double' in name or 'float' in name or 'real' in name or 'decimal' in name or 'numeric' in name -%}{{- return('decimal') -}}
     {%- else -%}{{- return('text') -}}

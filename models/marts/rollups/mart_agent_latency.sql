@@ -52,8 +52,11 @@ objectives as (
             agent_any_mode.latency_slo_ms,
             default_mode.latency_slo_ms,
             (
-                select max(latency_slo_ms) from agent_catalog
-                where catalog_agent_name = '*' and catalog_execution_mode = '*'
+                select max(default_any_mode.latency_slo_ms)
+                from agent_catalog as default_any_mode
+                where
+                    default_any_mode.catalog_agent_name = '*'
+                    and default_any_mode.catalog_execution_mode = '*'
             )
         ) as latency_slo_ms
     from labelled

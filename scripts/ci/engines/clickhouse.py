@@ -114,9 +114,22 @@ class ClickHouse(Engine):
 
     def export_table(self, schema: str, table: str, parquet: Path) -> None:
         """Write a table as one Parquet file."""
+        columns = self.query(
+            f"select name, type from system.columns where database = {_literal(schema)}"
+            f" and table = {_literal(table)} order by position"
+        )
+        if not columns:
+            raise EngineError(f"ClickHouse has no table {schema}.{table}")
+        # A comparison gives 0 or 1 as UInt8, of which the type Bool is only another name.
+        selected = ", ".join(
+            f"cast({name} as {kind.replace('UInt8', 'Bool')}) as {name}"
+            if kind in ("UInt8", "Nullable(UInt8)")
+            else name
+            for name, kind in ((_identifier(name), kind) for name, kind in columns)
+        )
         file = f"file({_literal(str(parquet.resolve()))}, Parquet)"
         self.execute(
-            f"insert into function {file} select * from {_relation(schema, table)}"
+            f"insert into function {file} select {selected} from {_relation(schema, table)}"
             " settings engine_file_truncate_on_insert = 1"
         )
 
