@@ -49,6 +49,9 @@ class Engine(ABC):
     # says about it must contain. `mistake` makes one.
     mistakes: ClassVar[Mapping[str, str]] = {}
 
+    # Where a test takes as long as a model, tests run once, on generated data.
+    tests_run_once: ClassVar[bool] = False
+
     @abstractmethod
     def start(self, directory: Path) -> None:
         """Start a server with its data below `directory`; raises EngineError."""

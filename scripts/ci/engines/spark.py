@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import pyhive.exc
 from pyhive import hive
@@ -43,11 +45,17 @@ class Spark(Engine):
     target = "spark"
     flavour = "spark"
     file_format = "parquet"
+    tests_run_once = True
+    # No missing grant: open-source Spark has none, its tables are as safe as their files.
+    mistakes: ClassVar[Mapping[str, str]] = {
+        "wrong_password": "Error validating the login",
+        "nothing_listens": "Could not connect to any of",
+    }
 
-    def __init__(self, password: str = "") -> None:
-        """Choose ports; nothing is started yet. Without `password` nobody is asked for one."""
+    def __init__(self) -> None:
+        """Choose ports and a password; nothing is started yet."""
         self._directory: Path | None = None
-        self._password = password
+        self._password = secrets.token_urlsafe(16)
         self._directory_port = free_port()
         self._port = free_port()
         self._master_port = free_port()
@@ -77,10 +85,18 @@ class Spark(Engine):
             "AGENT_ANALYTICS_SPARK_HOST": HOST,
             "AGENT_ANALYTICS_SPARK_PORT": str(self._port),
             "AGENT_ANALYTICS_SPARK_USER": USER,
-            "AGENT_ANALYTICS_SPARK_AUTH": "LDAP" if self._password else "",
+            "AGENT_ANALYTICS_SPARK_AUTH": "LDAP",
             "AGENT_ANALYTICS_SPARK_PASSWORD": self._password,
             "AGENT_ANALYTICS_SPARK_FILE_FORMAT": self.file_format,
         }
+
+    @contextlib.contextmanager
+    def mistake(self, kind: str) -> Iterator[dict[str, str]]:
+        """Make one of `mistakes`; nothing needs to be undone afterwards."""
+        yield {
+            "wrong_password": {"AGENT_ANALYTICS_SPARK_PASSWORD": "wrong"},
+            "nothing_listens": {"AGENT_ANALYTICS_SPARK_PORT": str(free_port())},
+        }[kind]
 
     def execute(self, sql: str) -> None:
         """Run one statement."""
@@ -167,11 +183,12 @@ class Spark(Engine):
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[hive.Cursor]:
         """Yield the cursor of a session of its own."""
-        login = {"auth": "LDAP", "password": self._password} if self._password else {}
         try:
             with (
                 contextlib.closing(
-                    hive.connect(HOST, self._port, username=USER, **login)
+                    hive.connect(
+                        HOST, self._port, username=USER, auth="LDAP", password=self._password
+                    )
                 ) as connection,
                 contextlib.closing(connection.cursor()) as cursor,
             ):
