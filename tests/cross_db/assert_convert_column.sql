@@ -25,6 +25,7 @@
         ('text', '', none), ('text', none, none),
         ('integer', '9007199254740993', '9007199254740993'), ('integer', none, none),
         ('decimal', '2.5', '3'), ('decimal', '-2.5', '-3'), ('decimal', '1e30', none), ('decimal', none, none),
+        ('text', '9007199254740992', '9007199254740992'), ('decimal', '9000000000000000000', '9000000000000000000'),
         ('money', '2.5', '3'),
         ('boolean', 'true', none), ('timestamp', moment, none),
     ],
