@@ -13,7 +13,10 @@
 
 {% macro spark__text_literal(text) -%}{{ _literal_with_escaped_backslashes(text) }}{%- endmacro %}
 
-{% macro bigquery__text_literal(text) -%}{{ _literal_with_escaped_backslashes(text) }}{%- endmacro %}
+{#- No line break may stand in quotes there. -#}
+{% macro bigquery__text_literal(text) -%}
+    {{ _literal_with_escaped_backslashes(text) | replace("\n", "\\n") }}
+{%- endmacro %}
 
 {% macro snowflake__text_literal(text) -%}{{ _literal_with_escaped_backslashes(text) }}{%- endmacro %}
 
