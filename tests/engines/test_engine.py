@@ -98,6 +98,9 @@ def test_build_is_green_on_empty(engine, on_engine):
 )
 def test_same_answer(engine, on_engine, tmp_path, report, source):
     """From the same raw rows, every table of marts and audit equals that of DuckDB."""
+    if source is layouts and engine.view_text_limit:
+        limit = f"{engine.view_text_limit:,} characters"
+        pytest.skip(f"the views of so many schemas are longer than the {limit} this catalog holds")
     warehouse = tmp_path / "raw.duckdb"
     schemas = source(tmp_path, warehouse)
     variables = {"rudderstack_schemas": schemas}

@@ -51,6 +51,8 @@ class Engine(ABC):
 
     # Where a test takes as long as a model, tests run once, on generated data.
     tests_run_once: ClassVar[bool] = False
+    # Characters of a view's text that the catalog of this server holds.
+    view_text_limit: ClassVar[int | None] = None
 
     @abstractmethod
     def start(self, directory: Path) -> None:
