@@ -93,18 +93,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         description="Time `dbt run` against one hand-written DuckDB script for the same facts and "
         "marts, compare the tables row for row, print both and their ratio."
     )
-    parser.add_argument(
-        "--events",
-        type=int,
-        default=DEFAULT_EVENTS,
-        help=f"events to generate, approximately (default {DEFAULT_EVENTS:,})",
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help="folder of Parquet files to use, generated there when absent (default: temporary)",
-    )
+    add_timing_arguments(parser, DEFAULT_EVENTS)
     parser.add_argument(
         "--repetitions", type=int, default=3, help="times each side runs; medians count (default 3)"
     )
@@ -114,7 +103,6 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--memory-limit", default="5GB", help="memory limit of DuckDB on each side (default 5GB)"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
     parser.add_argument(
         "--compare",
         action=argparse.BooleanOptionalAction,
@@ -128,6 +116,23 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     if options.threads > usable_cores():
         fail(f"--threads {options.threads}: this machine has {usable_cores()} usable cores")
     return options
+
+
+def add_timing_arguments(parser: argparse.ArgumentParser, default_events: int) -> None:
+    """Add what every timing is told: the events to time, and where to write the figures."""
+    parser.add_argument(
+        "--events",
+        type=int,
+        default=default_events,
+        help=f"events to generate, approximately (default {default_events:,})",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="folder of Parquet files to use, generated there when absent (default: temporary)",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
 
 
 def generate(data: Path, events: int) -> None:

@@ -25,6 +25,7 @@ import duckdb
 
 from scripts.benchmark.measure import machine, usable_cores
 from scripts.benchmark.run_benchmark import (
+    add_timing_arguments,
     count_events,
     engine_seconds,
     generate,
@@ -103,18 +104,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         choices=sorted(engines()),
         help="engine to time besides DuckDB; may be given several times",
     )
-    parser.add_argument(
-        "--events",
-        type=int,
-        default=DEFAULT_EVENTS,
-        help=f"events to generate, approximately (default {DEFAULT_EVENTS:,})",
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help="folder of Parquet files to use, generated there when absent (default: temporary)",
-    )
+    add_timing_arguments(parser, DEFAULT_EVENTS)
     parser.add_argument(
         "--memory-limit", default="5GB", help="memory limit of DuckDB (default 5GB)"
     )
@@ -124,7 +114,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=True,
         help="compare every table with DuckDB's, exit 1 when one differs (default: yes)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
     options = parser.parse_args(arguments)
     if options.events < 1:
         fail(f"--events must be at least 1, not {options.events}")
