@@ -49,3 +49,22 @@
         'settings': {'allow_nullable_key': 1}
     }) -}}
 {% endmacro %}
+
+
+{#- Statistics for the planner, right after a table is built. -#}
+{% macro analyze_table() %}
+    {{- return(adapter.dispatch('analyze_table', 'agent_analytics')()) -}}
+{% endmacro %}
+
+{#- Most engines count while they write. -#}
+{% macro default__analyze_table() %}{% endmacro %}
+
+{#- Postgres counts in the background, minutes later: the next model would be planned as if this one
+    were empty, and joins of a million events by nested loops do not end. -#}
+{% macro postgres__analyze_table() %}
+    {%- if model.config.materialized != 'view' -%}
+analyze {{ this }}
+    {%- endif -%}
+{% endmacro %}
+
+{% macro redshift__analyze_table() %}{% endmacro %}
