@@ -22,7 +22,7 @@ with unconverted as (
         '{{ source_table }}' as source_table,
         '{{ column }}' as column_name,
         'values that do not convert to the type of the column' as problem,
-        {{ count_where(dbt.position("'," ~ column ~ ",'", "',' || unconverted_columns") ~ ' > 0') }} as row_count
+        {{ count_where(dbt.position("'," ~ column ~ ",'", "(',' || unconverted_columns)") ~ ' > 0') }} as row_count
     from {{ ref('int_' ~ name ~ '_identified') }}
     where unconverted_columns != ''
     {% if not loop.last %}

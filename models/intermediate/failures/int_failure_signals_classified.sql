@@ -89,7 +89,7 @@ matched as (
     inner join rules on applicable.rule_id = rules.rule_id
     where
         case rules.match_type
-            when 'in' then {{ dbt.position("'|' || applicable.matched_value || '|'", "'|' || rules.pattern || '|'") }} > 0
+            when 'in' then {{ dbt.position("('|' || applicable.matched_value || '|')", "('|' || rules.pattern || '|')") }} > 0
             when 'contains' then {{ dbt.position('rules.pattern', 'applicable.matched_value') }} > 0
             when 'regex' then {{ matches_rule_pattern('applicable.matched_value') }}
         end

@@ -27,7 +27,7 @@ matches as (
             when 'contains' then {{ dbt.position('rules.pattern', lower_case('events.' ~ text_column)) }} > 0
             when 'regex' then {{ matches_rule_pattern(lower_case('events.' ~ text_column)) }}
             when 'in'
-                then {{ dbt.position("'|' || " ~ lower_case('events.' ~ text_column) ~ " || '|'", "'|' || rules.pattern || '|'") }} > 0
+                then {{ dbt.position("('|' || " ~ lower_case('events.' ~ text_column) ~ " || '|')", "('|' || rules.pattern || '|')") }} > 0
         end
     where events.{{ text_column }} is not null
     {% if not loop.last %}
