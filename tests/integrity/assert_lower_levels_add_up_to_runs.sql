@@ -5,7 +5,7 @@ with sessions as (
         run_key,
         count(*) as agent_session_count,
         count(distinct agent_name) as agent_count,
-        sum(cost_usd) as sessions_cost_usd
+        {{ usd_sum('cost_usd') }} as sessions_cost_usd
     from {{ ref('fct_agent_sessions') }}
     group by run_key
 
@@ -21,7 +21,7 @@ steps as (
         {{ count_where("step_status in ('error', 'timeout')") }} as failed_step_count,
         {{ count_where('is_retry') }} as retried_step_count,
         {{ count_where('is_silent_failure') }} as silent_failure_count,
-        sum(cost_usd) as steps_cost_usd
+        {{ usd_sum('cost_usd') }} as steps_cost_usd
     from {{ ref('fct_agent_steps') }}
     group by run_key
 
