@@ -130,6 +130,8 @@ def test_unit_tests(engine, on_engine):
     """The unit tests, where the build of the empty project left them out."""
     if not engine.tests_run_once:
         pytest.skip(f"on {engine.name} they ran with the empty project")
+    if "unit_test" in engine.build_arguments():
+        pytest.skip(f"dbt's adapter cannot run unit tests on {engine.name}")
     # A unit test reads the types of columns from the tables its model reads.
     run = on_engine.dbt("build", *engine.build_arguments(), *WITHOUT_TESTS)
     assert run.succeeded, run.tail()
