@@ -10,14 +10,25 @@ sessions as (
 
 ),
 
-events as (
+steps as (
 
     select
-        coalesce({{ bigint_sum('identified_rows') }}, 0) as row_count,
-        {{ bigint_sum('no_conversation_id_rows') }} as no_conversation_id_rows,
-        {{ bigint_sum('no_interaction_id_rows') }} as no_interaction_id_rows,
-        {{ bigint_sum('quarantined_rows') }} as quarantined_rows
-    from {{ ref('int_events_daily') }}
+        steps.step_key,
+        sessions.session_source
+    from {{ ref('fct_agent_steps') }} as steps
+    inner join sessions on steps.agent_session_key = sessions.agent_session_key
+
+),
+
+quarantined as (
+
+    select * from {{ ref('audit_quarantined_events') }}
+
+),
+
+sent_ids as (
+
+    select * from {{ ref('int_events_sent_ids') }}
 
 ),
 
@@ -36,27 +47,27 @@ checks as (
     select
         'event_without_conversation_id' as check_name,
         'event' as grain,
-        no_conversation_id_rows as violation_count,
-        row_count
-    from events
+        {{ count_where('sent_conversation_id is null') }} as violation_count,
+        count(*) as row_count
+    from sent_ids
 
     union all
 
     select
         'event_without_interaction_id' as check_name,
         'event' as grain,
-        no_interaction_id_rows as violation_count,
-        row_count
-    from events
+        {{ count_where('sent_interaction_id is null') }} as violation_count,
+        count(*) as row_count
+    from sent_ids
 
     union all
 
     select
         'event_quarantined' as check_name,
         'event' as grain,
-        quarantined_rows as violation_count,
-        row_count
-    from events
+        cast((select count(*) from quarantined) as {{ dbt.type_bigint() }}) as violation_count,
+        count(*) as row_count
+    from sent_ids
 
     union all
 
@@ -153,9 +164,9 @@ checks as (
     select
         'step_of_session_without_events' as check_name,
         'step' as grain,
-        {{ bigint_sum("case when session_source != 'session_events' then step_count end") }} as violation_count,
-        coalesce({{ bigint_sum('step_count') }}, 0) as row_count
-    from sessions
+        {{ count_where("session_source != 'session_events'") }} as violation_count,
+        count(*) as row_count
+    from steps
 
 )
 

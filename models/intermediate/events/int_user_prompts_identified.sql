@@ -1,9 +1,6 @@
-{{ config(materialized=incremental_where_possible(), unique_key='event_key', incremental_strategy='delete+insert') }}
-{%- set staged_events = events_to_identify('ai_user_prompt_created', ref('stg_rudderstack__user_prompts')) -%}
-
 with events as (
 
-    select * from {{ staged_events }} as staged
+    select * from {{ ref('stg_rudderstack__user_prompts') }}
 
 ),
 
@@ -17,7 +14,7 @@ interactions_repaired as (
 repeated_ids as (
 
     select event_id
-    from {{ staged_events }} as staged
+    from {{ ref('stg_rudderstack__user_prompts') }}
     where event_id is not null
     group by event_id
     having count(*) > 1
@@ -41,7 +38,7 @@ deliveries as (
         row_number() over (
             partition by events.event_id order by {{ delivery_order() }}
         ) as delivery_number
-    from {{ staged_events }} as events
+    from {{ ref('stg_rudderstack__user_prompts') }} as events
     inner join repeated_ids on events.event_id = repeated_ids.event_id
 
 ),
@@ -84,7 +81,4 @@ keyed as (
 
 )
 
-select
-    *,
-    {{ build_number() }} as build_number
-from keyed
+select * from keyed

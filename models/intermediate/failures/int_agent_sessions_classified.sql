@@ -39,9 +39,7 @@ failing_steps as (
                 step_key
         ) as failure_rank
     from {{ ref('fct_agent_steps') }}
-    where
-        is_failed
-        and {{ of_touched_runs('ended_at') }}
+    where is_failed
 
 ),
 

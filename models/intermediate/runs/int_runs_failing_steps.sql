@@ -8,7 +8,6 @@
 with steps as (
 
     select * from {{ ref('fct_agent_steps') }}
-    where {{ of_touched_runs('ended_at') }}
 
 ),
 

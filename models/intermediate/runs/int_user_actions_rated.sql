@@ -1,9 +1,7 @@
 with actions as (
 
     select * from {{ ref('int_user_actions_identified') }}
-    where
-        event_disposition = 'accepted'
-        and {{ of_touched_runs('event_at') }}
+    where event_disposition = 'accepted'
 
 ),
 

@@ -1,18 +1,14 @@
 with started_events as (
 
     select * from {{ ref('int_agent_sessions_started_identified') }}
-    where
-        event_disposition = 'accepted'
-        and {{ of_touched_runs('event_at') }}
+    where event_disposition = 'accepted'
 
 ),
 
 completed_events as (
 
     select * from {{ ref('int_agent_sessions_completed_identified') }}
-    where
-        event_disposition = 'accepted'
-        and {{ of_touched_runs('event_at') }}
+    where event_disposition = 'accepted'
 
 ),
 
@@ -31,9 +27,7 @@ started_ranked as (
             partition by agent_session_key order by event_at, received_at nulls last, event_id
         ) as start_rank
     from {{ ref('int_agent_sessions_started_identified') }}
-    where
-        event_disposition = 'accepted'
-        and {{ of_touched_runs('event_at') }}
+    where event_disposition = 'accepted'
 
 ),
 
@@ -56,9 +50,7 @@ completed_ranked as (
         ) as completion_rank,
         count(*) over (partition by agent_session_key) as completion_count
     from {{ ref('int_agent_sessions_completed_identified') }}
-    where
-        event_disposition = 'accepted'
-        and {{ of_touched_runs('event_at') }}
+    where event_disposition = 'accepted'
 
 ),
 

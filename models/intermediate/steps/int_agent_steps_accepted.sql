@@ -62,9 +62,7 @@ accepted as (
         loaded_at,
         has_clock_skew
     from identified_steps
-    where
-        event_disposition = 'accepted'
-        and {{ of_touched_runs('event_at') }}
+    where event_disposition = 'accepted'
 
 )
 

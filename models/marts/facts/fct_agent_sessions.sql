@@ -1,7 +1,4 @@
-{{ config(unique_key='run_key') }}
 {{ config(physical_design('session_date', 'agent_session_key', 'run_key')) }}
-{%- do refuse_partial_rebuild() -%}
-
 
 with sessions as (
 

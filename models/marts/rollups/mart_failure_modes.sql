@@ -1,5 +1,3 @@
-{{ config(unique_key='failure_date') }}
-
 with runs as (
 
     select
@@ -12,14 +10,12 @@ with runs as (
 sessions as (
 
     select * from {{ ref('fct_agent_sessions') }}
-    where {{ of_touched_days('session_date') }}
 
 ),
 
 steps as (
 
     select * from {{ ref('fct_agent_steps') }}
-    where {{ of_touched_days('step_date') }}
 
 ),
 
@@ -41,7 +37,6 @@ run_rows as (
         wasted_cost_usd,
         {{ plausible_duration('duration_ms') }} as lost_ms
     from runs
-    where {{ of_touched_days('run_date') }}
 
 ),
 
