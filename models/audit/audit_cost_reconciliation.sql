@@ -1,6 +1,9 @@
+{{ config(unique_key='run_date') }}
+
 with runs as (
 
     select * from {{ ref('fct_agent_runs') }}
+    where {{ of_touched_days('run_date') }}
 
 )
 

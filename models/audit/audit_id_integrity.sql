@@ -10,25 +10,14 @@ sessions as (
 
 ),
 
-steps as (
+events as (
 
     select
-        steps.step_key,
-        sessions.session_source
-    from {{ ref('fct_agent_steps') }} as steps
-    inner join sessions on steps.agent_session_key = sessions.agent_session_key
-
-),
-
-quarantined as (
-
-    select * from {{ ref('audit_quarantined_events') }}
-
-),
-
-sent_ids as (
-
-    select * from {{ ref('int_events_sent_ids') }}
+        coalesce({{ bigint_sum('identified_rows') }}, 0) as row_count,
+        {{ bigint_sum('no_conversation_id_rows') }} as no_conversation_id_rows,
+        {{ bigint_sum('no_interaction_id_rows') }} as no_interaction_id_rows,
+        {{ bigint_sum('quarantined_rows') }} as quarantined_rows
+    from {{ ref('int_events_daily') }}
 
 ),
 
@@ -47,27 +36,27 @@ checks as (
     select
         'event_without_conversation_id' as check_name,
         'event' as grain,
-        {{ count_where('sent_conversation_id is null') }} as violation_count,
-        count(*) as row_count
-    from sent_ids
+        no_conversation_id_rows as violation_count,
+        row_count
+    from events
 
     union all
 
     select
         'event_without_interaction_id' as check_name,
         'event' as grain,
-        {{ count_where('sent_interaction_id is null') }} as violation_count,
-        count(*) as row_count
-    from sent_ids
+        no_interaction_id_rows as violation_count,
+        row_count
+    from events
 
     union all
 
     select
         'event_quarantined' as check_name,
         'event' as grain,
-        cast((select count(*) from quarantined) as {{ dbt.type_bigint() }}) as violation_count,
-        count(*) as row_count
-    from sent_ids
+        quarantined_rows as violation_count,
+        row_count
+    from events
 
     union all
 
@@ -164,9 +153,9 @@ checks as (
     select
         'step_of_session_without_events' as check_name,
         'step' as grain,
-        {{ count_where("session_source != 'session_events'") }} as violation_count,
-        count(*) as row_count
-    from steps
+        {{ bigint_sum("case when session_source != 'session_events' then step_count end") }} as violation_count,
+        coalesce({{ bigint_sum('step_count') }}, 0) as row_count
+    from sessions
 
 )
 

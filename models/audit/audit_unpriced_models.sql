@@ -1,43 +1,6 @@
-with steps as (
+with unlisted as (
 
-    select * from {{ ref('fct_agent_steps') }}
-
-),
-
-sessions as (
-
-    select * from {{ ref('fct_agent_sessions') }}
-
-),
-
--- steps where there are any; sessions speak only for agents that send no steps
-unlisted as (
-
-    select
-        coalesce(model_name, '(not set)') as model_name,
-        canonical_model,
-        cast('step' as {{ type_text() }}) as grain,
-        total_tokens,
-        cost_usd,
-        ended_at
-    from steps
-    where
-        total_tokens > 0
-        and list_cost_usd is null
-
-    union all
-
-    select
-        coalesce(model_name, '(not set)') as model_name,
-        canonical_model,
-        'session' as grain,
-        total_tokens,
-        cost_usd,
-        ended_at
-    from sessions
-    where
-        total_tokens > 0
-        and list_cost_usd is null
+    select * from {{ ref('int_unpriced_usage_daily') }}
 
 )
 
@@ -51,11 +14,11 @@ select
         when canonical_model is null then 'no alias matches the name'
         else 'no price is valid at the time of the event, or a token class has none'
     end as missing_price_reason,
-    count(*) as row_count,
-    {{ count_where('cost_usd is null') }} as rows_without_any_cost,
+    {{ bigint_sum('row_count') }} as row_count,
+    {{ bigint_sum('rows_without_any_cost') }} as rows_without_any_cost,
     {{ bigint_sum('total_tokens') }} as total_tokens,
-    min(ended_at) as first_seen_at,
-    max(ended_at) as last_seen_at
+    min(first_seen_at) as first_seen_at,
+    max(last_seen_at) as last_seen_at
 from unlisted
 group by
     model_name,

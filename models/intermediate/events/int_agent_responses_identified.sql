@@ -1,6 +1,9 @@
+{{ config(materialized=incremental_where_possible(), unique_key='event_key', incremental_strategy='delete+insert') }}
+{%- set staged_events = events_to_identify('ai_agent_response_received', ref('stg_rudderstack__agent_responses')) -%}
+
 with events as (
 
-    select * from {{ ref('stg_rudderstack__agent_responses') }}
+    select * from {{ staged_events }} as staged
 
 ),
 
@@ -14,7 +17,7 @@ interactions_repaired as (
 repeated_ids as (
 
     select event_id
-    from {{ ref('stg_rudderstack__agent_responses') }}
+    from {{ staged_events }} as staged
     where event_id is not null
     group by event_id
     having count(*) > 1
@@ -38,7 +41,7 @@ deliveries as (
         row_number() over (
             partition by events.event_id order by {{ delivery_order() }}
         ) as delivery_number
-    from {{ ref('stg_rudderstack__agent_responses') }} as events
+    from {{ staged_events }} as events
     inner join repeated_ids on events.event_id = repeated_ids.event_id
 
 ),
@@ -81,4 +84,7 @@ keyed as (
 
 )
 
-select * from keyed
+select
+    *,
+    {{ build_number() }} as build_number
+from keyed

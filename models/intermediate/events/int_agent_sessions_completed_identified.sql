@@ -1,6 +1,9 @@
+{{ config(materialized=incremental_where_possible(), unique_key='event_key', incremental_strategy='delete+insert') }}
+{%- set staged_events = events_to_identify('ai_agent_session_completed', ref('stg_rudderstack__agent_sessions_completed')) -%}
+
 with events as (
 
-    select * from {{ ref('stg_rudderstack__agent_sessions_completed') }}
+    select * from {{ staged_events }} as staged
 
 ),
 
@@ -20,7 +23,7 @@ agent_sessions_repaired as (
 repeated_ids as (
 
     select event_id
-    from {{ ref('stg_rudderstack__agent_sessions_completed') }}
+    from {{ staged_events }} as staged
     where event_id is not null
     group by event_id
     having count(*) > 1
@@ -44,7 +47,7 @@ deliveries as (
         row_number() over (
             partition by events.event_id order by {{ delivery_order() }}
         ) as delivery_number
-    from {{ ref('stg_rudderstack__agent_sessions_completed') }} as events
+    from {{ staged_events }} as events
     inner join repeated_ids on events.event_id = repeated_ids.event_id
 
 ),
@@ -101,5 +104,6 @@ keyed as (
 
 select
     *,
-    {{ agent_session_key('run_key', 'agent_session_id') }} as agent_session_key
+    {{ agent_session_key('run_key', 'agent_session_id') }} as agent_session_key,
+    {{ build_number() }} as build_number
 from keyed

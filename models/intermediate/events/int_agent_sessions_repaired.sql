@@ -1,6 +1,18 @@
-with sent_ids as (
+{#- Only for the events that this build identifies. -#}
+{%- set changed = ref('int_events_changed') -%}
 
-    select * from {{ ref('int_events_sent_ids') }}
+with incomplete as (
+
+    select * from {{ ref('int_events_incomplete') }}
+    {% if is_incremental_build() -%}
+    where event_key in (select event_key from {{ changed }})
+    {%- endif %}
+
+),
+
+known as (
+
+    select * from {{ ref('int_agent_sessions_known') }}
 
 ),
 
@@ -8,44 +20,28 @@ without_interaction as (
 
     select distinct
         sent_agent_session_id,
-        -- '' stands for an event that names no conversation either
-        coalesce(sent_conversation_id, '') as sent_conversation_id
-    from sent_ids
+        sent_conversation_id
+    from incomplete
     where
-        event_id is not null
-        and sent_interaction_id is null
-        and sent_agent_session_id is not null
-
-),
-
-known_sessions as (
-
-    select distinct
-        without_interaction.sent_agent_session_id as sent_agent_session_id,
-        without_interaction.sent_conversation_id as sent_conversation_id,
-        sent_ids.sent_conversation_id as known_conversation_id,
-        sent_ids.sent_interaction_id as known_interaction_id
-    from sent_ids
-    inner join without_interaction
-        on sent_ids.sent_agent_session_id = without_interaction.sent_agent_session_id
-    where
-        sent_ids.event_id is not null
-        and sent_ids.sent_conversation_id is not null
-        and sent_ids.sent_interaction_id is not null
-        and without_interaction.sent_conversation_id in ('', sent_ids.sent_conversation_id)
+        sent_interaction_id = ''
+        and sent_agent_session_id != ''
 
 ),
 
 repaired as (
 
     select
-        sent_agent_session_id as agent_session_id,
-        sent_conversation_id as matched_conversation_id,
+        without_interaction.sent_agent_session_id as agent_session_id,
+        without_interaction.sent_conversation_id as matched_conversation_id,
         count(*) as agent_session_match_count,
-        case when count(*) = 1 then min(known_conversation_id) end as repaired_conversation_id,
-        case when count(*) = 1 then min(known_interaction_id) end as repaired_interaction_id
-    from known_sessions
-    group by sent_agent_session_id, sent_conversation_id
+        case when count(*) = 1 then min(known.conversation_id) end as repaired_conversation_id,
+        case when count(*) = 1 then min(known.interaction_id) end as repaired_interaction_id
+    from known
+    inner join without_interaction on known.agent_session_id = without_interaction.sent_agent_session_id
+    where without_interaction.sent_conversation_id in ('', known.conversation_id)
+    group by
+        without_interaction.sent_agent_session_id,
+        without_interaction.sent_conversation_id
 
 )
 

@@ -1,42 +1,40 @@
-with sent_ids as (
+{#- Only for the events that this build identifies. -#}
+{%- set changed = ref('int_events_changed') -%}
 
-    select * from {{ ref('int_events_sent_ids') }}
+with incomplete as (
+
+    select * from {{ ref('int_events_incomplete') }}
+    {% if is_incremental_build() -%}
+    where event_key in (select event_key from {{ changed }})
+    {%- endif %}
+
+),
+
+known as (
+
+    select * from {{ ref('int_interactions_known') }}
 
 ),
 
 without_conversation as (
 
     select distinct sent_interaction_id
-    from sent_ids
+    from incomplete
     where
-        event_id is not null
-        and sent_conversation_id is null
-        and sent_interaction_id is not null
-
-),
-
-known_conversations as (
-
-    select distinct
-        sent_ids.sent_interaction_id as sent_interaction_id,
-        sent_ids.sent_conversation_id
-    from sent_ids
-    inner join without_conversation
-        on sent_ids.sent_interaction_id = without_conversation.sent_interaction_id
-    where
-        sent_ids.event_id is not null
-        and sent_ids.sent_conversation_id is not null
+        sent_conversation_id = ''
+        and sent_interaction_id != ''
 
 ),
 
 repaired as (
 
     select
-        sent_interaction_id as interaction_id,
+        known.interaction_id as interaction_id,
         count(*) as interaction_match_count,
-        case when count(*) = 1 then min(sent_conversation_id) end as repaired_conversation_id
-    from known_conversations
-    group by sent_interaction_id
+        case when count(*) = 1 then min(known.conversation_id) end as repaired_conversation_id
+    from known
+    inner join without_conversation on known.interaction_id = without_conversation.sent_interaction_id
+    group by known.interaction_id
 
 )
 

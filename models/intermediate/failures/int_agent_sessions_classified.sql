@@ -39,7 +39,9 @@ failing_steps as (
                 step_key
         ) as failure_rank
     from {{ ref('fct_agent_steps') }}
-    where is_failed
+    where
+        is_failed
+        and {{ of_touched_runs('ended_at') }}
 
 ),
 

@@ -1,15 +1,22 @@
+{{ config(
+    materialized=incremental_where_possible(),
+    incremental_strategy='append',
+    pre_hook="{{ delete_all_when_rules_changed() }}"
+) }}
+{%- set are_rules_changed = is_seed_changed('failure_mode_rules') %}
+
 {#- Each distinct combination of what the rules look at is classified once; only the key of the
     combination and the rule leave this model, never the message. -#}
 {%- set signal_sources = {
-    'base_rudderstack__agent_steps_completed': ('step_type', 'status'),
-    'base_rudderstack__agent_sessions_completed': ("'session'", 'status'),
-    'base_rudderstack__agent_responses': ("'session'", 'response_status'),
-    'base_rudderstack__interactions_completed': ("'run'", 'status')
+    'ai_agent_step_completed': ('agent_steps_completed', 'step_type', 'status'),
+    'ai_agent_session_completed': ('agent_sessions_completed', "'session'", 'status'),
+    'ai_agent_response_received': ('agent_responses', "'session'", 'response_status'),
+    'ai_interaction_completed': ('interactions_completed', "'run'", 'status')
 } -%}
 
 with signals_by_source as (
 
-    {% for model, (step_type, status) in signal_sources.items() -%}
+    {% for source_table, (name, step_type, status) in signal_sources.items() -%}
     select distinct
         {{ failure_signal_key(step_type, status) }} as failure_signal_key,
         lower({{ step_type }}) as step_type,
@@ -19,8 +26,10 @@ with signals_by_source as (
         http_status,
         lower(finish_reason) as finish_reason,
         {{ comparable_message('error_message') }} as error_message
-    from {{ ref(model) }}
-    where {{ has_failure_signal(status) }}
+    from {{ ref('base_rudderstack__' ~ name) }}
+    where
+        {{ has_failure_signal(status) }}
+        and {{ is_unclassified(source_table) }}
     {% if not loop.last %}
     union all
 
@@ -119,3 +128,6 @@ select
 from ranked
 inner join rules on ranked.rule_id = rules.rule_id
 where ranked.rule_rank = 1
+{% if is_incremental() and not are_rules_changed -%}
+    and ranked.failure_signal_key not in (select failure_signal_key from {{ this }})
+{%- endif %}

@@ -1,10 +1,18 @@
+{{ config(
+    materialized=incremental_where_possible(),
+    unique_key='event_id',
+    incremental_strategy='delete+insert',
+    pre_hook="{{ delete_all_when_rules_changed() }}"
+) }}
+{%- set are_rules_changed = is_seed_changed('failure_mode_rules') %}
+
 {#- Rules on the text of an answer, for frameworks that report a failure only there. Only the id of
     the event and the rule leave this model, never the text. -#}
 {%- set text_sources = {
-    'base_rudderstack__agent_steps_completed': 'response_text',
-    'base_rudderstack__agent_sessions_completed': 'response_text',
-    'base_rudderstack__agent_responses': 'response_text',
-    'base_rudderstack__interactions_completed': 'final_response_text'
+    'ai_agent_step_completed': ('agent_steps_completed', 'response_text'),
+    'ai_agent_session_completed': ('agent_sessions_completed', 'response_text'),
+    'ai_agent_response_received': ('agent_responses', 'response_text'),
+    'ai_interaction_completed': ('interactions_completed', 'final_response_text')
 } -%}
 
 with rules as (
@@ -16,12 +24,12 @@ with rules as (
 
 matches as (
 
-    {% for model, text_column in text_sources.items() -%}
+    {% for source_table, (name, text_column) in text_sources.items() -%}
     select
         events.id as event_id,
         rules.rule_id,
         rules.priority
-    from {{ ref(model) }} as events
+    from {{ ref('base_rudderstack__' ~ name) }} as events
     inner join rules
         on case rules.match_type
             when 'contains' then {{ dbt.position('rules.pattern', lower_case('events.' ~ text_column)) }} > 0
@@ -29,12 +37,24 @@ matches as (
             when 'in'
                 then {{ dbt.position("('|' || " ~ lower_case('events.' ~ text_column) ~ " || '|')", "('|' || rules.pattern || '|')") }} > 0
         end
-    where events.{{ text_column }} is not null
+    where
+        events.{{ text_column }} is not null
+        and {{ is_unclassified(source_table) }}
     {% if not loop.last %}
     union all
 
     {% endif -%}
     {% endfor %}
+
+    {% if is_incremental() and not are_rules_changed -%}
+    union all
+
+    select
+        event_id,
+        rule_id,
+        priority
+    from {{ this }}
+    {%- endif %}
 
 ),
 

@@ -1,32 +1,4 @@
-with step_models as (
-
-    select distinct lower(trim(sent_model_name)) as model_name
-    from {{ ref('int_agent_steps_completed_identified') }}
-
-),
-
-session_models as (
-
-    select distinct lower(trim(model_name)) as model_name
-    from {{ ref('int_agent_sessions_completed_identified') }}
-
-),
-
-started_models as (
-
-    select distinct lower(trim(model_name)) as model_name
-    from {{ ref('int_agent_sessions_started_identified') }}
-
-),
-
-response_models as (
-
-    select distinct lower(trim(model_name)) as model_name
-    from {{ ref('int_agent_responses_identified') }}
-
-),
-
-aliases as (
+with aliases as (
 
     select
         lower(alias) as alias,
@@ -55,19 +27,10 @@ conventions as (
 
 model_names as (
 
-    select distinct
+    select
         model_name,
         'default' as default_provider
-    from (
-        select model_name from step_models
-        union all
-        select model_name from session_models
-        union all
-        select model_name from started_models
-        union all
-        select model_name from response_models
-    ) as used
-    where model_name is not null
+    from {{ ref('int_model_names') }}
 
 ),
 

@@ -1,3 +1,5 @@
+{%- set other_runs = untouched_runs() -%}
+
 with run_events as (
 
     select * from {{ ref('int_runs_events') }}
@@ -7,14 +9,18 @@ with run_events as (
 prompts as (
 
     select * from {{ ref('int_user_prompts_identified') }}
-    where event_disposition = 'accepted'
+    where
+        event_disposition = 'accepted'
+        and {{ of_touched_runs('event_at') }}
 
 ),
 
 completions as (
 
     select * from {{ ref('int_interactions_completed_identified') }}
-    where event_disposition = 'accepted'
+    where
+        event_disposition = 'accepted'
+        and {{ of_touched_runs('event_at') }}
 
 ),
 
@@ -59,10 +65,30 @@ runs as (
 
 ),
 
+known_runs as (
+
+    select
+        run_key,
+        conversation_id,
+        interaction_id,
+        last_event_at
+    from runs
+    {% if other_runs is not none -%}
+    union all
+    select
+        run_key,
+        conversation_id,
+        interaction_id,
+        last_event_at
+    from {{ other_runs }} as untouched
+    {%- endif %}
+
+),
+
 data_end as (
 
     select max(last_event_at) as newest_event_at
-    from runs
+    from known_runs
 
 ),
 
@@ -86,16 +112,6 @@ completions_ranked as (
         ) as completion_rank,
         count(*) over (partition by run_key) as completion_count
     from completions
-
-),
-
-parents as (
-
-    select distinct
-        run_key,
-        conversation_id,
-        interaction_id
-    from runs
 
 ),
 
@@ -167,7 +183,7 @@ assembled as (
             runs.run_key = completions_ranked.run_key
             and completions_ranked.completion_rank = 1
     left join session_starts on runs.run_key = session_starts.run_key
-    left join parents
+    left join known_runs as parents
         on
             runs.conversation_id = parents.conversation_id
             and runs.sent_parent_interaction_id = parents.interaction_id

@@ -30,7 +30,9 @@ with run_events as (
         has_clock_skew,
         {{ source_rank }} as source_rank
     from {{ ref(model) }}
-    where event_disposition = 'accepted'
+    where
+        event_disposition = 'accepted'
+        and {{ of_touched_runs('event_at') }}
 
     union all
 

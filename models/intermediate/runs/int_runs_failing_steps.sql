@@ -8,6 +8,7 @@
 with steps as (
 
     select * from {{ ref('fct_agent_steps') }}
+    where {{ of_touched_runs('ended_at') }}
 
 ),
 

@@ -1,7 +1,9 @@
 with actions as (
 
     select * from {{ ref('int_user_actions_identified') }}
-    where event_disposition = 'accepted'
+    where
+        event_disposition = 'accepted'
+        and {{ of_touched_runs('event_at') }}
 
 ),
 

@@ -10,7 +10,9 @@ with reported_sessions as (
 responses as (
 
     select * from {{ ref('int_agent_responses_identified') }}
-    where event_disposition = 'accepted'
+    where
+        event_disposition = 'accepted'
+        and {{ of_touched_runs('event_at') }}
 
 ),
 
@@ -28,7 +30,9 @@ numbered_responses as (
         ) as response_number,
         count(*) over (partition by run_key, coalesce(agent_name, '')) as response_count
     from {{ ref('int_agent_responses_identified') }}
-    where event_disposition = 'accepted'
+    where
+        event_disposition = 'accepted'
+        and {{ of_touched_runs('event_at') }}
 
 ),
 

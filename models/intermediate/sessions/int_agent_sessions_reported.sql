@@ -1,14 +1,18 @@
 with started_events as (
 
     select * from {{ ref('int_agent_sessions_started_identified') }}
-    where event_disposition = 'accepted'
+    where
+        event_disposition = 'accepted'
+        and {{ of_touched_runs('event_at') }}
 
 ),
 
 completed_events as (
 
     select * from {{ ref('int_agent_sessions_completed_identified') }}
-    where event_disposition = 'accepted'
+    where
+        event_disposition = 'accepted'
+        and {{ of_touched_runs('event_at') }}
 
 ),
 
@@ -27,7 +31,9 @@ started_ranked as (
             partition by agent_session_key order by event_at, received_at nulls last, event_id
         ) as start_rank
     from {{ ref('int_agent_sessions_started_identified') }}
-    where event_disposition = 'accepted'
+    where
+        event_disposition = 'accepted'
+        and {{ of_touched_runs('event_at') }}
 
 ),
 
@@ -50,7 +56,9 @@ completed_ranked as (
         ) as completion_rank,
         count(*) over (partition by agent_session_key) as completion_count
     from {{ ref('int_agent_sessions_completed_identified') }}
-    where event_disposition = 'accepted'
+    where
+        event_disposition = 'accepted'
+        and {{ of_touched_runs('event_at') }}
 
 ),
 

@@ -6,6 +6,7 @@ with steps as (
         (is_failed or is_retried)
         and not (step_type = 'tool_call' and cost_usd is null and coalesce(total_tokens, 0) = 0) as is_wasted
     from {{ ref('fct_agent_steps') }}
+    where {{ of_touched_runs('ended_at') }}
 
 ),
 

@@ -62,7 +62,9 @@ accepted as (
         loaded_at,
         has_clock_skew
     from identified_steps
-    where event_disposition = 'accepted'
+    where
+        event_disposition = 'accepted'
+        and {{ of_touched_runs('event_at') }}
 
 )
 

@@ -1,4 +1,7 @@
+{{ config(unique_key='run_key') }}
 {{ config(physical_design('run_date', 'run_key')) }}
+{%- do refuse_partial_rebuild() -%}
+
 
 with runs as (
 
@@ -100,6 +103,8 @@ select
     -- time
     runs.started_at,
     runs.ended_at,
+    runs.prompted_at,
+    runs.last_event_at,
     {{ reporting_date('runs.started_at') }} as run_date,
     runs.duration_ms,
     runs.duration_source,

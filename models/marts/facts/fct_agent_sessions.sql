@@ -1,4 +1,7 @@
+{{ config(unique_key='run_key') }}
 {{ config(physical_design('session_date', 'agent_session_key', 'run_key')) }}
+{%- do refuse_partial_rebuild() -%}
+
 
 with sessions as (
 

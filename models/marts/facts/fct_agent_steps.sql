@@ -1,4 +1,7 @@
+{{ config(unique_key='run_key') }}
 {{ config(physical_design('step_date', 'step_key', 'run_key')) }}
+{%- do refuse_partial_rebuild() -%}
+
 
 with steps as (
 

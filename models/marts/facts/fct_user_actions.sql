@@ -1,4 +1,7 @@
+{{ config(unique_key='run_key') }}
 {{ config(physical_design('action_date', 'action_key', 'run_key')) }}
+{%- do refuse_partial_rebuild() -%}
+
 
 with actions as (
 

@@ -1,6 +1,9 @@
+{{ config(unique_key='session_date') }}
+
 with sessions as (
 
     select * from {{ ref('fct_agent_sessions') }}
+    where {{ of_touched_days('session_date') }}
 
 ),
 

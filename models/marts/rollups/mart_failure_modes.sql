@@ -1,3 +1,5 @@
+{{ config(unique_key='failure_date') }}
+
 with runs as (
 
     select
@@ -10,12 +12,14 @@ with runs as (
 sessions as (
 
     select * from {{ ref('fct_agent_sessions') }}
+    where {{ of_touched_days('session_date') }}
 
 ),
 
 steps as (
 
     select * from {{ ref('fct_agent_steps') }}
+    where {{ of_touched_days('step_date') }}
 
 ),
 
@@ -37,6 +41,7 @@ run_rows as (
         wasted_cost_usd,
         {{ plausible_duration('duration_ms') }} as lost_ms
     from runs
+    where {{ of_touched_days('run_date') }}
 
 ),
 

@@ -25,7 +25,7 @@ renamed as (
         {{ salted_hash('column_value') }} as column_value_hash,
         {{ character_count('column_value') }} as column_value_length,
         received_at,
-        uuid_ts as loaded_at,
+        coalesce(uuid_ts, received_at) as loaded_at,
         raw_schema
     from raw_discards
 

@@ -15,6 +15,7 @@ renamed as (
     select
         -- ids, as they were sent
         id as event_id,
+        {{ event_key('id') }} as event_key,
         conversation_id as sent_conversation_id,
         interaction_id as sent_interaction_id,
         parent_interaction_id,
@@ -42,7 +43,7 @@ renamed as (
         -- times, UTC
         {{ event_time() }} as event_at,
         received_at,
-        uuid_ts as loaded_at,
+        coalesce(uuid_ts, received_at) as loaded_at,
 
         -- data quality
         {{ is_clock_skewed() }} as has_clock_skew,

@@ -1,0 +1,33 @@
+{#- Whether rows of a table can be replaced in one step by the adapter. Where they cannot, every
+    build is a full one. -#}
+{% macro can_replace_rows() %}
+    {{- return(adapter.dispatch('can_replace_rows', 'agent_analytics')()) -}}
+{% endmacro %}
+
+{% macro default__can_replace_rows() %}{{- return(false) -}}{% endmacro %}
+{% macro duckdb__can_replace_rows() %}{{- return(true) -}}{% endmacro %}
+{#- Redshift has what Postgres has. -#}
+{% macro postgres__can_replace_rows() %}{{- return(true) -}}{% endmacro %}
+{% macro snowflake__can_replace_rows() %}{{- return(true) -}}{% endmacro %}
+
+
+{#- Materialization of models that keep what earlier builds made. -#}
+{% macro incremental_where_possible() %}
+    {{- return('incremental' if can_replace_rows() else 'table') -}}
+{% endmacro %}
+
+
+{#- Short key that all deliveries of one event share, for finding them among millions: a number where
+    comparing numbers is faster than comparing texts, else the id itself. Never null. -#}
+{% macro event_key(event_id) %}
+    {{- return(adapter.dispatch('event_key', 'agent_analytics')(event_id)) -}}
+{% endmacro %}
+
+{% macro default__event_key(event_id) -%}
+    coalesce({{ event_id }}, '')
+{%- endmacro %}
+
+{#- 63 bits of MD5: hash() may change with DuckDB's version, and these are stored. -#}
+{% macro duckdb__event_key(event_id) -%}
+    cast(md5_number_lower(coalesce({{ event_id }}, '')) >> 1 as bigint)
+{%- endmacro %}

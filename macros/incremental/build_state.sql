@@ -1,0 +1,204 @@
+{#- Whether this build continues what an earlier one left. False on a full refresh, before the first
+    build has ended, in unit tests, and on engines that cannot replace rows: there every model is
+    built whole. -#}
+{% macro is_incremental_build() %}
+    {%- if not execute or flags.FULL_REFRESH or model.resource_type == 'unit_test' or not can_replace_rows() -%}
+        {{- return(false) -}}
+    {%- endif -%}
+    {{- return(stored('audit_build_log', 'audit') is not none) -}}
+{% endmacro %}
+
+
+{#- What the last build left in a model further down the graph, or none where there is nothing.
+    Not by ref(): that model is built from the one that asks, so a ref would close a circle.
+
+    Arguments
+      model_name: name of the model
+      schema_name: its custom schema, without the prefix of the target -#}
+{% macro stored(model_name, schema_name='intermediate') %}
+    {{- return(load_relation(this.incorporate(path={
+        'schema': generate_schema_name(schema_name, none), 'identifier': model_name
+    }))) -}}
+{% endmacro %}
+
+
+{#- Number of the last build that ended well; what has a later number is not finished. -#}
+{% macro last_build_number() -%}
+    (select max(build_number) from {{ stored('audit_build_log', 'audit') }})
+{%- endmacro %}
+
+
+{#- Number of the build that is under way, as a literal. -#}
+{% macro build_number() %}
+    {%- set reads = ref('int_source_reads') -%}
+    {%- if not execute or model.resource_type == 'unit_test' or load_relation(reads) is none -%}
+        {{- return('1') -}}
+    {%- endif -%}
+    {{- return(run_query('select max(build_number) from ' ~ reads).rows[0][0] | string) -}}
+{% endmacro %}
+
+
+{#- Condition on a staged event: it was loaded since the last build, or so shortly before that its
+    table may not have been complete then. Always true on a full build.
+
+    Arguments
+      source_table: name of the raw table
+      loaded_at: when the row was loaded -#}
+{% macro is_loaded_since(source_table, loaded_at='loaded_at') %}
+    {%- set reads = ref('int_source_reads') -%}
+    {%- if is_incremental_build() -%}
+        {%- set read_from_at = run_query(
+            'select read_from_at from ' ~ reads ~ ' where source_table = ' ~ text_literal(source_table)
+        ).rows[0][0] -%}
+        {%- if read_from_at is not none -%}
+            {{- return('(' ~ loaded_at ~ " >= cast('" ~ read_from_at ~ "' as " ~ type_utc_timestamp() ~ ') or ' ~ loaded_at ~ ' is null)') -}}
+        {%- endif -%}
+    {%- endif -%}
+    {{- return('1 = 1') -}}
+{% endmacro %}
+
+
+{#- Condition on a staged event: it was loaded on one of the days, in UTC, of which is_loaded_since()
+    reads any. Always true where the model is built whole.
+
+    Arguments
+      source_table: name of the raw table -#}
+{% macro is_loaded_on_days_since(source_table) %}
+    {%- set reads = ref('int_source_reads') -%}
+    {%- if is_incremental() and is_incremental_build() -%}
+        {%- set first_day = run_query(
+            'select cast(read_from_at as date) from ' ~ reads ~ ' where source_table = ' ~ text_literal(source_table)
+        ).rows[0][0] -%}
+        {%- if first_day is not none -%}
+            {{- return("(loaded_at >= cast('" ~ first_day ~ "' as " ~ type_utc_timestamp() ~ ') or loaded_at is null)') -}}
+        {%- endif -%}
+    {%- endif -%}
+    {{- return('1 = 1') -}}
+{% endmacro %}
+
+
+{#- From-clause with the events of one table that this build has to identify: on a full build all
+    that are staged; on an incremental one all deliveries of those that are new, came once more, or
+    may now find their ids.
+
+    Arguments
+      source_table: name of the raw table
+      staged: relation of its staging model -#}
+{% macro events_to_identify(source_table, staged) %}
+    {%- set changed = ref('int_events_changed') -%}
+    {%- if not is_incremental_build() -%}
+        {{- return(staged) -}}
+    {%- endif -%}
+    {%- set is_changed -%}
+        event_key in (select event_key from {{ changed }} where source_table = '{{ source_table }}')
+    {%- endset -%}
+    {%- set is_loaded = is_loaded_since(source_table) -%}
+    {%- set columns = adapter.get_columns_in_relation(staged) | map(attribute='quoted') | join(', ') -%}
+    {%- set selected -%}
+(
+        select {{ columns }} from {{ staged }}
+        where {{ is_loaded }} and {{ is_changed }}
+        union all
+        select {{ columns }} from {{ this }}
+        where not {{ is_loaded }} and {{ is_changed }}
+    )
+    {%- endset -%}
+    {{- return(selected) -}}
+{% endmacro %}
+
+
+{#- Condition on rows of runs: the run is one of those whose rows this build replaces. Always true on
+    a full build.
+
+    Arguments
+      time_column: time of the event, or day of the row, which lies within the time of its run -#}
+{% macro of_touched_runs(time_column) %}
+    {%- set touched = ref('int_runs_touched') -%}
+    {%- if not is_incremental_build() -%}
+        {{- return('1 = 1') -}}
+    {%- endif -%}
+    {#- The range lets the engine skip what is older. -#}
+    {%- set range = run_query('select min(earliest_at), max(latest_at) from ' ~ touched).rows[0] -%}
+    {%- if range[0] is none -%}
+        {{- return('1 = 0') -}}
+    {%- endif -%}
+    {%- set condition -%}
+        run_key in (select run_key from {{ touched }})
+        and {{ time_column }} >= cast('{{ range[0] }}' as {{ type_utc_timestamp() }})
+        and {{ time_column }} <= cast('{{ range[1] }}' as {{ type_utc_timestamp() }})
+    {%- endset -%}
+    {{- return('(' ~ condition ~ ')') -}}
+{% endmacro %}
+
+
+{#- From-clause with the runs this build leaves as they are, or none on a full build. -#}
+{% macro untouched_runs() %}
+    {%- set touched = ref('int_runs_touched') -%}
+    {%- if not is_incremental_build() -%}
+        {{- return(none) -}}
+    {%- endif -%}
+    {%- set runs -%}
+(
+        select * from {{ stored('fct_agent_runs', 'marts') }}
+        where run_key not in (select run_key from {{ touched }})
+    )
+    {%- endset -%}
+    {{- return(runs) -}}
+{% endmacro %}
+
+
+{#- Where-clause on identified events: those of days on which this build has identified any. Empty
+    when the model is built whole. -#}
+{% macro where_on_days_of_new_events() %}
+    {%- if not is_incremental() or not is_incremental_build() -%}
+        {{- return('') -}}
+    {%- endif -%}
+    {%- set days = [] -%}
+    {%- for table in event_tables().values() -%}
+        {%- for row in run_query(
+            'select distinct ' ~ reporting_date('event_at') ~ ' from ' ~ ref('int_' ~ table.name ~ '_identified')
+            ~ ' where build_number > ' ~ last_build_number()
+        ).rows -%}
+            {%- do days.append(row[0]) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- set known = days | reject('none') | unique | sort -%}
+    {%- set conditions = ['event_at is null'] if none in days else [] -%}
+    {%- if known -%}
+        {#- A day more on either side: days are cut in another time zone than times. -#}
+        {%- do conditions.append(
+            '(event_at >= ' ~ add_minutes("cast('" ~ known[0] ~ "' as " ~ type_utc_timestamp() ~ ')', -1440)
+            ~ ' and event_at < ' ~ add_minutes("cast('" ~ known[-1] ~ "' as " ~ type_utc_timestamp() ~ ')', 2880)
+            ~ ' and ' ~ reporting_date('event_at') ~ " in (cast('" ~ known | join("' as date), cast('") ~ "' as date)))"
+        ) -%}
+    {%- endif -%}
+    {{- return('where (' ~ (conditions | join(' or ') or '1 = 0') ~ ')') -}}
+{% endmacro %}
+
+
+{#- Time of the newest accepted event as a literal, or null. Looked for among the newest, where it
+    nearly always is. -#}
+{% macro newest_event_at() %}
+    {%- set newest = run_query(
+        'select ' ~ add_minutes('max(last_event_at)', -1440) ~ ' from ' ~ stored('fct_agent_runs', 'marts')
+    ).rows[0][0] -%}
+    {%- for since in [newest, none] -%}
+        {%- set ends = [] -%}
+        {%- for table in event_tables().values() -%}
+            {%- set end -%}
+                select max(event_at) as newest_event_at
+                from {{ ref('int_' ~ table.name ~ '_identified') }}
+                where event_disposition = 'accepted'
+                {%- if since is not none %} and event_at >= cast('{{ since }}' as {{ type_utc_timestamp() }}){% endif -%}
+            {%- endset -%}
+            {%- do ends.append(end) -%}
+        {%- endfor -%}
+        {%- set found = run_query(
+            'select max(newest_event_at) from (' ~ ends | join(' union all ') ~ ') as ends'
+        ).rows[0][0] -%}
+        {%- if found is not none -%}
+            {{- return("cast('" ~ found ~ "' as " ~ type_utc_timestamp() ~ ')') -}}
+        {%- endif -%}
+    {%- endfor -%}
+    {{- return('cast(null as ' ~ type_utc_timestamp() ~ ')') -}}
+{% endmacro %}

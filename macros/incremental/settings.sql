@@ -1,0 +1,108 @@
+{#- What every row depends on, as text: one `name=value` a line. A change cannot be followed row by
+    row. Secrets stand in as a hash. -#}
+{% macro build_settings() %}
+    {{- return([
+        'rudderstack_database=' ~ var('rudderstack_database'),
+        'rudderstack_schemas=' ~ var('rudderstack_schemas') | sort | join(','),
+        'rudderstack_parquet_dir=' ~ var('rudderstack_parquet_dir'),
+        'reporting_timezone=' ~ var('reporting_timezone'),
+        'run_abandoned_after_minutes=' ~ var('run_abandoned_after_minutes'),
+        'reask_window_minutes=' ~ var('reask_window_minutes'),
+        'AGENT_ANALYTICS_HASH_SALT=' ~ local_md5(env_var('AGENT_ANALYTICS_HASH_SALT', 'development-salt-change-me'))
+    ] | join('\n')) -}}
+{% endmacro %}
+
+
+{#- Stop where a setting is another one than in the last build. -#}
+{% macro refuse_changed_settings() %}
+    {%- if is_incremental_build() -%}
+        {%- set now = build_settings().split('\n') -%}
+        {%- for line in last_of_build_log('settings').split('\n') -%}
+            {%- if line not in now -%}
+                {{- exceptions.raise_compiler_error(
+                    line.split('=')[0] ~ ' is not what it was when the warehouse was built, and every row depends on it; run dbt build --full-refresh'
+                ) -}}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{#- Seeds of which a change touches runs or days, with a hash of what is in the warehouse; the files
+    may not be loaded yet. One `name=hash` a line. -#}
+{% macro seed_contents() %}
+    {%- set contents = [] -%}
+    {%- for seed in [ref('agent_catalog'), ref('failure_mode_rules'), ref('feedback_scales')] -%}
+        {%- set rows = [] -%}
+        {%- if execute and model.resource_type != 'unit_test' and load_relation(seed) is not none -%}
+            {%- for row in run_query('select * from ' ~ seed).rows -%}
+                {%- do rows.append(row.values() | map('string') | join('|')) -%}
+            {%- endfor -%}
+        {%- endif -%}
+        {%- do contents.append(seed.identifier ~ '=' ~ local_md5(rows | sort | join('\n'))) -%}
+    {%- endfor -%}
+    {{- return(contents | join('\n')) -}}
+{% endmacro %}
+
+
+{#- Whether a seed has another content than in the last build.
+
+    Arguments
+      seed_name: one of those of seed_contents() -#}
+{% macro is_seed_changed(seed_name) %}
+    {%- set now = seed_contents().split('\n') -%}
+    {%- if is_incremental_build() -%}
+        {%- for line in last_of_build_log('seeds').split('\n') -%}
+            {%- if line.split('=')[0] == seed_name and line not in now -%}
+                {{- return(true) -}}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{- return(false) -}}
+{% endmacro %}
+
+
+{% macro last_of_build_log(column) %}
+    {%- set last = stored('audit_build_log', 'audit') -%}
+    {{- return(run_query(
+        'select min(' ~ column ~ ') from ' ~ last ~ ' where build_number = ' ~ last_build_number()
+    ).rows[0][0]) -}}
+{% endmacro %}
+
+
+{#- Stop before a fact is made of the touched runs only: what it is built from holds no other runs
+    after an incremental build. -#}
+{% macro refuse_partial_rebuild() %}
+    {%- set reads = ref('int_source_reads') -%}
+    {#- Both must be there before rows are replaced. -#}
+    {%- do ref('int_runs_touched') -%}
+    {%- do ref('int_days_left') -%}
+    {%- if is_incremental_build() and not is_incremental() -%}
+        {{- exceptions.raise_compiler_error(this ~ ' is not there any more; run dbt build --full-refresh') -}}
+    {%- endif -%}
+    {%- if execute and flags.FULL_REFRESH and model.resource_type != 'unit_test' and can_replace_rows()
+        and load_relation(reads) is not none
+        and not run_query('select min(is_full_build) from ' ~ reads).rows[0][0] -%}
+        {{- exceptions.raise_compiler_error(
+            this ~ ' cannot be built whole by itself: what it is built from holds the runs of the last build only; run dbt build --full-refresh'
+        ) -}}
+    {%- endif -%}
+{% endmacro %}
+
+
+{#- Condition on raw events: what fails in them is not classified by the rules of now. -#}
+{% macro is_unclassified(source_table) %}
+    {%- set is_changed = is_seed_changed('failure_mode_rules') -%}
+    {%- set is_loaded = is_loaded_since(source_table, 'coalesce(uuid_ts, received_at)') -%}
+    {{- return(is_loaded if is_incremental() and not is_changed else '1 = 1') -}}
+{% endmacro %}
+
+
+{#- Statement that empties a model of classifications, in the transaction that fills it again, when
+    the rules are not those it was made by. -#}
+{% macro delete_all_when_rules_changed() %}
+    {%- set is_changed = is_seed_changed('failure_mode_rules') -%}
+    {%- if is_incremental() and is_changed -%}
+delete from {{ this }}
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,31 @@
+{{ config(materialized=incremental_where_possible(), incremental_strategy='append') }}
+
+with known as (
+
+    select distinct
+        sent_agent_session_id as agent_session_id,
+        sent_conversation_id as conversation_id,
+        sent_interaction_id as interaction_id
+    from {{ ref('int_events_loaded') }}
+    where
+        event_id is not null
+        and sent_conversation_id is not null
+        and sent_interaction_id is not null
+        and sent_agent_session_id is not null
+
+)
+
+select
+    known.agent_session_id as agent_session_id,
+    known.conversation_id as conversation_id,
+    known.interaction_id as interaction_id,
+    {{ build_number() }} as build_number
+from known
+{% if is_incremental() -%}
+left join {{ this }} as stored
+    on
+        known.agent_session_id = stored.agent_session_id
+        and known.conversation_id = stored.conversation_id
+        and known.interaction_id = stored.interaction_id
+where stored.agent_session_id is null
+{%- endif %}

@@ -1,0 +1,130 @@
+"""Raw events that arrive in several loads, and the comparison of what is built from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+from scripts.warehouse import connect, quote_identifier, quote_literal
+
+# The log tells builds apart, which is what these comparisons are about.
+NOT_COMPARED = {"audit_build_log"}
+SCHEMAS = ("analytics_marts", "analytics_audit")
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """Which rows arrive with which load; the rows lie in a DuckDB file of their own."""
+
+    source: str
+    schemas: tuple[str, ...]
+
+    def tables(self):
+        """Return schema and name of every raw table."""
+        with duckdb.connect(self.source, read_only=True) as connection:
+            return connection.execute(
+                "select table_schema, table_name from information_schema.tables "
+                f"where table_schema in ({', '.join(quote_literal(s) for s in self.schemas)}) "
+                "and (table_name like 'ai_%' or table_name = 'rudder_discards') order by all"
+            ).fetchall()
+
+
+def load(warehouse, arrivals, condition, loaded_at):
+    """Append the rows of every raw table for which `condition` holds, as loaded at `loaded_at`.
+
+    `condition`: function of schema and table that returns a SQL condition on its rows, or None.
+    """
+    with connect(warehouse.path) as connection:
+        connection.execute(f"attach {quote_literal(arrivals.source)} as arriving (read_only)")
+        for schema, table in arrivals.tables():
+            wanted = condition(schema, table)
+            if wanted is None:
+                continue
+            name = f"{quote_identifier(schema)}.{quote_identifier(table)}"
+            connection.execute(f"create schema if not exists {quote_identifier(schema)}")
+            connection.execute(
+                f"create table if not exists {name} as from arriving.{name} where false"
+            )
+            connection.execute(
+                f"insert into {name} select * replace "
+                f"(cast({quote_literal(str(loaded_at))} as timestamptz) as uuid_ts) "
+                f"from arriving.{name} as events where {wanted}"
+            )
+        connection.execute("detach arriving")
+
+
+def contents(path):
+    """Return every table of marts and audit with its columns and all its rows, sorted."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        tables = connection.execute(
+            "select table_schema, table_name from information_schema.tables "
+            f"where table_schema in {SCHEMAS} order by all"
+        ).fetchall()
+        found = {}
+        for schema, table in tables:
+            if table in NOT_COMPARED:
+                continue
+            result = connection.execute(f"select * from {schema}.{table}")
+            columns = [column[0] for column in result.description]
+            rows = sorted(tuple(map(repr, row)) for row in result.fetchall())
+            found[f"{schema}.{table}"] = (columns, rows)
+        return found
+
+
+def differences(one, other):
+    """Say in which tables two contents differ, with the first rows that only one of them has."""
+    messages = []
+    for table in sorted(one.keys() | other.keys()):
+        if table not in one or table not in other:
+            messages.append(f"{table} is in one of them only")
+            continue
+        columns, rows = one[table]
+        other_columns, other_rows = other[table]
+        if columns != other_columns:
+            messages.append(f"{table} has other columns")
+        elif rows != other_rows:
+            only_one = _subtract(rows, other_rows)
+            only_other = _subtract(other_rows, rows)
+            messages.append(
+                f"{table}: {len(only_one)} rows only incrementally, {len(only_other)} only whole\n"
+                + _explain(columns, only_one, only_other)
+            )
+    return messages
+
+
+def _subtract(rows, others):
+    left = list(rows)
+    counts = {}
+    for row in others:
+        counts[row] = counts.get(row, 0) + 1
+    kept = []
+    for row in left:
+        if counts.get(row):
+            counts[row] -= 1
+        else:
+            kept.append(row)
+    return kept
+
+
+def _explain(columns, only_one, only_other):
+    """Show the columns in which rows of the same key differ."""
+    others = {row[0]: row for row in only_other}
+    lines = []
+    for row in only_one[:3]:
+        match = others.get(row[0])
+        if match is None:
+            lines.append(f"  only incrementally: {dict(zip(columns, row, strict=True))}")
+        else:
+            changed = {
+                name: (mine, theirs)
+                for name, mine, theirs in zip(columns, row, match, strict=True)
+                if mine != theirs
+            }
+            lines.append(f"  {columns[0]}={row[0]} incrementally/whole: {changed}")
+    keys = {row[0] for row in only_one}
+    lines += [
+        f"  only whole: {dict(zip(columns, row, strict=True))}"
+        for row in [row for row in only_other if row[0] not in keys][:2]
+    ]
+    return "\n".join(lines)

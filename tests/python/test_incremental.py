@@ -1,0 +1,287 @@
+"""Builds in several steps equal one build of everything, row for row.
+
+The events of one dirty data set arrive in a random number of loads, in any order, some tables one
+load behind the others; after the last load every table of marts and audit equals a full refresh.
+"""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scripts import generate_events, load_events
+from scripts.warehouse import quote_literal
+from tests.python.loads import Arrivals, contents, differences, load
+from tests.python.warehouses import Warehouse
+
+# Two hundred take two hours on two cores; CI has time for some.
+EXAMPLES = int(os.environ.get("AGENT_ANALYTICS_EXAMPLES", "6"))
+# Moments at which a build is killed.
+MOMENTS = int(os.environ.get("AGENT_ANALYTICS_MOMENTS", "3"))
+SCHEMAS = ("rudderstack", "rudderstack_second")
+VARIABLES = {"rudderstack_schemas": list(SCHEMAS)}
+DAYS = 30
+FIRST_LOAD = datetime(2026, 3, 1, tzinfo=UTC)
+
+pytestmark = [pytest.mark.timeout(0), pytest.mark.xdist_group("incremental")]
+
+
+@pytest.fixture(scope="module")
+def arrivals(tmp_path_factory):
+    """Generate events with every kind of dirt; the second schema holds what arrived twice."""
+    folder = tmp_path_factory.mktemp("arrivals")
+    events = folder / "events"
+    arguments = ["--out", str(events), "--runs", "40", "--days", str(DAYS), "--seed", "5"]
+    assert generate_events.main([*arguments, "--dirt-all"]) == 0
+    source = folder / "source.duckdb"
+    for file, schema in zip(("events", "events_redelivered"), SCHEMAS, strict=True):
+        arguments = [str(events / f"{file}.ndjson"), "--warehouse", str(source)]
+        assert load_events.main([*arguments, "--schema", schema, "--mode", "append"]) == 0
+    return Arrivals(str(source), SCHEMAS)
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory):
+    """Return a warehouse that is built again and again."""
+    return Warehouse(tmp_path_factory.mktemp("incremental"))
+
+
+def run(warehouse, *arguments):
+    """Build all models."""
+    result = warehouse.dbt("run", *arguments, variables=VARIABLES)
+    assert result.success, [
+        (node.node.name, node.message) for node in result.result if node.status == "error"
+    ]
+
+
+@st.composite
+def loads(draw):
+    """Draw how many loads there are, which events come with which, and which tables lag behind."""
+    count = draw(st.integers(2, 8))
+    return {
+        "count": count,
+        "order": draw(st.permutations(range(count))),
+        # Of ten events so many come with any load; the others in the order they were received in.
+        "late_tenths": draw(st.integers(0, 10)),
+        "salt": draw(st.integers(0, 1_000_000)),
+        "lagging": draw(st.sets(st.integers(0, 15))),
+        # Below zero: what comes later says that it was loaded earlier.
+        "hours_between": draw(st.sampled_from([-100, -1, 0, 1, 24, 100])),
+    }
+
+
+def part_of(schema, table, split):
+    """Return SQL that says with which part of the events a row of a raw table comes."""
+    count = split["count"]
+    identity = "row_id" if table == "rudder_discards" else "id"
+    number = f"hash({identity}, {split['salt']})"
+    first = f"(select min(received_at) from arriving.{schema}.{table})"
+    in_order = f"floor({count} * (epoch(received_at) - epoch({first})) / {DAYS * 86400})"
+    is_late = f"{number} % 10 < {split['late_tenths']}"
+    return (
+        f"coalesce(case when {is_late} then ({number} // 10) % {count} "
+        f"else least({count - 1}, cast({in_order} as int)) end, 0)"
+    )
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(split=loads())
+def test_any_split_into_loads_equals_one_build(split, arrivals, warehouse):
+    """Whatever arrives when, the last incremental build equals a full refresh."""
+    warehouse.fresh()
+    lagging = {table for place, table in enumerate(arrivals.tables()) if place in split["lagging"]}
+    for step in range(split["count"] + 1):
+
+        def arrives(schema, table, step=step):
+            number = step - ((schema, table) in lagging)
+            if not 0 <= number < split["count"]:
+                return None
+            return f"{part_of(schema, table, split)} = {split['order'][number]}"
+
+        load(
+            warehouse,
+            arrivals,
+            arrives,
+            FIRST_LOAD + step * timedelta(hours=split["hours_between"]),
+        )
+        run(warehouse)
+    assert_equals_full_refresh(warehouse)
+
+
+def assert_equals_full_refresh(warehouse):
+    """Compare what is there with what a full refresh makes of the same raw tables."""
+    incremental = contents(warehouse.path)
+    # To look into when the comparison fails.
+    shutil.copyfile(warehouse.path, warehouse.path.with_name("incremental.duckdb"))
+    run(warehouse, "--full-refresh")
+    assert differences(incremental, contents(warehouse.path)) == []
+
+
+@pytest.fixture
+def built(warehouse, arrivals):
+    """Return the warehouse with all events, built."""
+    warehouse.fresh()
+    load(warehouse, arrivals, lambda *_: "true", FIRST_LOAD)
+    run(warehouse)
+    return warehouse
+
+
+def touched(warehouse):
+    """Return how many runs the last build replaced, by reason."""
+    rows = warehouse.query(
+        "select touched_because, count(*) from analytics_intermediate.int_runs_touched group by all"
+    )
+    return dict(rows)
+
+
+SEED_CHANGES = {
+    "price": (
+        "update analytics_seeds.model_pricing set input_usd_per_million_tokens = 2 * "
+        "input_usd_per_million_tokens where canonical_model = {model}",
+        "price",
+    ),
+    "alias": ("delete from analytics_seeds.model_aliases where canonical_model = {model}", "price"),
+    "convention": (
+        "update analytics_seeds.provider_token_conventions set prompt_tokens_include_cache_read = "
+        "not prompt_tokens_include_cache_read",
+        "price",
+    ),
+    "failure rule": (
+        "update analytics_seeds.failure_mode_rules set failure_mode = 'renamed' "
+        "where match_field = 'error_message'",
+        "failure rule",
+    ),
+    "feedback scale": ("delete from analytics_seeds.feedback_scales", "feedback scale"),
+}
+
+
+@pytest.mark.parametrize("name", SEED_CHANGES)
+def test_changed_seed_is_followed(name, built):
+    """Rows that a changed seed concerns are made again, without a full refresh."""
+    statement, reason = SEED_CHANGES[name]
+    model = built.query(
+        "select canonical_model from analytics_marts.fct_agent_steps "
+        "where cost_basis = 'list_price' group by all order by count(*) desc limit 1"
+    )[0][0]
+    before = contents(built.path)
+    built.query(statement.format(model=quote_literal(model)))
+    run(built)
+    assert set(touched(built)) == {reason}
+    assert contents(built.path) != before
+    assert_equals_full_refresh(built)
+
+
+def test_changed_objectives_are_followed(built):
+    """The catalogue of agents decides who is late, in a rollup only."""
+    before = contents(built.path)
+    built.query("update analytics_seeds.agent_catalog set latency_slo_ms = 1")
+    run(built)
+    assert touched(built) == {}
+    assert contents(built.path) != before
+    assert_equals_full_refresh(built)
+
+
+def test_nothing_new_touches_nothing(built):
+    """A build without new rows replaces no run and changes no table."""
+    before = contents(built.path)
+    run(built)
+    assert touched(built) == {}
+    assert differences(before, contents(built.path)) == []
+
+
+def test_changed_setting_asks_for_a_full_refresh(built):
+    """A setting that every row depends on cannot change between two builds."""
+    before = contents(built.path)
+    result = built.dbt("run", variables={**VARIABLES, "reporting_timezone": "Asia/Tokyo"})
+    assert not result.success
+    assert any(
+        "reporting_timezone" in node.message and "--full-refresh" in node.message
+        for node in result.result
+        if node.status == "error"
+    )
+    assert differences(before, contents(built.path)) == []
+
+
+def test_fact_is_not_made_of_touched_runs_only(built):
+    """Rebuilding one fact would leave out every run the last build did not touch."""
+    run(built)
+    before = contents(built.path)
+    result = built.dbt("run", "--full-refresh", "--select", "fct_agent_runs", variables=VARIABLES)
+    assert not result.success
+    assert differences(before, contents(built.path)) == []
+    built.query("drop table analytics_marts.fct_agent_runs")
+    assert not built.dbt("run", variables=VARIABLES).success
+    run(built, "--full-refresh")
+    assert differences(before, contents(built.path)) == []
+
+
+@pytest.fixture(scope="module")
+def two_loads(warehouse, arrivals):
+    """Return a half-built file with all events, what a build makes of it, and in how long."""
+    warehouse.fresh()
+    for part in (0, 1):
+        condition = f"hash(coalesce(cast({{}} as varchar), '')) % 2 = {part}"
+        load(
+            warehouse,
+            arrivals,
+            lambda _, table, condition=condition: condition.format(
+                "row_id" if table == "rudder_discards" else "id"
+            ),
+            FIRST_LOAD + timedelta(days=part),
+        )
+        if part == 0:
+            run(warehouse)
+    before = warehouse.path.with_name("before_interruption.duckdb")
+    shutil.copyfile(warehouse.path, before)
+    started = time.monotonic()
+    interrupted_run(warehouse, None)
+    return before, contents(warehouse.path), time.monotonic() - started
+
+
+def interrupted_run(warehouse, seconds):
+    """Run dbt in a process of its own and kill it after so many seconds; without, let it end."""
+    command = [
+        sys.executable,
+        "-m",
+        "dbt.cli.main",
+        "run",
+        "--quiet",
+        "--vars",
+        json.dumps(VARIABLES),
+    ]
+    command += ["--target-path", str(warehouse.folder / "target")]
+    environment = {
+        **os.environ,
+        "AGENT_ANALYTICS_DUCKDB_PATH": str(warehouse.path),
+        "DBT_PROFILES_DIR": str(warehouse.project),
+        "DBT_LOG_PATH": str(warehouse.folder / "logs"),
+    }
+    process = subprocess.Popen(command, cwd=warehouse.project, env=environment)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    return process.returncode
+
+
+@pytest.mark.parametrize("moment", range(MOMENTS))
+def test_killed_build_is_repaired_by_the_next(moment, two_loads, warehouse):
+    """A build that dies leaves each table old or new; the next one equals one that never died."""
+    before, expected, seconds = two_loads
+    shutil.copyfile(before, warehouse.path)
+    Path(f"{warehouse.path}.wal").unlink(missing_ok=True)
+    # Spread over the build, at another place of each part in every session.
+    part = (moment + random.random()) / MOMENTS
+    interrupted_run(warehouse, seconds * part)
+    run(warehouse)
+    assert differences(expected, contents(warehouse.path)) == []
