@@ -9,6 +9,16 @@
 {% endmacro %}
 
 
+{#- ref() of a model that says what this build has to do, or none in a unit test, which shows a full
+    build and need not name it.
+
+    Arguments
+      model_name: name of the model -#}
+{% macro state_ref(model_name) %}
+    {{- return(none if model.resource_type == 'unit_test' else ref(model_name)) -}}
+{% endmacro %}
+
+
 {#- What the last build left in a model further down the graph, or none where there is nothing.
     Not by ref(): that model is built from the one that asks, so a ref would close a circle.
 
@@ -30,7 +40,7 @@
 
 {#- Number of the build that is under way, as a literal. -#}
 {% macro build_number() %}
-    {%- set reads = ref('int_source_reads') -%}
+    {%- set reads = state_ref('int_source_reads') -%}
     {%- if not execute or model.resource_type == 'unit_test' or load_relation(reads) is none -%}
         {{- return('1') -}}
     {%- endif -%}
@@ -45,7 +55,7 @@
       source_table: name of the raw table
       loaded_at: when the row was loaded -#}
 {% macro is_loaded_since(source_table, loaded_at='loaded_at') %}
-    {%- set reads = ref('int_source_reads') -%}
+    {%- set reads = state_ref('int_source_reads') -%}
     {%- if is_incremental_build() -%}
         {%- set read_from_at = run_query(
             'select read_from_at from ' ~ reads ~ ' where source_table = ' ~ text_literal(source_table)
@@ -64,7 +74,7 @@
     Arguments
       source_table: name of the raw table -#}
 {% macro is_loaded_on_days_since(source_table) %}
-    {%- set reads = ref('int_source_reads') -%}
+    {%- set reads = state_ref('int_source_reads') -%}
     {%- if is_incremental() and is_incremental_build() -%}
         {%- set first_day = run_query(
             'select cast(read_from_at as date) from ' ~ reads ~ ' where source_table = ' ~ text_literal(source_table)
@@ -85,7 +95,7 @@
       source_table: name of the raw table
       staged: relation of its staging model -#}
 {% macro events_to_identify(source_table, staged) %}
-    {%- set changed = ref('int_events_changed') -%}
+    {%- set changed = state_ref('int_events_changed') -%}
     {%- if not is_incremental_build() -%}
         {{- return(staged) -}}
     {%- endif -%}
@@ -113,7 +123,7 @@
     Arguments
       time_column: time of the event, or day of the row, which lies within the time of its run -#}
 {% macro of_touched_runs(time_column) %}
-    {%- set touched = ref('int_runs_touched') -%}
+    {%- set touched = state_ref('int_runs_touched') -%}
     {%- if not is_incremental_build() -%}
         {{- return('1 = 1') -}}
     {%- endif -%}
@@ -133,7 +143,7 @@
 
 {#- From-clause with the runs this build leaves as they are, or none on a full build. -#}
 {% macro untouched_runs() %}
-    {%- set touched = ref('int_runs_touched') -%}
+    {%- set touched = state_ref('int_runs_touched') -%}
     {%- if not is_incremental_build() -%}
         {{- return(none) -}}
     {%- endif -%}

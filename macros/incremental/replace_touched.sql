@@ -34,7 +34,7 @@ from {{ arguments.temp_relation }};
     Arguments
       date_column: the day -#}
 {% macro of_touched_days(date_column) %}
-    {%- set touched = ref('int_days_touched') -%}
+    {%- set touched = state_ref('int_days_touched') -%}
     {%- if not is_incremental() -%}
         {{- return('1 = 1') -}}
     {%- endif -%}

@@ -32,7 +32,7 @@
     may not be loaded yet. One `name=hash` a line. -#}
 {% macro seed_contents() %}
     {%- set contents = [] -%}
-    {%- for seed in [ref('agent_catalog'), ref('failure_mode_rules'), ref('feedback_scales')] -%}
+    {%- for seed in [state_ref('agent_catalog'), state_ref('failure_mode_rules'), state_ref('feedback_scales')] -%}
         {%- set rows = [] -%}
         {%- if execute and model.resource_type != 'unit_test' and load_relation(seed) is not none -%}
             {%- for row in run_query('select * from ' ~ seed).rows -%}
@@ -73,10 +73,10 @@
 {#- Stop before a fact is made of the touched runs only: what it is built from holds no other runs
     after an incremental build. -#}
 {% macro refuse_partial_rebuild() %}
-    {%- set reads = ref('int_source_reads') -%}
+    {%- set reads = state_ref('int_source_reads') -%}
     {#- Both must be there before rows are replaced. -#}
-    {%- do ref('int_runs_touched') -%}
-    {%- do ref('int_days_left') -%}
+    {%- do state_ref('int_runs_touched') -%}
+    {%- do state_ref('int_days_left') -%}
     {%- if is_incremental_build() and not is_incremental() -%}
         {{- exceptions.raise_compiler_error(this ~ ' is not there any more; run dbt build --full-refresh') -}}
     {%- endif -%}

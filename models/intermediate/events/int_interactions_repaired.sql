@@ -1,5 +1,5 @@
 {#- Only for the events that this build identifies. -#}
-{%- set changed = ref('int_events_changed') -%}
+{%- set changed = state_ref('int_events_changed') -%}
 
 with incomplete as (
 
