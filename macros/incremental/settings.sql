@@ -17,7 +17,7 @@
 {% macro refuse_changed_settings() %}
     {%- if is_incremental_build() -%}
         {%- set now = build_settings().split('\n') -%}
-        {%- for line in last_of_build_log('settings').split('\n') -%}
+        {%- for line in last_of_build_log('build_settings').split('\n') -%}
             {%- if line not in now -%}
                 {{- exceptions.raise_compiler_error(
                     line.split('=')[0] ~ ' is not what it was when the warehouse was built, and every row depends on it; run dbt build --full-refresh'
@@ -52,7 +52,7 @@
 {% macro is_seed_changed(seed_name) %}
     {%- set now = seed_contents().split('\n') -%}
     {%- if is_incremental_build() -%}
-        {%- for line in last_of_build_log('seeds').split('\n') -%}
+        {%- for line in last_of_build_log('seed_contents').split('\n') -%}
             {%- if line.split('=')[0] == seed_name and line not in now -%}
                 {{- return(true) -}}
             {%- endif -%}

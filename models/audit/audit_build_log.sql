@@ -67,8 +67,8 @@ select
     written.written_row_count,
     touched_runs.touched_run_count,
     touched_days.touched_day_count,
-    {{ text_literal(build_settings()) }} as settings,
-    {{ text_literal(seeds) }} as seeds,
+    {{ text_literal(build_settings()) }} as build_settings,
+    {{ text_literal(seeds) }} as seed_contents,
     cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as {{ type_utc_timestamp() }}) as started_at,
     {{ dbt.current_timestamp() }} as finished_at
 from source_reads

@@ -1503,7 +1503,8 @@ joined as (
             first_starts.first_session_started_at,
             minus_ms(c.event_at, sane_ms(c.duration_ms))
         ) as started_at,
-        coalesce(c.event_at, m.last_event_at) as ended_at
+        coalesce(c.event_at, m.last_event_at) as ended_at,
+        m.last_event_at
     from (
         select
             *,
@@ -2064,6 +2065,8 @@ select
     first_failing.cost_after as cost_after_first_failure_usd,
     started_at,
     ended_at,
+    prompted_at,
+    last_event_at,
     cast(started_at as date) as run_date,
     duration_ms,
     duration_source,

@@ -103,8 +103,8 @@ MUTATIONS = [
     Mutation(
         "ambiguous conversations are guessed",
         "models/intermediate/events/int_interactions_repaired.sql",
-        "case when count(*) = 1 then min(sent_conversation_id) end",
-        "min(sent_conversation_id)",
+        "case when count(*) = 1 then min(known.conversation_id) end",
+        "min(known.conversation_id)",
         "conversation_is_repaired_only_when_it_is_the_only_one",
     ),
     Mutation(

@@ -2,6 +2,7 @@
 
 {#- Written again on the days of the events this build identified. -#}
 {%- for table in event_tables().values() -%}{%- do ref('int_' ~ table.name ~ '_identified') -%}{%- endfor -%}
+{%- set where_on_these_days = where_on_days_of_new_events() %}
 {%- set with_cost = ['agent_responses', 'interactions_completed', 'agent_sessions_completed', 'agent_steps_completed'] -%}
 
 with events as (
@@ -23,7 +24,7 @@ with events as (
         {%- endif %}
         unconverted_columns
     from {{ ref('int_' ~ table.name ~ '_identified') }}
-    {{ where_on_days_of_new_events() }}
+    {{ where_on_these_days }}
 
     {% if not loop.last %}union all
     {% endif %}

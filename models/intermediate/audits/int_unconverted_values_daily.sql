@@ -19,8 +19,7 @@ with unconverted as (
         coalesce({{ reporting_date('event_at') }}, cast('1970-01-01' as date)) as event_date,
         unconverted_columns
     from {{ ref('int_' ~ table.name ~ '_identified') }}
-    {{ where_on_these_days or 'where 1 = 1' }}
-        and unconverted_columns != ''
+    {{ where_on_these_days ~ ' and' if where_on_these_days else 'where' }} unconverted_columns != ''
 
     {% if not loop.last %}union all
     {% endif %}

@@ -3,7 +3,7 @@
 
 with events as (
 
-    select * from {{ staged_events }} as staged
+    select staged.* from {{ staged_events }} as staged
 
 ),
 
@@ -16,10 +16,10 @@ interactions_repaired as (
 -- read again: one common table expression for all uses would be kept in memory with all columns
 repeated_ids as (
 
-    select event_id
+    select staged.event_id
     from {{ staged_events }} as staged
-    where event_id is not null
-    group by event_id
+    where staged.event_id is not null
+    group by staged.event_id
     having count(*) > 1
 
 ),
