@@ -52,16 +52,15 @@
     table may not have been complete then. Always true on a full build.
 
     Arguments
-      source_table: name of the raw table
-      loaded_at: when the row was loaded -#}
-{% macro is_loaded_since(source_table, loaded_at='loaded_at') %}
+      source_table: name of the raw table -#}
+{% macro is_loaded_since(source_table) %}
     {%- set reads = state_ref('int_source_reads') -%}
     {%- if is_incremental_build() -%}
         {%- set read_from_at = run_query(
             'select read_from_at from ' ~ reads ~ ' where source_table = ' ~ text_literal(source_table)
         ).rows[0][0] -%}
         {%- if read_from_at is not none -%}
-            {{- return('(' ~ loaded_at ~ " >= cast('" ~ read_from_at ~ "' as " ~ type_utc_timestamp() ~ ') or ' ~ loaded_at ~ ' is null)') -}}
+            {{- return("(loaded_at >= cast('" ~ read_from_at ~ "' as " ~ type_utc_timestamp() ~ ') or loaded_at is null)') -}}
         {%- endif -%}
     {%- endif -%}
     {{- return('1 = 1') -}}

@@ -28,13 +28,16 @@
 {% endmacro %}
 
 
-{#- Seeds of which a change touches runs or days, with a hash of what is in the warehouse; the files
-    may not be loaded yet. One `name=hash` a line. -#}
-{% macro seed_contents() %}
+{#- Hash of what is in the warehouse of each seed of which a change touches runs or days; the files may
+    not be loaded yet. One `name=hash` a line.
+
+    Arguments
+      seeds: relations of the seeds -#}
+{% macro seed_contents(seeds) %}
     {%- set contents = [] -%}
-    {%- for seed in [state_ref('agent_catalog'), state_ref('failure_mode_rules'), state_ref('feedback_scales')] -%}
+    {%- for seed in seeds if execute and model.resource_type != 'unit_test' -%}
         {%- set rows = [] -%}
-        {%- if execute and model.resource_type != 'unit_test' and load_relation(seed) is not none -%}
+        {%- if load_relation(seed) is not none -%}
             {%- for row in run_query('select * from ' ~ seed).rows -%}
                 {%- do rows.append(row.values() | map('string') | join('|')) -%}
             {%- endfor -%}
@@ -48,17 +51,13 @@
 {#- Whether a seed has another content than in the last build.
 
     Arguments
-      seed_name: one of those of seed_contents() -#}
+      seed_name: one of those that audit_build_log keeps the contents of -#}
 {% macro is_seed_changed(seed_name) %}
-    {%- set now = seed_contents().split('\n') -%}
-    {%- if is_incremental_build() -%}
-        {%- for line in last_of_build_log('seed_contents').split('\n') -%}
-            {%- if line.split('=')[0] == seed_name and line not in now -%}
-                {{- return(true) -}}
-            {%- endif -%}
-        {%- endfor -%}
+    {%- set seed = state_ref(seed_name) -%}
+    {%- if not is_incremental_build() -%}
+        {{- return(false) -}}
     {%- endif -%}
-    {{- return(false) -}}
+    {{- return(seed_contents([seed]) not in last_of_build_log('seed_contents').split('\n')) -}}
 {% endmacro %}
 
 
@@ -93,7 +92,7 @@
 {#- Condition on raw events: what fails in them is not classified by the rules of now. -#}
 {% macro is_unclassified(source_table) %}
     {%- set is_changed = is_seed_changed('failure_mode_rules') -%}
-    {%- set is_loaded = is_loaded_since(source_table, 'coalesce(uuid_ts, received_at)') -%}
+    {%- set is_loaded = is_loaded_since(source_table) -%}
     {{- return(is_loaded if is_incremental() and not is_changed else '1 = 1') -}}
 {% endmacro %}
 

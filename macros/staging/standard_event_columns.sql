@@ -10,6 +10,7 @@
         {'name': 'sent_at', 'type': 'timestamp'},
         {'name': 'event_timestamp', 'type': 'timestamp', 'raw_names': ['timestamp', '_timestamp']},
         {'name': 'uuid_ts', 'type': 'timestamp', 'raw_names': ['uuid_ts', 'loaded_at']},
+        load_time_column(),
         {'name': 'conversation_id', 'type': 'id'},
         {'name': 'interaction_id', 'type': 'id'},
         {'name': 'parent_interaction_id', 'type': 'id'},
@@ -18,6 +19,13 @@
         {'name': 'trigger_type', 'type': 'text'},
         {'name': 'execution_mode', 'type': 'text'}
     ]) -}}
+{% endmacro %}
+
+
+{#- When a row was loaded. One raw column and no second choice, so that the engine can skip files and
+    row groups by it; a row without it is read in every build. -#}
+{% macro load_time_column() %}
+    {{- return({'name': 'loaded_at', 'type': 'timestamp', 'raw_names': ['uuid_ts', 'loaded_at', 'received_at'], 'is_first_only': true}) -}}
 {% endmacro %}
 
 

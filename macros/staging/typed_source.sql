@@ -7,6 +7,7 @@
         type     text | id | bigint | usd | double | boolean | timestamp | object
                  (`object`: the column itself or, flattened, all columns that start with its name)
         raw_names  names in the raw table, in order of preference; the column's own name when left out
+        is_first_only  whether only the first of these that exists is read, also for rows without it
         json     [column, key, …]: where the value lies in the JSON-column layout
 
     Gives one select per raw schema, joined by `union all`, with the expected columns, `raw_schema`
@@ -82,10 +83,10 @@ select
             }) -%}
         {%- endif -%}
         {%- set converted = [] -%}
-        {%- for candidate in candidates -%}
+        {%- for candidate in (candidates[:1] if column.is_first_only else candidates) -%}
             {%- set expression = convert_column(candidate.name, candidate.type, column.type) -%}
             {%- do converted.append(expression) -%}
-            {%- if can_fail(candidate.type, column.type) -%}
+            {%- if can_fail(candidate.type, column.type) and not column.is_first_only -%}
                 {%- do failures.append(_failure_mark(candidate, expression, column.get('raw_names', [column.name])[0])) -%}
             {%- endif -%}
         {%- endfor %}

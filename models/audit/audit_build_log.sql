@@ -1,6 +1,6 @@
 {#- Written last: a build is finished when it stands here, and the next one starts from what it says.
     Survives a full refresh. -#}
-{{ config(materialized=incremental_where_possible(), incremental_strategy='append', full_refresh=false) }}
+{{ config(materialized=incremental_where_possible(), incremental_strategy='append', full_refresh=false, on_schema_change='append_new_columns') }}
 
 {%- set finished = [
     ref('int_runs_touched'), ref('fct_agent_runs'), ref('fct_agent_sessions'), ref('fct_agent_steps'), ref('fct_user_actions'),
@@ -9,7 +9,7 @@
     ref('audit_quarantined_events'), ref('audit_rudder_discards'), ref('audit_suspect_columns'),
     ref('audit_unpriced_models'), ref('int_models_applied'), ref('int_prices_applied')
 ] %}
-{%- set seeds = seed_contents() %}
+{%- set seeds = seed_contents([ref('agent_catalog'), ref('failure_mode_rules'), ref('feedback_scales')]) %}
 {%- set is_continued = is_incremental_build() %}
 
 with source_reads as (

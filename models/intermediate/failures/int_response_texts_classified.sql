@@ -22,7 +22,7 @@ with rules as (
 
 ),
 
-matches as (
+new_matches as (
 
     {% for source_table, (name, text_column) in text_sources.items() -%}
     select
@@ -46,14 +46,22 @@ matches as (
     {% endif -%}
     {% endfor %}
 
+),
+
+matches as (
+
+    select * from new_matches
+
     {% if is_incremental() and not are_rules_changed -%}
     union all
 
+    -- another delivery of the event, or another event of the same id
     select
         event_id,
         rule_id,
         priority
     from {{ this }}
+    where event_id in (select event_id from new_matches)
     {%- endif %}
 
 ),

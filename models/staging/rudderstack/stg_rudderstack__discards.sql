@@ -5,7 +5,7 @@
     {'name': 'column_value', 'type': 'text'},
     {'name': 'reason', 'type': 'text'},
     {'name': 'received_at', 'type': 'timestamp'},
-    {'name': 'uuid_ts', 'type': 'timestamp', 'raw_names': ['uuid_ts', 'loaded_at']}
+    load_time_column()
 ] -%}
 
 with raw_discards as (
@@ -25,7 +25,7 @@ renamed as (
         {{ salted_hash('column_value') }} as column_value_hash,
         {{ character_count('column_value') }} as column_value_length,
         received_at,
-        coalesce(uuid_ts, received_at) as loaded_at,
+        loaded_at,
         raw_schema
     from raw_discards
 

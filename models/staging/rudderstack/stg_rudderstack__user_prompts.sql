@@ -43,7 +43,7 @@ renamed as (
         -- times, UTC
         {{ event_time() }} as event_at,
         received_at,
-        coalesce(uuid_ts, received_at) as loaded_at,
+        loaded_at,
 
         -- data quality
         {{ is_clock_skewed() }} as has_clock_skew,
