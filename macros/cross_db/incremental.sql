@@ -27,7 +27,7 @@
     coalesce({{ event_id }}, '')
 {%- endmacro %}
 
-{#- 63 bits of MD5: hash() may change with DuckDB's version, and these are stored. -#}
+{#- All of MD5 as a number; hash() may change with DuckDB's version, and these are stored. -#}
 {% macro duckdb__event_key(event_id) -%}
-    cast(md5_number_lower(coalesce({{ event_id }}, '')) >> 1 as bigint)
+    md5_number(coalesce({{ event_id }}, ''))
 {%- endmacro %}

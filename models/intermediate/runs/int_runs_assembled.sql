@@ -38,8 +38,9 @@ runs as (
 
     select
         run_key,
-        min(conversation_id) as conversation_id,
-        min(interaction_id) as interaction_id,
+        -- what the key is made of is the same in all rows
+        {{ dbt.any_value('conversation_id') }} as conversation_id,
+        {{ dbt.any_value('interaction_id') }} as interaction_id,
         min(parent_interaction_id) as sent_parent_interaction_id,
         -- who asked is known best by the prompt, then by the completion
         coalesce(

@@ -8,10 +8,11 @@ observed as (
 
     select
         agent_session_key,
-        min(run_key) as run_key,
-        min(conversation_id) as conversation_id,
-        min(interaction_id) as interaction_id,
-        min(agent_session_id) as agent_session_id,
+        -- what the key is made of is the same in all rows
+        {{ dbt.any_value('run_key') }} as run_key,
+        {{ dbt.any_value('conversation_id') }} as conversation_id,
+        {{ dbt.any_value('interaction_id') }} as interaction_id,
+        {{ dbt.any_value('agent_session_id') }} as agent_session_id,
         min(sent_parent_agent_session_id) as sent_parent_agent_session_id,
         min(parent_interaction_id) as parent_interaction_id,
         min(user_id) as user_id,

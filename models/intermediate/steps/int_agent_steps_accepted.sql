@@ -9,6 +9,7 @@ with identified_steps as (
 accepted as (
 
     select
+        event_key,
         {{ text_hash('event_id') }} as step_key,
         event_id as step_id,
         agent_session_key,

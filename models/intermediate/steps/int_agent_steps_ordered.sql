@@ -35,7 +35,7 @@ sortable_sessions as (
 sortable as (
 
     select
-        sortable_steps.step_key,
+        sortable_steps.event_key,
         sortable_steps.agent_session_key as agent_session_key,
         sortable_steps.ended_at as ended_at,
         sortable_steps.received_at,
@@ -53,7 +53,7 @@ sortable as (
 neighbours as (
 
     select
-        step_key,
+        event_key,
         agent_session_key,
         explicit_step_number,
         sent_attempt_number,
@@ -74,7 +74,7 @@ neighbours as (
 attempts as (
 
     select
-        step_key,
+        event_key,
         agent_session_key,
         step_position,
         coalesce(explicit_step_number, step_position) as step_number,
@@ -121,7 +121,7 @@ sessions_with_retries as (
 operations as (
 
     select
-        attempts.step_key as step_key,
+        attempts.event_key as event_key,
         max(case when not attempts.is_retry then attempts.step_position end) over (
             partition by attempts.agent_session_key
             order by attempts.step_position
@@ -136,7 +136,7 @@ operations as (
 numbered as (
 
     select
-        attempts.step_key as step_key,
+        attempts.event_key as event_key,
         attempts.step_number,
         attempts.step_position,
         attempts.is_retry,
@@ -148,7 +148,7 @@ numbered as (
             else attempts.step_position
         end as operation_position
     from attempts
-    left join operations on attempts.step_key = operations.step_key
+    left join operations on attempts.event_key = operations.event_key
 
 )
 
@@ -197,5 +197,5 @@ select
     steps.has_suspect_duration as has_suspect_duration,
     steps.has_clock_skew
 from steps
-inner join numbered on steps.step_key = numbered.step_key
+inner join numbered on steps.event_key = numbered.event_key
 left join sessions on steps.agent_session_key = sessions.agent_session_key

@@ -24,7 +24,6 @@ renamed as (
         agent_name as sent_agent_name,
         model_name as sent_model_name,
         tool_name,
-        tool_call_id,
         lower(step_type) as step_type,
         {{ normalized_status('status') }} as step_status,
         duration_ms,

@@ -9,7 +9,6 @@
     {'name': 'cost', 'type': 'usd'},
     {'name': 'response_text', 'type': 'text'},
     {'name': 'tool_name', 'type': 'text'},
-    {'name': 'tool_call_id', 'type': 'text'},
     {'name': 'tool_input', 'type': 'object'},
     {'name': 'tool_output', 'type': 'object'},
     {'name': 'tool_output_error', 'type': 'text', 'json': ['tool_output', 'error']},
