@@ -56,9 +56,12 @@ def cut(data: Path, folder: Path, sizes: Sequence[Fraction]) -> Parts:
 
     The hour is the last one before the newest load, the day the 24 hours before it, the history the
     rest; `sizes` are the shares of its time that the histories have, ascending up to 1. An event
-    without load time belongs to every history. Exits with one line when a part would be empty or
-    an event is lost.
+    without load time belongs to every history. Exits with one line when a table has no file, when a
+    part would be empty or when an event is lost.
     """
+    for table in EVENT_TABLES:
+        if not event_files(data, table):
+            fail(f"{data} has no {table}.parquet: more events are needed")
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         files = [file for table in EVENT_TABLES for file in event_files(data, table)]

@@ -29,6 +29,9 @@ def write_plot(result: dict, file: Path) -> None:
             events[-1:], [result["reference"][script]], "kx", label="reference script, full build"
         )
         axes.set(xscale="log", yscale="log", title=title, xlabel="events of the history")
+        axes.set_xticks(events, [f"{count:,}" for count in events])
+        axes.xaxis.minorticks_off()
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.grid(visible=True, which="both", alpha=0.3)
     panels[0].set_ylabel("seconds")
     panels[0].legend(fontsize="small")

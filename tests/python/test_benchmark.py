@@ -277,6 +277,14 @@ def test_too_few_events_give_one_clear_line(tmp_path, capsys, hours, message):
     assert error.count("\n") == 1
 
 
+def test_missing_table_is_named_before_anything_is_cut(tmp_path, capsys):
+    data = _events_loaded(tmp_path / "events", [NEWEST, NEWEST - timedelta(days=100)])
+    (data / "ai_user_action.parquet").unlink()
+    with pytest.raises(SystemExit):
+        run_benchmark.main(["--data", str(data), "--threads", "1"])
+    assert "has no ai_user_action.parquet" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("intervals", "seconds"),
     [
