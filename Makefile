@@ -72,7 +72,7 @@ docs: $(READY) ## the documentation site as one file, target/static_index.html
 	@$(BIN)/dbt docs generate --static --quiet
 	@echo "open target/static_index.html"
 
-bench: $(READY) ## time the project against one hand-written DuckDB script
+bench: $(READY) ## time full and incremental builds on several histories, beside one hand-written DuckDB script
 	@$(BIN)/python scripts/benchmark/run_benchmark.py
 
 lock: $(READY) ## renew requirements.lock from pyproject.toml

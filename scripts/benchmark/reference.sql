@@ -1,19 +1,20 @@
 -- The yardstick: the four facts and three marts of this project as one hand-written DuckDB script,
 -- tuned for speed and for nothing else. Run it with scripts/benchmark/run_reference.py.
 --
--- It reads one Parquet file per event table as scripts/generate_events.py writes them and the seeds'
+-- It reads Parquet files of event tables as scripts/generate_events.py writes them and the seeds'
 -- CSV files. It assumes what the project cannot assume: every column is there under its usual name
 -- and with its usual type, all in one schema, UTC days, default settings. It copes with the same
 -- dirt: repeated deliveries, missing ids, orphans, conflicting completions, skewed clocks, unknown
 -- models and parents.
 --
--- How it saves time: rows are known by their place in the file and runs and sessions by a 64-bit
+-- How it saves time: rows are known by their place in the files and runs and sessions by a 64-bit
 -- hash (two of 1.3 million sessions share one in one of 20 million data sets); text keys are made
 -- once per run and session; only narrow columns are sorted; rare cases (repeated ids, missing ids,
 -- failures) are looked for with cheap passes and handled apart; working tables stay in memory.
 -- The tables it leaves are stored like the project's: same file format, default compression.
 --
--- Variables to set first: parquet_dir, seeds_dir, hash_salt.
+-- Variables to set first: event_files (table -> its Parquet files), rows_per_file (at most, in any
+-- of them), seeds_dir, hash_salt.
 
 set TimeZone = 'UTC';
 set preserve_insertion_order = false;
@@ -189,7 +190,7 @@ from sent;
 create temp macro events_of(event_table) as table
 select
     * exclude (file_row_number, id, conversation_id, interaction_id, user_id, anonymous_id, parent_interaction_id),
-    file_row_number as row_number,
+    file_index::bigint * getvariable('rows_per_file') + file_row_number as row_number,
     filled(id) as event_id,
     filled(conversation_id) as conversation_id,
     filled(interaction_id) as interaction_id,
@@ -198,10 +199,7 @@ select
     filled(anonymous_id) as anonymous_id,
     event_time("timestamp", received_at, original_timestamp, sent_at, uuid_ts) as event_at,
     is_skewed("timestamp", received_at) as has_clock_skew
-from read_parquet(
-    getvariable('parquet_dir') || '/' || event_table || '.parquet',
-    file_row_number = true
-);
+from read_parquet(getvariable('event_files')[event_table], file_row_number = true);
 
 create temp view sent_prompts as from events_of('ai_user_prompt_created');
 create temp view sent_responses as from events_of('ai_agent_response_received');

@@ -38,10 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the reference script and return the exit code."""
     parser = argparse.ArgumentParser(
         description="Compute the facts and marts with the hand-written reference script, from the "
-        "seven Parquet files that scripts/generate_events.py --format parquet writes."
+        "seven Parquet tables that scripts/generate_events.py --format parquet writes."
     )
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="folder of the seven Parquet files"
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the seven tables: DIR/<table>.parquet or DIR/<table>/**/*.parquet",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="DuckDB file to write; replaced"
@@ -71,15 +75,16 @@ def run_reference(
     """Run the reference script on the Parquet files in `data` and write `out`, replacing it.
 
     Returns the seconds from the first statement to the closed file. Exits with one line when a
-    Parquet file is missing; raises `duckdb.Error` when a statement fails. With `report`, prints a
+    table has no file; raises `duckdb.Error` when a statement fails. With `report`, prints a
     line for every statement that takes longer than two seconds.
     """
-    missing = [table for table in EVENT_TABLES if not (data / f"{table}.parquet").is_file()]
-    if missing:
-        fail(
-            f"{data} has no {missing[0]}.parquet: generate the data with "
-            f"`python scripts/generate_events.py --out {data} --format parquet`"
-        )
+    files = {table: event_files(data.resolve(), table) for table in EVENT_TABLES}
+    for table, found in files.items():
+        if not found:
+            fail(
+                f"{data} has no {table}.parquet: generate the data with "
+                f"`python scripts/generate_events.py --out {data} --format parquet`"
+            )
     out.unlink(missing_ok=True)
     connection = connect(out)
     started = time.monotonic()
@@ -87,11 +92,17 @@ def run_reference(
         connection.execute(f"set threads = {int(threads)}")
         connection.execute(f"set memory_limit = {quote_literal(memory_limit)}")
         for name, value in (
-            ("parquet_dir", str(data.resolve())),
             ("seeds_dir", str(PROJECT_DIR / "seeds")),
             ("hash_salt", os.environ.get("AGENT_ANALYTICS_HASH_SALT", DEVELOPMENT_SALT)),
         ):
             connection.execute(f"set variable {name} = {quote_literal(value)}")
+        by_table = ", ".join(f"{quote_literal(t)}: {_list(found)}" for t, found in files.items())
+        connection.execute(f"set variable event_files = map {{{by_table}}}")
+        every_file = _list([file for found in files.values() for file in found])
+        connection.execute(
+            "set variable rows_per_file = "
+            f"(select max(num_rows) from parquet_file_metadata({every_file}))"
+        )
         for statement in connection.extract_statements(REFERENCE_SQL.read_text("utf-8")):
             statement_started = time.monotonic()
             connection.execute(statement)
@@ -101,6 +112,20 @@ def run_reference(
     finally:
         connection.close()
     return time.monotonic() - started
+
+
+def event_files(data: Path, table: str) -> list[Path]:
+    """Return the Parquet files of a table: `<table>.parquet` and `<table>/**/*.parquet`."""
+    return [*data.glob(f"{table}.parquet"), *sorted(data.glob(f"{table}/**/*.parquet"))]
+
+
+def read_parquet(files: list[Path]) -> str:
+    """Return the from-clause that reads Parquet files, at least one, as one table."""
+    return f"read_parquet({_list(files)}, union_by_name = true)"
+
+
+def _list(files: list[Path]) -> str:
+    return f"[{', '.join(quote_literal(str(file)) for file in files)}]"
 
 
 def _headline(query: str) -> str:

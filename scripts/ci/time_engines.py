@@ -27,11 +27,11 @@ from scripts.benchmark.measure import machine, usable_cores
 from scripts.benchmark.run_benchmark import (
     add_timing_arguments,
     count_events,
-    engine_seconds,
     generate,
     time_reference,
 )
 from scripts.benchmark.run_reference import EVENT_TABLES
+from scripts.benchmark.timings import engine_seconds
 from scripts.ci.engines.base import Engine, EngineError, engines
 from scripts.ci.engines.compare import compare_with_duckdb, real_differences
 from scripts.ci.engines.project_runs import DUCKDB, ProjectRun, ProjectRuns

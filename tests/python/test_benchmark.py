@@ -1,8 +1,8 @@
-"""The hand-written reference script is a second implementation: it must give the project's tables.
+"""The benchmark, and its hand-written reference script, which must give the project's tables.
 
-The reference was written against the definitions with other means than the models (row numbers
-and hashes instead of keys, lists instead of recursion, one price per day), so an error in one of
-the two shows as a difference. One set is clean, one has every kind of dirt.
+The reference is a second implementation, written against the definitions with other means than the
+models (row numbers and hashes instead of keys, lists instead of recursion, one price per day), so
+an error in one of the two shows as a difference. One set is clean, one has every kind of dirt.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 
 import duckdb
@@ -20,7 +22,7 @@ import pytest
 
 from scripts import generate_events
 from scripts.benchmark import compare as comparison
-from scripts.benchmark import measure, run_benchmark, run_reference
+from scripts.benchmark import cut, measure, plot, report, run_benchmark, run_reference, timings
 from scripts.warehouse import MARTS_SCHEMA, PROJECT_DIR
 
 pytestmark = pytest.mark.xdist_group("benchmark")
@@ -67,26 +69,38 @@ def test_compared_tables_have_rows(clean, table):
     assert rows > 0
 
 
-def test_benchmark_finds_equal_tables_on_dirty_events(tmp_path, capsys):
-    events = tmp_path / "events"
-    arguments = ["--out", str(events), "--runs", "500", "--days", "15", "--seed", "52"]
+@pytest.fixture(scope="module")
+def dirty(tmp_path_factory) -> Path:
+    """Return a folder of some 3,000 events with every kind of dirt."""
+    events = tmp_path_factory.mktemp("benchmark_dirty") / "events"
+    arguments = ["--out", str(events), "--runs", "130", "--days", "15", "--seed", "52"]
     assert generate_events.main([*arguments, "--format", "parquet", "--dirt-all"]) == 0
+    return events
+
+
+def test_benchmark_finds_equal_tables_on_dirty_events(dirty, tmp_path, capsys):
     file = tmp_path / "figures.json"
-    code = run_benchmark.main(
-        ["--data", str(events), "--repetitions", "1", "--threads", "1", "--json", str(file)]
-    )
+    arguments = ["--data", str(dirty), "--repetitions", "1", "--threads", "1", "--sizes", "1/4,1"]
+    code = run_benchmark.main([*arguments, "--json", str(file)])
     printed = capsys.readouterr()
     assert code == 0, printed.err
     assert "tables: equal row for row" in printed.out
+    assert (tmp_path / "figures.svg").is_file()
     figures = json.loads(file.read_text("utf-8"))
     assert figures["differences"] == []
-    assert figures["events"] == run_benchmark.count_events(events)
-    for side in ("reference", "project"):
-        assert 0 < figures[side]["engine_seconds"] <= figures[side]["wall_seconds"]
-        assert figures[side]["peak_memory_gib"] > 0.05
-    assert figures["ratio"]["wall_seconds"] == pytest.approx(
-        figures["project"]["wall_seconds"] / figures["reference"]["wall_seconds"], abs=0.01
-    )
+    assert figures["events"] == run_benchmark.count_events(dirty)
+    smaller, whole = figures["sizes"]
+    arrived = figures["day_events"] + figures["hour_events"]
+    assert 0 < smaller["events"] < whole["events"] == figures["events"] - arrived
+    for size in (smaller, whole):
+        assert list(size["builds"]) == ["full", "day", "hour", "none"]
+        for build in size["builds"].values():
+            assert 0 < build["statement_seconds"] < build["wall_seconds"]
+            assert 0 < build["engine_seconds"] < build["wall_seconds"]
+            assert build["peak_memory_gib"] > 0.05
+    reference = figures["reference"]
+    assert reference["statement_seconds"] is None
+    assert 0 < reference["engine_seconds"] <= reference["wall_seconds"]
 
 
 CORRUPTIONS = {
@@ -137,31 +151,242 @@ def test_comparison_allows_rounding_of_doubles_only(clean, tmp_path, delta, is_e
     assert (comparison.compare(clean[0], project) == []) is is_equal
 
 
+def _timing(wall: float, engine: float, statements: float | None = None) -> timings.Timing:
+    return timings.Timing(measure.Measurement(wall, 2 * wall, 1 << 30, "", 0), engine, statements)
+
+
 def test_benchmark_fails_when_tables_differ(clean, tmp_path, monkeypatch, capsys):
-    """The two runs are replaced by copies of finished files, one of them corrupted."""
+    """All runs are replaced by copies of finished files, one of them corrupted."""
     project = tmp_path / "project.duckdb"
     shutil.copyfile(clean[1], project)
     with duckdb.connect(str(project)) as connection:
         connection.execute(f"update {MARTS_SCHEMA}.fct_agent_runs set cost_usd = cost_usd * 100")
 
     def pretend(source: Path, name: str):
-        def copy(_data, work, _threads, _memory_limit):
+        def copy(_data, work, *_options):
             shutil.copyfile(source, work / name)
-            return run_benchmark.Timing(measure.Measurement(2.0, 1.0, 1 << 30, "", 0), 1.5)
+            return _timing(2.0, 1.5, 1.0)
 
         return copy
 
     monkeypatch.setattr(run_benchmark, "time_reference", pretend(clean[0], "reference.duckdb"))
     monkeypatch.setattr(run_benchmark, "time_project", pretend(project, "project.duckdb"))
-    events = clean[0].parent / "events"
-    code = run_benchmark.main(["--data", str(events), "--repetitions", "2", "--threads", "1"])
+    monkeypatch.setattr(run_benchmark, "seed_project", pretend(project, "seeded.duckdb"))
+    arguments = ["--data", str(clean[0].parent / "events"), "--threads", "1", "--sizes", "1"]
+    code = run_benchmark.main([*arguments, "--repetitions", "2"])
     printed = capsys.readouterr()
     assert code == 1
-    assert "fct_agent_runs.cost_usd" in printed.err
-    code = run_benchmark.main(
-        ["--data", str(events), "--repetitions", "1", "--threads", "1", "--no-compare"]
+    assert "full build: fct_agent_runs.cost_usd" in printed.err
+    assert "incremental builds: fct_agent_runs.cost_usd" in printed.err
+    assert run_benchmark.main([*arguments, "--repetitions", "1", "--no-compare"]) == 0
+
+
+SIZES = [Fraction(1, 10), Fraction(1, 2), Fraction(1)]
+
+
+def _rows(folder: Path, table: str) -> str:
+    return f"(from {run_reference.read_parquet(run_reference.event_files(folder, table))})"
+
+
+def test_every_event_is_in_exactly_one_part(dirty, tmp_path):
+    parts = cut.cut(dirty, tmp_path / "parts", SIZES)
+    lake = tmp_path / "lake"
+    for part in (*parts.history, parts.day, parts.hour):
+        assert part.events == run_benchmark.count_events(part.folder)
+        cut.lay_out(part, lake)
+    for table in run_reference.EVENT_TABLES:
+        whole, joined = _rows(dirty, table), _rows(lake, table)
+        for left, right in ((whole, joined), (joined, whole)):
+            assert not duckdb.sql(f"{left} except all {right}").fetchall()
+
+
+def test_parts_span_what_they_are_called(dirty, tmp_path):
+    parts = cut.cut(dirty, tmp_path / "parts", SIZES)
+    for part in (*parts.history, parts.day, parts.hour):
+        loaded = [
+            row[0]
+            for table in run_reference.EVENT_TABLES
+            if run_reference.event_files(part.folder, table)
+            for row in duckdb.sql(
+                f"select make_timestamptz({cut.LOADED_US}) from {_rows(part.folder, table)}"
+            ).fetchall()
+        ]
+        assert loaded
+        assert all(part.after < moment <= part.until for moment in loaded)
+    assert parts.hour.until - parts.hour.after == timedelta(hours=1)
+    assert parts.day.until - parts.day.after == timedelta(hours=24)
+    assert parts.hour.after == parts.day.until
+    assert parts.day.after == parts.history[0].until
+    whole = parts.day.after - parts.history[-1].after
+    for part, share in zip(parts.history, SIZES, strict=True):
+        assert (parts.day.after - part.after) / whole == pytest.approx(float(share))
+
+
+NEWEST = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def _events_loaded(folder: Path, moments: list[datetime | None]) -> Path:
+    """Write every table with one row per moment: known by uuid_ts, or, if odd, by received_at."""
+    folder.mkdir()
+    with duckdb.connect() as connection:
+        connection.execute("create table e (id int, uuid_ts timestamptz, received_at timestamptz)")
+        for number, moment in enumerate(moments):
+            times = [moment, NEWEST] if number % 2 == 0 else [None, moment]
+            if moment is None:
+                times = [None, None]
+            connection.execute("insert into e values (?, ?, ?)", [number, *times])
+        for table in run_reference.EVENT_TABLES:
+            connection.execute(f"copy e to '{folder / table}.parquet' (format parquet)")
+    return folder
+
+
+def test_events_on_a_border_and_without_time_have_one_part(tmp_path):
+    hour, day = NEWEST - timedelta(hours=1), NEWEST - timedelta(hours=25)
+    moments = [NEWEST, hour + SECOND, hour, day + SECOND, day, NEWEST - timedelta(days=200), None]
+    data = _events_loaded(tmp_path / "events", moments)
+    parts = cut.cut(data, tmp_path / "parts", [Fraction(1, 10), Fraction(1)])
+    found = [
+        sorted(
+            row[0] for row in duckdb.sql(f"select id from {_rows(part.folder, table)}").fetchall()
+        )
+        for part in (parts.hour, parts.day, *parts.history)
+        for table in run_reference.EVENT_TABLES[:1]
+    ]
+    assert found == [[0, 1], [2, 3], [4, 6], [5]]
+
+
+def test_lost_events_are_noticed(tmp_path):
+    days = [NEWEST - timedelta(days=number) for number in (0, 1, 100)]
+    data = _events_loaded(tmp_path / "events", days)
+    parts = cut.cut(data, tmp_path / "parts", [Fraction(1)])
+    with duckdb.connect() as connection, pytest.raises(SystemExit):
+        cut._refuse_loss(connection, data, [*parts.history, parts.hour])
+
+
+@pytest.mark.parametrize(
+    ("hours", "message"), [([0, 20], "nothing to cut"), ([0, 100], "more events are needed")]
+)
+def test_too_few_events_give_one_clear_line(tmp_path, capsys, hours, message):
+    moments = [NEWEST - timedelta(hours=number) for number in hours]
+    data = _events_loaded(tmp_path / "events", moments)
+    with pytest.raises(SystemExit):
+        cut.cut(data, tmp_path / "parts", [Fraction(1)])
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_missing_table_is_named_before_anything_is_cut(tmp_path, capsys):
+    data = _events_loaded(tmp_path / "events", [NEWEST, NEWEST - timedelta(days=100)])
+    (data / "ai_user_action.parquet").unlink()
+    with pytest.raises(SystemExit):
+        run_benchmark.main(["--data", str(data), "--threads", "1"])
+    assert "has no ai_user_action.parquet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("intervals", "seconds"),
+    [
+        ([(0, 1), (2, 4)], 3),
+        ([(0, 2), (1, 3)], 3),
+        ([(0, 5), (1, 2), (4, 6)], 6),
+        ([(4, 6), (0, 1), (1, 2)], 4),
+    ],
+)
+def test_overlapping_statements_count_once(intervals, seconds):
+    assert timings.covered_seconds(intervals) == pytest.approx(seconds)
+
+
+def _log_line(name: str, second: float, **data) -> str:
+    moment = (NEWEST + timedelta(seconds=second)).isoformat().replace("+00:00", "Z")
+    return json.dumps({"data": data, "info": {"name": name, "ts": moment}}) + "\n"
+
+
+def test_statement_seconds_come_from_statements_that_ended(tmp_path, capsys):
+    log = tmp_path / "dbt.log"
+    log.write_text(
+        _log_line("SQLQuery", 0, sql="select 'SQLQueryStatus'", elapsed=99.0)
+        + _log_line("SQLQueryStatus", 10, elapsed=4.0, status="OK")
+        + _log_line("SQLQueryStatus", 12, elapsed=3.5, status="OK")
+        + _log_line("SQLQueryStatus", 20, elapsed=0.25, status="OK"),
+        "utf-8",
     )
-    assert code == 0
+    assert timings.statement_seconds(log) == pytest.approx(6.25)
+    log.write_text(_log_line("SQLQuery", 0, sql="select 1"), "utf-8")
+    with pytest.raises(SystemExit):
+        timings.statement_seconds(log)
+    assert "tells of no statement" in capsys.readouterr().err
+
+
+def _result() -> dict:
+    """Return a summary of three repetitions on two sizes, with round figures."""
+    sizes = [
+        report.SizeTimings(
+            share,
+            events,
+            {
+                "full": [_timing(wall, wall - 10, wall - 20) for wall in (120, 100, 110)],
+                "day": [_timing(10, 6, 6 * share), _timing(8, 5, 3 * share), _timing(9, 4, share)],
+                "hour": [_timing(7, 3, 1.0)] * 3,
+                "none": [_timing(6, 2, 0.5)] * 3,
+            },
+        )
+        for share, events in ((0.5, 1_000), (1.0, 2_000))
+    ]
+    references = [_timing(wall, wall - 1) for wall in (55, 52, 50)]
+    return {
+        **report.summary(sizes, references),
+        "threads": 2,
+        "memory_limit": "5GB",
+        "tables_compared": True,
+        "differences": [],
+    }
+
+
+def test_summary_holds_medians_and_repetitions():
+    result = _result()
+    full = result["sizes"][1]["builds"]["full"]
+    assert [full[name] for name in ("wall_seconds", "engine_seconds", "statement_seconds")] == [
+        110,
+        100,
+        90,
+    ]
+    assert full["peak_memory_gib"] == 1
+    assert [row["wall_seconds"] for row in full["repetitions"]] == [120, 100, 110]
+    assert result["reference"]["wall_seconds"] == 52
+    ratios = {(row["name"], row["measured_by"]): row for row in result["ratios"]}
+    assert len(ratios) == 8
+    expected = {
+        ("full build ÷ reference script", "wall"): (110 / 52, False),
+        ("full build ÷ reference script", "engine"): (100 / 51, False),
+        ("one more day ÷ full build", "statements"): (3 / 90, False),
+        ("one more day ÷ full build", "engine"): (5 / 100, False),
+        ("one more day, 2.0 times the history", "statements"): (2, False),
+        ("one more day, 2.0 times the history", "engine"): (1, True),
+        ("one more day, 2.0 times the history", "wall"): (1, True),
+        ("peak memory of a build (GiB)", ""): (1, True),
+    }
+    assert {
+        key: (pytest.approx(row["value"], abs=1e-4), row["is_met"]) for key, row in ratios.items()
+    } == expected
+
+
+def test_printed_tables_name_every_build_and_verdict(capsys):
+    report.print_result(_result())
+    printed = capsys.readouterr().out
+    for text in ("2,000 events", *report.BUILDS.values(), "reference script", "110.0", "0.0333"):
+        assert text in printed
+    assert printed.count("MISSED") == 5
+    assert printed.count(" met ") == 3
+    assert "…" not in printed
+    assert "tables: equal row for row" in printed
+
+
+@pytest.mark.parametrize(("name", "start"), [("a.png", b"\x89PNG"), ("a.svg", b"<?xml")])
+def test_plot_is_drawn(tmp_path, name, start):
+    plot.write_plot(_result(), tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(start)
 
 
 def test_peak_memory_includes_child_processes(tmp_path):
@@ -188,6 +413,10 @@ BAD_ARGUMENTS = {
     "--repetitions must be at least 1": ["--repetitions", "0"],
     "--events must be at least 1": ["--events", "-5"],
     "usable cores": ["--threads", "100000"],
+    "must be shares such as": ["--sizes", "1,many"],
+    "1 must be among them": ["--sizes", "1/4,1/2"],
+    "above 0 and at most 1": ["--sizes", "0,1"],
+    "must end in .png or .svg": ["--plot", "figure.txt"],
 }
 
 
