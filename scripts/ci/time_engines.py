@@ -106,7 +106,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add_timing_arguments(parser, DEFAULT_EVENTS)
     parser.add_argument(
-        "--memory-limit", default="5GB", help="memory limit of DuckDB (default 5GB)"
+        "--memory-limit", default="3GB", help="memory limit of DuckDB (default 3GB)"
     )
     parser.add_argument(
         "--compare",
