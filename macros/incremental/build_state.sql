@@ -9,6 +9,19 @@
 {% endmacro %}
 
 
+{#- dbt's own question before it adds to a table, answered for the whole build: what a first build left
+    that did not end, or a version of this project that kept no log, is made anew and not added to. -#}
+{% macro should_full_refresh() %}
+    {%- set configured = config.get('full_refresh') -%}
+    {%- if configured is not none -%}
+        {{- return(configured) -}}
+    {%- elif model.resource_type != 'model' -%}
+        {{- return(flags.FULL_REFRESH) -}}
+    {%- endif -%}
+    {{- return(not is_incremental_build()) -}}
+{% endmacro %}
+
+
 {#- ref() of a model that says what this build has to do, or none in a unit test, which shows a full
     build and need not name it.
 

@@ -226,7 +226,7 @@ def test_fact_is_not_made_of_touched_runs_only(built):
 
 @pytest.fixture(scope="module")
 def two_loads(warehouse, arrivals):
-    """Return a half-built file with all events, what a build makes of it, and in how long."""
+    """Return files with all events, half of them built and none; what they become; in how long."""
     warehouse.fresh()
     for part in (0, 1):
         condition = f"hash(coalesce(cast({{}} as varchar), '')) % 2 = {part}"
@@ -240,11 +240,18 @@ def two_loads(warehouse, arrivals):
         )
         if part == 0:
             run(warehouse)
-    before = warehouse.path.with_name("before_interruption.duckdb")
-    shutil.copyfile(warehouse.path, before)
+    half_built = warehouse.path.with_name("half_built.duckdb")
+    shutil.copyfile(warehouse.path, half_built)
     started = time.monotonic()
     interrupted_run(warehouse, None)
-    return before, contents(warehouse.path), time.monotonic() - started
+    seconds = time.monotonic() - started
+    expected = contents(warehouse.path)
+    warehouse.query("drop schema analytics_marts cascade")
+    for schema in ("audit", "intermediate", "staging"):
+        warehouse.query(f"drop schema analytics_{schema} cascade")
+    not_built = warehouse.path.with_name("not_built.duckdb")
+    shutil.copyfile(warehouse.path, not_built)
+    return (half_built, not_built), expected, seconds
 
 
 def interrupted_run(warehouse, seconds):
@@ -274,11 +281,19 @@ def interrupted_run(warehouse, seconds):
     return process.returncode
 
 
+def test_first_build_that_did_not_end_is_made_anew(built):
+    """Tables of a first build that died, or of a version without a log, are not added to."""
+    before = contents(built.path)
+    built.query("drop table analytics_audit.audit_build_log")
+    run(built)
+    assert differences(before, contents(built.path)) == []
+
+
 @pytest.mark.parametrize("moment", range(MOMENTS))
 def test_killed_build_is_repaired_by_the_next(moment, two_loads, warehouse):
     """A build that dies leaves each table old or new; the next one equals one that never died."""
-    before, expected, seconds = two_loads
-    shutil.copyfile(before, warehouse.path)
+    states, expected, seconds = two_loads
+    shutil.copyfile(states[moment % 2], warehouse.path)
     Path(f"{warehouse.path}.wal").unlink(missing_ok=True)
     # Spread over the build, at another place of each part in every session.
     part = (moment + random.random()) / MOMENTS
