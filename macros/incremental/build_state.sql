@@ -116,13 +116,18 @@
     {%- endset -%}
     {%- set is_loaded = is_loaded_since(source_table) -%}
     {%- set columns = adapter.get_columns_in_relation(staged) | map(attribute='quoted') | join(', ') -%}
+    {%- set stored_before_count = run_query(
+        'select count(*) from ' ~ changed ~ ' where is_stored_before and source_table = ' ~ text_literal(source_table)
+    ).rows[0][0] -%}
     {%- set selected -%}
 (
         select {{ columns }} from {{ staged }}
         where {{ is_loaded }} and {{ is_changed }}
+        {%- if stored_before_count > 0 %}
         union all
         select {{ columns }} from {{ this }}
         where not {{ is_loaded }} and {{ is_changed }}
+        {%- endif %}
     )
     {%- endset -%}
     {{- return(selected) -}}

@@ -1,7 +1,13 @@
+{#- Raised with every change of a model after which rows built before are not those a full refresh
+    would make; the next build then asks for one. -#}
+{% macro version_of_definitions() %}{{- return(1) -}}{% endmacro %}
+
+
 {#- What every row depends on, as text: one `name=value` a line. A change cannot be followed row by
     row. Secrets stand in as a hash. -#}
 {% macro build_settings() %}
     {{- return([
+        'definitions=' ~ version_of_definitions(),
         'rudderstack_database=' ~ var('rudderstack_database'),
         'rudderstack_schemas=' ~ var('rudderstack_schemas') | sort | join(','),
         'rudderstack_parquet_dir=' ~ var('rudderstack_parquet_dir'),
@@ -16,11 +22,11 @@
 {#- Stop where a setting is another one than in the last build. -#}
 {% macro refuse_changed_settings() %}
     {%- if is_incremental_build() -%}
-        {%- set now = build_settings().split('\n') -%}
-        {%- for line in last_of_build_log('build_settings').split('\n') -%}
-            {%- if line not in now -%}
+        {%- set last = last_of_build_log('build_settings').split('\n') -%}
+        {%- for line in build_settings().split('\n') -%}
+            {%- if line not in last -%}
                 {{- exceptions.raise_compiler_error(
-                    line.split('=')[0] ~ ' is not what it was when the warehouse was built, and every row depends on it; run dbt build --full-refresh'
+                    line.split('=')[0] ~ ' is not what it was when the warehouse was built, and every row depends on it (README.md for settings, CHANGELOG.md for definitions); run dbt build --full-refresh'
                 ) -}}
             {%- endif -%}
         {%- endfor -%}

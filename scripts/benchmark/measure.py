@@ -40,8 +40,8 @@ def measure(
 
     The output goes to `log` and comes back in the result. A line is printed every ten seconds.
     Peak memory is the largest sum of the resident memory of the command and its descendants, seen
-    every tenth of a second in /proc, and at least what the system itself reports for the command
-    (the only source where there is no /proc).
+    every tenth of a second in /proc, and where there is no /proc what the system reports for the
+    command.
     """
     with log.open("wb") as stream, _kept_to_cores(cores):
         process = subprocess.Popen(
@@ -70,7 +70,8 @@ def measure(
     return Measurement(
         wall_seconds=now - started,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
-        peak_bytes=max(peak, own_peak),
+        # The system's own figure is second choice: a child inherits its parent's peak.
+        peak_bytes=peak or own_peak,
         output=log.read_text("utf-8", errors="replace"),
         returncode=process.returncode,
     )

@@ -8,14 +8,20 @@ import pytest
 from scripts import generate_events, load_events
 from scripts.ci.engines.compare import SCHEMAS, compare_with_duckdb, real_differences
 from scripts.ci.engines.project_runs import ProjectRuns
-from scripts.ci.engines.raw_tables import copy_raw_tables, cut_fractions_of_seconds
-from scripts.warehouse import MARTS_SCHEMA, PROJECT_DIR, RAW_SCHEMA, TARGET_SCHEMA
+from scripts.ci.engines.raw_tables import (
+    copy_raw_tables,
+    cut_fractions_of_seconds,
+    raw_tables,
+)
+from scripts.warehouse import AUDIT_SCHEMA, MARTS_SCHEMA, PROJECT_DIR, RAW_SCHEMA, TARGET_SCHEMA
 from tests.python.layouts import LAYOUTS, create_layouts
 from tests.python.warehouses import FACTS, Warehouse
 
 REAL_DATA = PROJECT_DIR.parent / "shared" / "realdata"
 # A second source of RudderStack; events that arrive twice come through it the second time.
 SECOND_SCHEMA = "rudderstack_second"
+# Where raw rows wait for their load.
+HELD_BACK = f"{RAW_SCHEMA}_held_back"
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "unit_test")
 
 pytestmark = pytest.mark.timeout(7200)
@@ -122,6 +128,50 @@ def test_same_answer(engine, on_engine, tmp_path, report, source):
     run = on_engine.dbt("build", *engine.build_arguments(), *without, variables=variables)
     assert run.succeeded, run.tail()
     report(f"{engine.name}: built and tested in {run.seconds:.0f} s")
+    assert_same_answer(warehouse, engine, tmp_path, report)
+
+
+def test_loads_one_after_the_other_give_the_same_answer(engine, on_engine, tmp_path, report):
+    """Raw rows that arrive in three loads, built after each, give what DuckDB builds of all."""
+    if not engine.builds_incrementally:
+        pytest.skip(f"on {engine.name} every build is a full one")
+    warehouse = tmp_path / "raw.duckdb"
+    schemas = generated(tmp_path, warehouse)
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        for schema in schemas:
+            for table in raw_tables(connection, schema):
+                identity = "row_id" if table == "rudder_discards" else "id"
+                connection.execute(
+                    f"update {schema}.{table} set uuid_ts = timestamptz '2027-01-01'"
+                    f" + to_days(5 * cast(hash({identity}) % 3 as integer))"
+                )
+    variables = {"rudderstack_schemas": schemas}
+    clear(engine)
+    for schema in schemas:
+        copy_raw_tables(warehouse, schema, engine, report)
+    tables = [(schema, table) for schema in schemas for table in engine.list_tables(schema)]
+    engine.execute(f"create schema {HELD_BACK}")
+    for schema, table in tables:
+        held_back = f"{HELD_BACK}.{schema}_{table}"
+        engine.execute(f"create table {held_back} as select * from {schema}.{table}")
+        engine.execute(f"delete from {schema}.{table}")
+    for load_number in range(3):
+        for schema, table in tables:
+            engine.execute(
+                f"insert into {schema}.{table} select * from {HELD_BACK}.{schema}_{table}"
+                f" where cast(uuid_ts as date) = date '2027-01-{1 + 5 * load_number:02}'"
+            )
+        run = on_engine.dbt("build", *engine.build_arguments(), *WITHOUT_TESTS, variables=variables)
+        assert run.succeeded, run.tail()
+        report(f"{engine.name}: load {load_number + 1} built in {run.seconds:.0f} s")
+    log = f"{AUDIT_SCHEMA}.audit_build_log"
+    kinds = engine.query(f"select distinct build_number, is_full_build from {log} order by 1")
+    assert kinds == [(1, True), (2, False), (3, False)]
+
+    on_duckdb = ProjectRuns(tmp_path / "duckdb", warehouse=warehouse, report=report)
+    run = on_duckdb.dbt("build", *WITHOUT_TESTS, variables=variables)
+    assert run.succeeded, run.tail()
     assert_same_answer(warehouse, engine, tmp_path, report)
 
 

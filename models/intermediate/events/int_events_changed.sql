@@ -105,19 +105,18 @@ found as (
 
 ),
 
--- the runs these events belonged to so far
+-- the runs these events belonged to so far, and which of them have deliveries that are not read again
 placed as (
 
     {% if is_continued -%}
     {% for source_table, table in event_tables().items() -%}
     select distinct
         '{{ source_table }}' as source_table,
-        identified.event_key as event_key,
-        identified.run_key as previous_run_key
-    from {{ stored('int_' ~ table.name ~ '_identified') }} as identified
-    where
-        identified.event_key in (select event_key from found where source_table = '{{ source_table }}')
-        and identified.event_disposition = 'accepted'
+        event_key,
+        case when event_disposition = 'accepted' then run_key end as previous_run_key,
+        not {{ is_loaded_since(source_table) }} as is_stored_before
+    from {{ stored('int_' ~ table.name ~ '_identified') }}
+    where event_key in (select event_key from found where source_table = '{{ source_table }}')
     {% if not loop.last %}
     union all
 
@@ -127,7 +126,8 @@ placed as (
     select
         source_table,
         event_key,
-        cast(null as {{ type_text() }}) as previous_run_key
+        cast(null as {{ type_text() }}) as previous_run_key,
+        false as is_stored_before
     from found
     {%- endif %}
 
@@ -140,14 +140,16 @@ unfinished as (
     select
         source_table,
         event_key,
-        previous_run_key
+        previous_run_key,
+        is_stored_before
     from {{ this }}
     where build_number > {{ last_build_number() }}
     {%- else -%}
     select
         source_table,
         event_key,
-        previous_run_key
+        previous_run_key,
+        is_stored_before
     from placed
     where 1 = 0
     {%- endif %}
@@ -159,7 +161,8 @@ changed as (
     select
         found.source_table as source_table,
         found.event_key as event_key,
-        placed.previous_run_key
+        placed.previous_run_key,
+        coalesce(placed.is_stored_before, false) as is_stored_before
     from found
     left join placed
         on
@@ -169,7 +172,8 @@ changed as (
     select
         source_table,
         event_key,
-        previous_run_key
+        previous_run_key,
+        is_stored_before
     from unfinished
 
 )
@@ -178,5 +182,6 @@ select
     source_table,
     event_key,
     previous_run_key,
+    is_stored_before,
     {{ build_number() }} as build_number
 from changed

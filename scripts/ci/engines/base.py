@@ -45,6 +45,8 @@ class Engine(ABC):
     has_server: ClassVar[bool] = True
     # Whether a time in RudderStack's raw tables is more exact than a second.
     keeps_fractions_of_seconds: ClassVar[bool] = True
+    # As can_replace_rows() in macros/cross_db has it.
+    builds_incrementally: ClassVar[bool] = False
     # Mistakes in the connection or the grants that can be made here, each with words that what dbt
     # says about it must contain. `mistake` makes one.
     mistakes: ClassVar[Mapping[str, str]] = {}

@@ -16,6 +16,8 @@ from scripts.ci.engines.base import Engine
 from scripts.warehouse import AUDIT_SCHEMA, MARTS_SCHEMA, quote_identifier, quote_literal
 
 SCHEMAS = (MARTS_SCHEMA, AUDIT_SCHEMA)
+# Says when each engine built what, which no two builds have in common.
+NOT_COMPARED = frozenset({(AUDIT_SCHEMA, "audit_build_log")})
 # Sums of doubles depend on the order of their terms, which no parallel engine fixes.
 RELATIVE_TOLERANCE = 1e-9
 # One unit of the last decimal of money: a product of doubles may round to either neighbour.
@@ -112,16 +114,17 @@ def compare_exports(
         connection.execute("set preserve_insertion_order = false")
         connection.execute(f"set memory_limit = {quote_literal(memory_limit)}")
         connection.execute(f"attach {quote_literal(str(warehouse))} as warehouse (read_only)")
-        expected = set(_tables(connection, schemas))
+        expected = set(_tables(connection, schemas)) - NOT_COMPARED
+        found = exports.keys() - NOT_COMPARED
         differences += [
             Difference(".".join(name), None, "the engine has no such table", 1)
-            for name in sorted(expected - exports.keys())
+            for name in sorted(expected - found)
         ]
         differences += [
             Difference(".".join(name), None, "DuckDB has no such table", 1)
-            for name in sorted(exports.keys() - expected)
+            for name in sorted(found - expected)
         ]
-        for name in sorted(expected & exports.keys()):
+        for name in sorted(expected & found):
             anywhere = (moved or {}).get(name, ())
             comparison = _TableComparison(
                 connection, name, exports[name], anywhere, decimal_tolerance

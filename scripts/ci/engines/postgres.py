@@ -66,6 +66,7 @@ class Postgres(Engine):
 
     name = "postgres"
     target = "postgres"
+    builds_incrementally = True
     mistakes: ClassVar[Mapping[str, str]] = {
         "wrong_password": f'password authentication failed for user "{BUILDER}"',
         "nothing_listens": "Connection refused",
