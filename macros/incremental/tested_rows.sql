@@ -1,6 +1,7 @@
 {#- Relation that a generic test looks at, dbt's own macro overridden. Where the model names a day in
-    its config `meta: {tested_by_day: …}`, only the rows of tested days. A `where` of the test holds
-    besides. Other relations a test names, such as the parent of `relationships`, stay whole.
+    its config `meta: {tested_by_day: …}`, only the rows of tested days; the day itself is tested in
+    every row. A `where` of the test holds besides. Other relations a test names, such as the parent
+    of `relationships`, stay whole.
 
     Arguments
       relation: the table the test is declared on -#}
@@ -11,7 +12,7 @@
     {%- if config.get('where') -%}
         {%- do conditions.append('(' ~ config.get('where') ~ ')') -%}
     {%- endif -%}
-    {%- if day and not is_whole_history_tested() -%}
+    {%- if day and day != model.column_name -%}
         {%- do conditions.append(of_tested_days(day)) -%}
     {%- endif -%}
     {%- if conditions -%}
@@ -21,40 +22,23 @@
 {% endmacro %}
 
 
-{#- Whether data tests look at every row: when asked to, and after a build that made every row. -#}
-{% macro is_whole_history_tested() %}
-    {{- return(var('test_whole_history') or is_last_build_full()) -}}
-{% endmacro %}
-
-
-{#- Condition on rows with a day, for data tests: the last build replaced rows of this day, or the day
-    is missing. Always true where the whole history is tested.
+{#- Condition on rows with a day, for data tests: the last build replaced rows of this day. Always true
+    when that made every row, and where the whole history is to be tested.
 
     Arguments
       day: column with the day -#}
 {% macro of_tested_days(day) %}
     {%- set touched = stored('int_days_touched') if execute else none -%}
-    {%- if touched is none or is_whole_history_tested() -%}
+    {%- if touched is none or var('test_whole_history') or is_last_build_full() -%}
         {{- return('1 = 1') -}}
     {%- endif -%}
-    {%- set range = run_query('select min(touched_date), max(touched_date) from ' ~ touched).rows[0] -%}
-    {%- if range[0] is none -%}
-        {{- return(day ~ ' is null') -}}
-    {%- endif -%}
-    {#- The range lets the engine skip what is older. -#}
-    {%- set condition -%}
-        (
-            {{ day }} in (select touched_date from {{ touched }})
-            and {{ day }} between cast('{{ range[0] }}' as date) and cast('{{ range[1] }}' as date)
-            or {{ day }} is null
-        )
-    {%- endset -%}
-    {{- return(condition) -}}
+    {{- return(day ~ ' in (select touched_date from ' ~ touched ~ ')') -}}
 {% endmacro %}
 
 
 {#- Condition on rows of runs, for data tests that compare tables in which one run lies on different
-    days: the last build replaced the run. Always true where the whole history is tested.
+    days: the last build replaced the run. Always true when that made every row, and where the whole
+    history is to be tested.
 
     Arguments
       time_column: time of an event of the run -#}

@@ -10,7 +10,11 @@ with counts as (
                 event_disposition = 'accepted'
                 and {{ of_tested_runs('event_at') }}
         ) as accepted_count,
-        (select count(*) from {{ ref('fct_agent_steps') }} where {{ of_tested_runs('ended_at') }}) as fact_count
+        (
+            select count(*)
+            from {{ ref('fct_agent_steps') }}
+            where {{ of_tested_runs('ended_at') }}
+        ) as fact_count
 
     union all
 
@@ -23,7 +27,11 @@ with counts as (
                 event_disposition = 'accepted'
                 and {{ of_tested_runs('event_at') }}
         ) as accepted_count,
-        (select count(*) from {{ ref('fct_user_actions') }} where {{ of_tested_runs('acted_at') }}) as fact_count
+        (
+            select count(*)
+            from {{ ref('fct_user_actions') }}
+            where {{ of_tested_runs('acted_at') }}
+        ) as fact_count
 
 )
 

@@ -13,7 +13,11 @@ with counts as (
     select
         '{{ fact }}' as fact_name,
         (select count(*) from {{ ref(assembled) }}) as assembled_count,
-        (select count(*) from {{ ref(fact) }} where {{ of_last_built_runs(time) }}) as fact_count
+        (
+            select count(*)
+            from {{ ref(fact) }}
+            where {{ of_last_built_runs(time) }}
+        ) as fact_count
     {% if not loop.last %}
     union all
 

@@ -187,7 +187,7 @@ def test_session_on_another_day_belongs_to_its_run(built):
 
 
 def test_missing_day_is_found(built):
-    """A row without a day lies on no day, and is tested all the same."""
+    """A row without a day lies on no day: whether there is one is tested everywhere."""
     rule = "not_null_fct_agent_steps_step_date"
     run = built.query(RUNS.format(condition=OF_OTHER_DAYS))[0][0]
     built.query(
