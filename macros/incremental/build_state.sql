@@ -45,6 +45,16 @@
 {% endmacro %}
 
 
+{#- Whether the build under way, or else the last one, makes every row anew. True where nothing was built. -#}
+{% macro is_last_build_full() %}
+    {%- set reads = stored('int_source_reads') if execute else none -%}
+    {%- if reads is none -%}
+        {{- return(true) -}}
+    {%- endif -%}
+    {{- return(run_query('select count(*) from ' ~ reads ~ ' where is_full_build').rows[0][0] > 0) -}}
+{% endmacro %}
+
+
 {#- Number of the last build that ended well; what has a later number is not finished. -#}
 {% macro last_build_number() -%}
     (select max(build_number) from {{ stored('audit_build_log', 'audit') }})

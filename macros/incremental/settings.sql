@@ -78,16 +78,15 @@
 {#- Stop before a fact is made of the touched runs only: what it is built from holds no other runs
     after an incremental build. -#}
 {% macro refuse_partial_rebuild() %}
-    {%- set reads = state_ref('int_source_reads') -%}
-    {#- Both must be there before rows are replaced. -#}
+    {#- All three must be there before rows are replaced. -#}
+    {%- do state_ref('int_source_reads') -%}
     {%- do state_ref('int_runs_touched') -%}
-    {%- do state_ref('int_days_left') -%}
+    {%- do state_ref('int_days_touched') -%}
     {%- if is_incremental_build() and not is_incremental() -%}
         {{- exceptions.raise_compiler_error(this ~ ' is not there any more; run dbt build --full-refresh') -}}
     {%- endif -%}
     {%- if execute and flags.FULL_REFRESH and model.resource_type != 'unit_test' and can_replace_rows()
-        and load_relation(reads) is not none
-        and not run_query('select min(is_full_build) from ' ~ reads).rows[0][0] -%}
+        and not is_last_build_full() -%}
         {{- exceptions.raise_compiler_error(
             this ~ ' cannot be built whole by itself: what it is built from holds the runs of the last build only; run dbt build --full-refresh'
         ) -}}

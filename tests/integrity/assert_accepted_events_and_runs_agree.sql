@@ -14,7 +14,9 @@ with accepted as (
     {% for model in identified_models -%}
     select distinct run_key
     from {{ ref(model) }}
-    where event_disposition = 'accepted'
+    where
+        event_disposition = 'accepted'
+        and {{ of_tested_runs('event_at') }}
     {% if not loop.last %}
     union all
 
@@ -27,6 +29,7 @@ runs as (
 
     select run_key
     from {{ ref('fct_agent_runs') }}
+    where {{ of_tested_runs('last_event_at') }}
 
 )
 

@@ -7,6 +7,9 @@ select
     failure_category
 from {{ ref('fct_agent_runs') }}
 where
-    (run_status in ('error', 'timeout') and (failure_severity != 'hard' or failure_mode is null or failure_category is null))
-    or (run_status = 'cancelled' and failure_severity != 'cancelled')
-    or (failure_severity in ('none', 'recovered') and failure_mode is not null)
+    {{ of_tested_days('run_date') }}
+    and (
+        (run_status in ('error', 'timeout') and (failure_severity != 'hard' or failure_mode is null or failure_category is null))
+        or (run_status = 'cancelled' and failure_severity != 'cancelled')
+        or (failure_severity in ('none', 'recovered') and failure_mode is not null)
+    )

@@ -6,6 +6,7 @@ with fact_rows as (
         run_date as failure_date,
         failure_mode
     from {{ ref('fct_agent_runs') }}
+    where {{ of_tested_days('run_date') }}
 
     union all
 
@@ -14,6 +15,7 @@ with fact_rows as (
         session_date as failure_date,
         failure_mode
     from {{ ref('fct_agent_sessions') }}
+    where {{ of_tested_days('session_date') }}
 
     union all
 
@@ -22,6 +24,7 @@ with fact_rows as (
         step_date as failure_date,
         failure_mode
     from {{ ref('fct_agent_steps') }}
+    where {{ of_tested_days('step_date') }}
 
 ),
 
@@ -47,6 +50,7 @@ rollup_rows as (
         max(n_all) as n_all,
         sum(failure_count) as failure_count
     from {{ ref('mart_failure_modes') }}
+    where {{ of_tested_days('failure_date') }}
     group by
         grain,
         failure_date

@@ -7,6 +7,7 @@ with totals as (
         coalesce(sum(case when depth = 0 then inclusive_cost_usd end), 0) as inclusive_cost_usd,
         {{ count_where('has_parent_cycle') }} as cycle_count
     from {{ ref('fct_agent_sessions') }}
+    where {{ of_tested_runs('ended_at') }}
     group by run_key
 
 )

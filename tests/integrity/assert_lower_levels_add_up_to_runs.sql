@@ -1,5 +1,12 @@
 -- Money and counts that a run carries about its sessions and steps are theirs, neither more nor less.
-with sessions as (
+with runs as (
+
+    select * from {{ ref('fct_agent_runs') }}
+    where {{ of_tested_runs('last_event_at') }}
+
+),
+
+sessions as (
 
     select
         run_key,
@@ -7,6 +14,7 @@ with sessions as (
         count(distinct agent_name) as agent_count,
         {{ usd_sum('cost_usd') }} as sessions_cost_usd
     from {{ ref('fct_agent_sessions') }}
+    where {{ of_tested_runs('ended_at') }}
     group by run_key
 
 ),
@@ -23,12 +31,13 @@ steps as (
         {{ count_where('is_silent_failure') }} as silent_failure_count,
         {{ usd_sum('cost_usd') }} as steps_cost_usd
     from {{ ref('fct_agent_steps') }}
+    where {{ of_tested_runs('ended_at') }}
     group by run_key
 
 )
 
 select runs.run_key
-from {{ ref('fct_agent_runs') }} as runs
+from runs
 left join sessions on runs.run_key = sessions.run_key
 left join steps on runs.run_key = steps.run_key
 where

@@ -1,4 +1,11 @@
-with steps as (
+with sessions as (
+
+    select * from {{ ref('fct_agent_sessions') }}
+    where {{ of_tested_runs('ended_at') }}
+
+),
+
+steps as (
 
     select
         agent_session_key,
@@ -12,6 +19,7 @@ with steps as (
         sum(case when step_type = 'llm_call' then {{ plausible_duration('duration_ms') }} end) as llm_ms,
         sum(case when step_type = 'tool_call' then {{ plausible_duration('duration_ms') }} end) as tool_ms
     from {{ ref('fct_agent_steps') }}
+    where {{ of_tested_runs('ended_at') }}
     group by agent_session_key
 
 )
@@ -19,7 +27,7 @@ with steps as (
 select
     sessions.agent_session_key,
     steps.agent_session_key as key_in_steps
-from {{ ref('fct_agent_sessions') }} as sessions
+from sessions
 full outer join steps on sessions.agent_session_key = steps.agent_session_key
 where
     sessions.agent_session_key is null

@@ -1,13 +1,13 @@
 -- The classes are disjoint, so their sum is the total; a total without any class is null.
 {%- set facts = {
-    'fct_agent_runs': 'run_key',
-    'fct_agent_sessions': 'agent_session_key',
-    'fct_agent_steps': 'step_key',
+    'fct_agent_runs': ('run_key', 'run_date'),
+    'fct_agent_sessions': ('agent_session_key', 'session_date'),
+    'fct_agent_steps': ('step_key', 'step_date'),
 } %}
 
 with fact_rows as (
 
-    {% for fact, key in facts.items() -%}
+    {% for fact, (key, day) in facts.items() -%}
     select
         '{{ fact }}' as fact_name,
         {{ key }} as row_key,
@@ -17,6 +17,7 @@ with fact_rows as (
         cache_write_tokens,
         total_tokens
     from {{ ref(fact) }}
+    where {{ of_tested_days(day) }}
     {% if not loop.last %}
     union all
 

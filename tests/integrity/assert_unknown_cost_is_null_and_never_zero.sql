@@ -1,12 +1,12 @@
 {%- set facts = {
-    'fct_agent_runs': 'run_key',
-    'fct_agent_sessions': 'agent_session_key',
-    'fct_agent_steps': 'step_key',
+    'fct_agent_runs': ('run_key', 'run_date'),
+    'fct_agent_sessions': ('agent_session_key', 'session_date'),
+    'fct_agent_steps': ('step_key', 'step_date'),
 } %}
 
 with fact_rows as (
 
-    {% for fact, key in facts.items() -%}
+    {% for fact, (key, day) in facts.items() -%}
     select
         '{{ fact }}' as fact_name,
         {{ key }} as row_key,
@@ -15,6 +15,7 @@ with fact_rows as (
         cost_usd,
         total_tokens
     from {{ ref(fact) }}
+    where {{ of_tested_days(day) }}
     {% if not loop.last %}
     union all
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from scripts import generate_events, load_events
 from scripts.warehouse import quote_literal
 from tests.python.loads import Arrivals, contents, differences, load
-from tests.python.warehouses import Warehouse
+from tests.python.warehouses import Warehouse, story
 
 # Two hundred take two hours on two cores; CI has time for some.
 EXAMPLES = int(os.environ.get("AGENT_ANALYTICS_EXAMPLES", "6"))
@@ -209,6 +209,29 @@ def test_changed_setting_asks_for_a_full_refresh(built):
         if node.status == "error"
     )
     assert differences(before, contents(built.path)) == []
+
+
+def test_run_that_starts_before_its_first_event_is_in_the_rollups(warehouse):
+    """An end less a duration is earlier than all that arrived, and may be on a day of its own."""
+    warehouse.fresh()
+    for table, rows in story().items():
+        warehouse.create(table, rows)
+    run(warehouse)
+    days_later = ", ".join(
+        f'"{column}" + interval 4 day as "{column}"'
+        for column in ("timestamp", "original_timestamp", "sent_at", "received_at", "uuid_ts")
+    )
+    warehouse.query(
+        "insert into rudderstack.ai_interaction_completed by name select * replace "
+        f"('late' as id, 'late' as interaction_id, 86400000 as duration_ms, {days_later}) "
+        "from rudderstack.ai_interaction_completed"
+    )
+    run(warehouse)
+    rollup = warehouse.query(
+        "select cast(run_date as varchar), n_all from analytics_marts.mart_cost_per_interaction"
+    )
+    assert sorted(rollup) == [("2026-03-01", 1), ("2026-03-04", 1)]
+    assert_equals_full_refresh(warehouse)
 
 
 def test_fact_is_not_made_of_touched_runs_only(built):

@@ -1,9 +1,11 @@
-{#- The days whose rollups this build replaces: those that rows left, and those where they are now. -#}
-{%- set facts = {
-    'fct_agent_runs': ('run_date', 'started_at'),
-    'fct_agent_sessions': ('session_date', 'started_at'),
-    'fct_agent_steps': ('step_date', 'ended_at'),
-    'fct_user_actions': ('action_date', 'acted_at')
+{#- The days whose rollups this build replaces: those that rows leave, and those where they will be.
+    Taken from what the facts are made of, which holds the touched runs and no others; known before
+    the facts are written, so that their tests can look at these days. -#}
+{%- set assembled = {
+    'int_runs_assembled': 'started_at',
+    'int_agent_sessions_assembled': 'started_at',
+    'int_agent_steps_accepted': 'ended_at',
+    'int_user_actions_rated': 'acted_at'
 } -%}
 {%- set is_continued = is_incremental_build() -%}
 {%- set is_catalog_changed = is_seed_changed('agent_catalog') -%}
@@ -12,20 +14,19 @@ with days as (
 
     select touched_date from {{ ref('int_days_left') }}
 
-    {% for fact, (day, time) in facts.items() -%}
-    {%- set is_touched = of_touched_runs(time) %}
+    {% for rows, time in assembled.items() -%}
     union distinct
 
-    select {{ day }} as touched_date
-    from {{ ref(fact) }}
-    where {{ is_touched if is_continued else '1 = 0' }}
+    select {{ reporting_date(time) }} as touched_date
+    from {{ ref(rows) }}
+    where {{ '1 = 1' if is_continued else '1 = 0' }}
 
     {% endfor %}
     {%- if is_catalog_changed -%}
     union distinct
 
     -- who is late depends on the catalogue
-    select session_date as touched_date from {{ ref('fct_agent_sessions') }}
+    select session_date as touched_date from {{ stored('fct_agent_sessions', 'marts') }}
 
     {% endif -%}
 )

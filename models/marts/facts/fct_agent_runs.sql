@@ -1,4 +1,4 @@
-{{ config(unique_key='run_key') }}
+{{ config(unique_key='run_key', meta={'tested_by_day': 'run_date'}) }}
 {{ config(physical_design('run_date', 'run_key')) }}
 {%- do refuse_partial_rebuild() -%}
 

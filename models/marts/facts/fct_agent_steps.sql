@@ -1,4 +1,4 @@
-{{ config(unique_key='run_key') }}
+{{ config(unique_key='run_key', meta={'tested_by_day': 'step_date'}) }}
 {{ config(physical_design('step_date', 'step_key', 'run_key')) }}
 {%- do refuse_partial_rebuild() -%}
 

@@ -1,4 +1,4 @@
-{{ config(unique_key='session_date') }}
+{{ config(unique_key='session_date', meta={'tested_by_day': 'session_date'}) }}
 
 with sessions as (
 

@@ -1,4 +1,4 @@
-{{ config(unique_key='run_date') }}
+{{ config(unique_key='run_date', meta={'tested_by_day': 'run_date'}) }}
 
 with runs as (
 

@@ -1,4 +1,4 @@
-{{ config(unique_key='failure_date') }}
+{{ config(unique_key='failure_date', meta={'tested_by_day': 'failure_date'}) }}
 
 with runs as (
 

@@ -1,0 +1,72 @@
+{#- Relation that a generic test looks at, dbt's own macro overridden. Where the model names a day in
+    its config `meta: {tested_by_day: …}`, only the rows of tested days; the day itself is tested in
+    every row. A `where` of the test holds besides. Other relations a test names, such as the parent
+    of `relationships`, stay whole.
+
+    Arguments
+      relation: the table the test is declared on -#}
+{% macro get_where_subquery(relation) %}
+    {%- set tested_model = graph.nodes.get(model.attached_node) if execute else none -%}
+    {%- set day = tested_model.config.meta.tested_by_day if tested_model else none -%}
+    {%- set conditions = [] -%}
+    {%- if config.get('where') -%}
+        {%- do conditions.append('(' ~ config.get('where') ~ ')') -%}
+    {%- endif -%}
+    {%- if day and day != model.column_name -%}
+        {%- do conditions.append(of_tested_days(day)) -%}
+    {%- endif -%}
+    {%- if conditions -%}
+        {{- return('(select * from ' ~ relation ~ ' where ' ~ conditions | join(' and ') ~ ') as tested_rows') -}}
+    {%- endif -%}
+    {{- return(relation) -}}
+{% endmacro %}
+
+
+{#- Condition on rows with a day, for data tests: the last build replaced rows of this day. Always true
+    when that made every row, and where the whole history is to be tested.
+
+    Arguments
+      day: column with the day -#}
+{% macro of_tested_days(day) %}
+    {%- set touched = stored('int_days_touched') if execute else none -%}
+    {%- if touched is none or var('test_whole_history') or is_last_build_full() -%}
+        {{- return('1 = 1') -}}
+    {%- endif -%}
+    {{- return(day ~ ' in (select touched_date from ' ~ touched ~ ')') -}}
+{% endmacro %}
+
+
+{#- Condition on rows of runs, for data tests that compare tables in which one run lies on different
+    days: the last build replaced the run. Always true when that made every row, and where the whole
+    history is to be tested.
+
+    Arguments
+      time_column: time of an event of the run -#}
+{% macro of_tested_runs(time_column) %}
+    {{- return('1 = 1' if var('test_whole_history') else of_last_built_runs(time_column)) -}}
+{% endmacro %}
+
+
+{#- Condition on rows of runs, for data tests of what holds the runs of the last build and no others.
+    Always true when that made every run.
+
+    Arguments
+      time_column: time of an event of the run -#}
+{% macro of_last_built_runs(time_column) %}
+    {%- set touched = stored('int_runs_touched') if execute else none -%}
+    {%- if touched is none or is_last_build_full() -%}
+        {{- return('1 = 1') -}}
+    {%- endif -%}
+    {%- set range = run_query('select min(earliest_at), max(latest_at) from ' ~ touched).rows[0] -%}
+    {%- if range[0] is none -%}
+        {{- return('1 = 0') -}}
+    {%- endif -%}
+    {%- set condition -%}
+        (
+            run_key in (select run_key from {{ touched }})
+            and {{ time_column }} >= cast('{{ range[0] }}' as {{ type_utc_timestamp() }})
+            and {{ time_column }} <= cast('{{ range[1] }}' as {{ type_utc_timestamp() }})
+        )
+    {%- endset -%}
+    {{- return(condition) -}}
+{% endmacro %}
