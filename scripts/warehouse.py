@@ -18,6 +18,7 @@ DEFAULT_WAREHOUSE = "warehouse/agent_analytics.duckdb"
 DEFAULT_PUBLISHED = "warehouse/published.duckdb"
 RAW_SCHEMA = "rudderstack"
 TARGET_SCHEMA = "analytics"
+SEEDS_SCHEMA = f"{TARGET_SCHEMA}_seeds"
 MARTS_SCHEMA = f"{TARGET_SCHEMA}_marts"
 AUDIT_SCHEMA = f"{TARGET_SCHEMA}_audit"
 
