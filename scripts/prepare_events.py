@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -51,10 +52,15 @@ def load_sample(warehouse: Path) -> None:
     """Generate a small set of events beside the warehouse and load it."""
     folder = warehouse.parent / "sample"
     print(f"no events given and none loaded: generating a sample in {folder}")
-    _run(generate_events.main, [*SAMPLE_ARGUMENTS, "--out", str(folder)])
-    files = sorted(str(path) for path in folder.glob("*.ndjson*"))
-    _run(load_events.main, [*files, "--warehouse", str(warehouse)])
-    sample_marker(warehouse).touch()
+    warehouse.parent.mkdir(parents=True, exist_ok=True)
+    # Two that start at once must not write the same files while one of them is loading them.
+    with tempfile.TemporaryDirectory(prefix="sample_", dir=warehouse.parent) as scratch:
+        draft = Path(scratch) / "sample"
+        _run(generate_events.main, [*SAMPLE_ARGUMENTS, "--out", str(draft)])
+        files = sorted(str(path) for path in draft.glob("*.ndjson*"))
+        _run(load_events.main, [*files, "--warehouse", str(warehouse)])
+        sample_marker(warehouse).touch()
+        shutil.copytree(draft, folder, dirs_exist_ok=True)
 
 
 def drop_sample(warehouse: Path) -> None:
