@@ -84,8 +84,9 @@ def load_files(
     total = check_inputs(list(files))
     is_new = not warehouse.exists()
     is_done = False
+    # Outside: a file that cannot be opened may be that of another load, which made it just now.
+    connection = connect(warehouse)
     try:
-        connection = connect(warehouse)
         try:
             load = EventLoad(connection, schema)
             with _progress(total, show_progress) as advance:

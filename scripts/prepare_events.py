@@ -9,13 +9,22 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts import generate_events, load_events
-from scripts.warehouse import RAW_SCHEMA, connect, fail, quote_identifier, warehouse_path
+from scripts.warehouse import (
+    RAW_SCHEMA,
+    SEEDS_SCHEMA,
+    TARGET_SCHEMA,
+    connect,
+    fail,
+    quote_identifier,
+    warehouse_path,
+)
 
 SAMPLE_ARGUMENTS = ["--runs", "600", "--days", "30", "--seed", "1"]
 
@@ -43,10 +52,33 @@ def load_sample(warehouse: Path) -> None:
     """Generate a small set of events beside the warehouse and load it."""
     folder = warehouse.parent / "sample"
     print(f"no events given and none loaded: generating a sample in {folder}")
-    _run(generate_events.main, [*SAMPLE_ARGUMENTS, "--out", str(folder)])
-    files = sorted(str(path) for path in folder.glob("*.ndjson*"))
-    _run(load_events.main, [*files, "--warehouse", str(warehouse)])
-    sample_marker(warehouse).touch()
+    warehouse.parent.mkdir(parents=True, exist_ok=True)
+    # Two that start at once must not write the same files while one of them is loading them.
+    with tempfile.TemporaryDirectory(prefix="sample_", dir=warehouse.parent) as scratch:
+        draft = Path(scratch) / "sample"
+        _run(generate_events.main, [*SAMPLE_ARGUMENTS, "--out", str(draft)])
+        files = sorted(str(path) for path in draft.glob("*.ndjson*"))
+        _run(load_events.main, [*files, "--warehouse", str(warehouse)])
+        sample_marker(warehouse).touch()
+        shutil.copytree(draft, folder, dirs_exist_ok=True)
+
+
+def drop_sample(warehouse: Path) -> None:
+    """Drop the raw schema and all that was built from it, so that the next build is a full one.
+
+    An incremental build would keep the runs of the sample: it replaces those that have new events.
+    Seeds stay, they hold nothing of the sample.
+    """
+    connection = connect(warehouse)
+    schemas = connection.execute(
+        "select schema_name from information_schema.schemata "
+        "where catalog_name = current_database() and schema_name != ? "
+        "and (schema_name in (?, ?) or starts_with(schema_name, ?))",
+        [SEEDS_SCHEMA, RAW_SCHEMA, TARGET_SCHEMA, f"{TARGET_SCHEMA}_"],
+    ).fetchall()
+    for (schema,) in schemas:
+        connection.execute(f"drop schema {quote_identifier(schema)} cascade")
+    connection.close()
 
 
 def load_given(files: Sequence[str], warehouse: Path) -> None:
@@ -57,9 +89,7 @@ def load_given(files: Sequence[str], warehouse: Path) -> None:
     if is_sample:
         print("replacing the generated sample by the events given")
         shutil.copy2(warehouse, backup)
-        connection = connect(warehouse)
-        connection.execute(f"drop schema {quote_identifier(RAW_SCHEMA)} cascade")
-        connection.close()
+        drop_sample(warehouse)
     try:
         _run(load_events.main, [*files, "--warehouse", str(warehouse)])
     except BaseException:

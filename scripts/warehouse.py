@@ -7,6 +7,8 @@ paths, storage version and error wording.
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -18,6 +20,7 @@ DEFAULT_WAREHOUSE = "warehouse/agent_analytics.duckdb"
 DEFAULT_PUBLISHED = "warehouse/published.duckdb"
 RAW_SCHEMA = "rudderstack"
 TARGET_SCHEMA = "analytics"
+SEEDS_SCHEMA = f"{TARGET_SCHEMA}_seeds"
 MARTS_SCHEMA = f"{TARGET_SCHEMA}_marts"
 AUDIT_SCHEMA = f"{TARGET_SCHEMA}_audit"
 
@@ -45,7 +48,8 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     """Open a DuckDB file with the project's storage version and UTC as session time zone.
 
     Creates missing parent folders when the file may be written. Exits with one clear line when
-    the file is missing (read-only), locked by another process, or not a DuckDB file.
+    the file is missing (read-only), locked by another process (which the line names), or not a
+    DuckDB file.
     """
     if read_only and not path.exists():
         fail(f"no warehouse at {path}: run `make build` first, or set AGENT_ANALYTICS_DUCKDB_PATH")
@@ -57,11 +61,29 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     try:
         connection = duckdb.connect(str(path), read_only=read_only, config=config)
     except duckdb.IOException as error:
-        if "lock" in str(error).lower():
-            fail(f"{path} is locked by another process; close it and try again ({error})")
+        if "Could not set lock on file" in str(error):
+            fail(
+                f"{path} is locked by {_holder(str(error))}; "
+                "wait until it has ended, or end it, and try again"
+            )
         fail(f"{path} cannot be opened as a DuckDB file: {error}")
     connection.execute("set TimeZone = 'UTC'")
     return connection
+
+
+def _holder(message: str) -> str:
+    """Return the process that DuckDB says holds the lock: its id and how it was started."""
+    held = re.search(r"lock is held in (.*) \(PID ([0-9]+)\)", message)
+    if held is None:
+        return f"another process ({' '.join(message.split())})"
+    program, process = held.groups()
+    try:
+        listed = subprocess.run(
+            ["ps", "-p", process, "-o", "args="], capture_output=True, text=True, check=False
+        ).stdout
+    except OSError:
+        listed = ""
+    return f"process {process} ({' '.join(listed.split()) or program})"
 
 
 def quote_identifier(name: str) -> str:
