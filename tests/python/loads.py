@@ -8,6 +8,16 @@ import duckdb
 
 from scripts.warehouse import connect, quote_identifier, quote_literal
 
+# What tells one set of events from another in the same warehouse.
+IDENTITIES = {
+    "id",
+    "row_id",
+    "conversation_id",
+    "interaction_id",
+    "agent_session_id",
+    "parent_interaction_id",
+    "parent_agent_session_id",
+}
 # The log tells builds apart, which is what these comparisons are about.
 NOT_COMPARED = {"audit_build_log"}
 SCHEMAS = ("analytics_marts", "analytics_audit")
@@ -30,10 +40,11 @@ class Arrivals:
             ).fetchall()
 
 
-def load(warehouse, arrivals, condition, loaded_at):
+def load(warehouse, arrivals, condition, loaded_at, prefix=""):
     """Append the rows of every raw table for which `condition` holds, as loaded at `loaded_at`.
 
     `condition`: function of schema and table that returns a SQL condition on its rows, or None.
+    `prefix` stands before every id, so that the same events can be there several times.
     """
     with connect(warehouse.path) as connection:
         connection.execute(f"attach {quote_literal(arrivals.source)} as arriving (read_only)")
@@ -46,9 +57,16 @@ def load(warehouse, arrivals, condition, loaded_at):
             connection.execute(
                 f"create table if not exists {name} as from arriving.{name} where false"
             )
+            columns = connection.execute(f"describe from arriving.{name}").fetchall()
+            replaced = [f"cast({quote_literal(str(loaded_at))} as timestamptz) as uuid_ts"]
+            replaced += [
+                f"case when trim({column}) = '' then {column} "
+                f"else {quote_literal(prefix)} || {column} end as {column}"
+                for column, *_ in columns
+                if prefix and column in IDENTITIES
+            ]
             connection.execute(
-                f"insert into {name} select * replace "
-                f"(cast({quote_literal(str(loaded_at))} as timestamptz) as uuid_ts) "
+                f"insert into {name} select * replace ({', '.join(replaced)}) "
                 f"from arriving.{name} as events where {wanted}"
             )
         connection.execute("detach arriving")

@@ -2,6 +2,8 @@
 
 The events of one dirty data set arrive in a random number of loads, in any order, some tables one
 load behind the others; after the last load every table of marts and audit equals a full refresh.
+Several splits of the events, told apart by a prefix of their ids, arrive beside each other: a build
+takes its time for the number of models, not of rows.
 """
 
 import json
@@ -12,8 +14,10 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,8 +27,10 @@ from scripts.warehouse import quote_literal
 from tests.python.loads import Arrivals, contents, differences, load
 from tests.python.warehouses import Warehouse, story
 
-# Two hundred take two hours on two cores; CI has time for some.
-EXAMPLES = int(os.environ.get("AGENT_ANALYTICS_EXAMPLES", "6"))
+# Splits that are tried; 25 take some six minutes.
+EXAMPLES = int(os.environ.get("AGENT_ANALYTICS_EXAMPLES", "25"))
+# So many of them at a time.
+TOGETHER = 5
 # Moments at which a build is killed.
 MOMENTS = int(os.environ.get("AGENT_ANALYTICS_MOMENTS", "3"))
 SCHEMAS = ("rudderstack", "rudderstack_second")
@@ -64,7 +70,7 @@ def run(warehouse, *arguments):
 
 
 @st.composite
-def loads(draw):
+def splits(draw):
     """Draw how many loads there are, which events come with which, and which tables lag behind."""
     count = draw(st.integers(2, 8))
     return {
@@ -74,9 +80,11 @@ def loads(draw):
         "late_tenths": draw(st.integers(0, 10)),
         "salt": draw(st.integers(0, 1_000_000)),
         "lagging": draw(st.sets(st.integers(0, 15))),
-        # Below zero: what comes later says that it was loaded earlier.
-        "hours_between": draw(st.sampled_from([-100, -1, 0, 1, 24, 100])),
     }
+
+
+# Below zero: what comes later says that it was loaded earlier.
+HOURS_BETWEEN = st.sampled_from([-100, -1, 0, 1, 24, 100])
 
 
 def part_of(schema, table, split):
@@ -93,28 +101,42 @@ def part_of(schema, table, split):
     )
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(split=loads())
-def test_any_split_into_loads_equals_one_build(split, arrivals, warehouse):
+@settings(
+    max_examples=-(-EXAMPLES // TOGETHER), deadline=None, suppress_health_check=list(HealthCheck)
+)
+@given(drawn=st.lists(splits(), min_size=TOGETHER, max_size=TOGETHER), hours_between=HOURS_BETWEEN)
+def test_any_split_into_loads_equals_one_build(drawn, hours_between, arrivals, warehouse):
     """Whatever arrives when, the last incremental build equals a full refresh."""
     warehouse.fresh()
-    lagging = {table for place, table in enumerate(arrivals.tables()) if place in split["lagging"]}
-    for step in range(split["count"] + 1):
-
-        def arrives(schema, table, step=step):
-            number = step - ((schema, table) in lagging)
-            if not 0 <= number < split["count"]:
-                return None
-            return f"{part_of(schema, table, split)} = {split['order'][number]}"
-
-        load(
-            warehouse,
-            arrivals,
-            arrives,
-            FIRST_LOAD + step * timedelta(hours=split["hours_between"]),
-        )
+    for step in range(max(split["count"] for split in drawn) + 1):
+        for number, split in enumerate(drawn):
+            load(
+                warehouse,
+                arrivals,
+                partial(condition, arrivals, split, step),
+                FIRST_LOAD + step * timedelta(hours=hours_between),
+                prefix=f"{number}-",
+            )
         run(warehouse)
+    assert_everything_arrived(warehouse, arrivals)
     assert_equals_full_refresh(warehouse)
+
+
+def condition(arrivals, split, step, schema, table):
+    """Return SQL that says which rows of a raw table come with a load, None when none do."""
+    number = step - (arrivals.tables().index((schema, table)) in split["lagging"])
+    if not 0 <= number < split["count"]:
+        return None
+    return f"{part_of(schema, table, split)} = {split['order'][number]}"
+
+
+def assert_everything_arrived(warehouse, arrivals):
+    """Compare the raw rows in the warehouse with those of all splits."""
+    with duckdb.connect(arrivals.source, read_only=True) as connection:
+        for schema, table in arrivals.tables():
+            count = f"select count(*) from {schema}.{table}"
+            (sent,) = connection.execute(count).fetchone()
+            assert warehouse.query(count) == [(TOGETHER * sent,)]
 
 
 def assert_equals_full_refresh(warehouse):
