@@ -18,7 +18,7 @@ export DBT_PROFILES_DIR := $(CURDIR)
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup build test test-postgres test-spark test-iceberg test-clickhouse check-dialects lint docs bench lock clean
+.PHONY: help setup build test test-incremental test-postgres test-spark test-iceberg test-clickhouse check-dialects lint docs bench lock clean
 
 help: ## one line per target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -46,6 +46,11 @@ build: $(READY) ## load events (EVENTS="a.ndjson.gz b.ndjson"), dbt build, quali
 
 test: $(READY) ## everything CI runs
 	@scripts/ci/test
+
+test-incremental: $(READY) ## builds in steps against one build: 200 random splits, 20 killed builds, real traces by the hour
+	@AGENT_ANALYTICS_EXAMPLES=200 AGENT_ANALYTICS_MOMENTS=20 AGENT_ANALYTICS_REAL_LOADS=0 \
+		$(BIN)/python -m pytest tests/python/test_incremental.py tests/python/test_incremental_real.py \
+		tests/python/test_retry.py -n 2 --dist loadgroup -q
 
 test-postgres: $(READY) ## build on a throw-away Postgres, compare with DuckDB
 	@$(BIN)/python -m pytest tests/engines --engine postgres -q

@@ -38,6 +38,7 @@ STEPS_FIRST = (
 
 pytestmark = [
     pytest.mark.skipif(not REAL_DATA.is_dir(), reason=f"no real traces at {REAL_DATA}"),
+    pytest.mark.slow,
     pytest.mark.timeout(0),
     pytest.mark.xdist_group("incremental_real"),
 ]

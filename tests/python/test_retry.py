@@ -103,7 +103,14 @@ def assert_equals_one_build(warehouse, built):
 
 
 @pytest.mark.parametrize(
-    ("seed", "repair"), [*((seed, "retry") for seed in DAMAGES), ("feedback_scales", "run")]
+    ("seed", "repair"),
+    [
+        pytest.param("model_pricing", "retry", marks=pytest.mark.slow),
+        ("failure_mode_rules", "retry"),
+        pytest.param("feedback_scales", "retry", marks=pytest.mark.slow),
+        ("feedback_scales", "run"),
+        pytest.param("agent_catalog", "retry", marks=pytest.mark.slow),
+    ],
 )
 def test_failed_build_is_repaired(seed, repair, built, warehouse, arrivals):
     """Wherever an incremental build fails, retry finishes it, and so does another build."""
@@ -116,7 +123,7 @@ def test_failed_build_is_repaired(seed, repair, built, warehouse, arrivals):
     assert_equals_one_build(warehouse, built)
 
 
-@pytest.mark.parametrize("repair", ["retry", "run"])
+@pytest.mark.parametrize("repair", [pytest.param("retry", marks=pytest.mark.slow), "run"])
 def test_failed_full_refresh_is_repaired(repair, built, warehouse, arrivals):
     """Facts that a full refresh has made and those it has not are brought together."""
     arrive(warehouse, arrivals, *range(1, PARTS))
@@ -125,7 +132,9 @@ def test_failed_full_refresh_is_repaired(repair, built, warehouse, arrivals):
     assert_equals_one_build(warehouse, built)
 
 
-@pytest.mark.parametrize("seed", ["model_pricing", "agent_catalog"])
+@pytest.mark.parametrize(
+    "seed", [pytest.param("model_pricing", marks=pytest.mark.slow), "agent_catalog"]
+)
 def test_what_arrives_before_a_retry_is_not_lost(seed, built, warehouse, arrivals):
     """Rows that come between failure and retry are built by the retry or by the build after it."""
     arrive(warehouse, arrivals, 1)
