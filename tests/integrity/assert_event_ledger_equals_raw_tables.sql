@@ -1,4 +1,6 @@
--- Counted in the raw tables themselves, so that a row lost on the way into staging shows, too.
+-- Counted in the raw tables themselves, so that a row lost on the way into staging shows, too. Old raw
+-- rows may be purged: what was built from them stays until a full refresh.
+{%- set comparison = '!=' if is_last_build_full() else '>' %}
 {%- set event_tables = [
     'ai_user_prompt_created',
     'ai_agent_response_received',
@@ -59,4 +61,4 @@ select
     ledger.ledger_rows
 from raw_tables
 left join ledger on raw_tables.source_table = ledger.source_table
-where raw_tables.raw_rows != coalesce(ledger.ledger_rows, 0)
+where raw_tables.raw_rows {{ comparison }} coalesce(ledger.ledger_rows, 0)

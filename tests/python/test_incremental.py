@@ -122,6 +122,12 @@ def test_any_split_into_loads_equals_one_build(drawn, hours_between, arrivals, w
     assert_equals_full_refresh(warehouse)
 
 
+def is_in_half(half, _schema, table):
+    """Return SQL that says which rows of a raw table are in the first or second half."""
+    identity = "row_id" if table == "rudder_discards" else "id"
+    return f"hash(coalesce(cast({identity} as varchar), '')) % 2 = {half}"
+
+
 def condition(arrivals, split, step, schema, table):
     """Return SQL that says which rows of a raw table come with a load, None when none do."""
     number = step - (arrivals.tables().index((schema, table)) in split["lagging"])
@@ -242,6 +248,29 @@ def test_changed_setting_asks_for_a_full_refresh(built):
     assert differences(before, contents(built.path)) == []
 
 
+def test_what_was_built_from_purged_rows_stays(warehouse, arrivals):
+    """Raw tables may forget old loads; facts keep them, and the ledger says what they were."""
+    warehouse.fresh()
+    for part in (0, 1):
+        load(warehouse, arrivals, partial(is_in_half, part), FIRST_LOAD + timedelta(days=10 * part))
+        run(warehouse)
+    before = contents(warehouse.path)
+    for schema, table in arrivals.tables():
+        moment = quote_literal(str(FIRST_LOAD + timedelta(days=5)))
+        warehouse.query(f"delete from {schema}.{table} where uuid_ts < {moment}::timestamptz")
+    run(warehouse)
+    after = contents(warehouse.path)
+    # Made anew from its raw table, which holds what could not be loaded and no events.
+    for tables in (before, after):
+        del tables["analytics_audit.audit_rudder_discards"]
+    assert differences(before, after) == []
+    ledger = ["--select", "assert_event_ledger_equals_raw_tables"]
+    assert warehouse.dbt("test", *ledger, variables=VARIABLES).success
+    schema, table = arrivals.tables()[0]
+    warehouse.query(f"insert into {schema}.{table} select * from {schema}.{table}")
+    assert not warehouse.dbt("test", *ledger, variables=VARIABLES).success
+
+
 def test_run_that_starts_before_its_first_event_is_in_the_rollups(warehouse):
     """An end less a duration is earlier than all that arrived, and may be on a day of its own."""
     warehouse.fresh()
@@ -265,6 +294,31 @@ def test_run_that_starts_before_its_first_event_is_in_the_rollups(warehouse):
     assert_equals_full_refresh(warehouse)
 
 
+def test_run_without_new_events_is_given_up(warehouse):
+    """A run in progress is abandoned when events of others show that time has passed."""
+    warehouse.fresh()
+    begun = story()
+    del begun["ai_interaction_completed"]
+    for table, rows in begun.items():
+        warehouse.create(table, rows)
+    run(warehouse)
+    statuses = "select run_status from analytics_marts.fct_agent_runs order by started_at"
+    assert warehouse.query(statuses) == [("in_progress",)]
+    later = ", ".join(
+        f'"{column}" + interval 2 hour as "{column}"'
+        for column in ("timestamp", "original_timestamp", "sent_at", "received_at", "uuid_ts")
+    )
+    warehouse.query(
+        "insert into rudderstack.ai_user_prompt_created by name select * replace "
+        f"('later' as id, 'other' as conversation_id, 'later' as interaction_id, {later}) "
+        "from rudderstack.ai_user_prompt_created"
+    )
+    run(warehouse)
+    assert touched(warehouse) == {"event": 1, "status": 1}
+    assert warehouse.query(statuses) == [("abandoned",), ("in_progress",)]
+    assert_equals_full_refresh(warehouse)
+
+
 def test_fact_is_not_made_of_touched_runs_only(built):
     """Rebuilding one fact would leave out every run the last build did not touch."""
     run(built)
@@ -283,15 +337,7 @@ def two_loads(warehouse, arrivals):
     """Return files with all events, half of them built and none; what they become; in how long."""
     warehouse.fresh()
     for part in (0, 1):
-        condition = f"hash(coalesce(cast({{}} as varchar), '')) % 2 = {part}"
-        load(
-            warehouse,
-            arrivals,
-            lambda _, table, condition=condition: condition.format(
-                "row_id" if table == "rudder_discards" else "id"
-            ),
-            FIRST_LOAD + timedelta(days=part),
-        )
+        load(warehouse, arrivals, partial(is_in_half, part), FIRST_LOAD + timedelta(days=part))
         if part == 0:
             run(warehouse)
     half_built = warehouse.path.with_name("half_built.duckdb")
