@@ -7,7 +7,8 @@
     ref('mart_agent_latency'), ref('mart_cost_per_interaction'), ref('mart_failure_modes'),
     ref('audit_cost_reconciliation'), ref('audit_event_ledger'), ref('audit_id_integrity'),
     ref('audit_quarantined_events'), ref('audit_rudder_discards'), ref('audit_suspect_columns'),
-    ref('audit_unpriced_models'), ref('int_models_applied'), ref('int_prices_applied')
+    ref('audit_unpriced_models'), ref('int_models_applied'), ref('int_prices_applied'),
+    ref('int_failure_signals_applied'), ref('int_response_texts_applied')
 ] %}
 {%- set seeds = seed_contents([ref('agent_catalog'), ref('failure_mode_rules'), ref('feedback_scales')]) %}
 {%- set is_continued = is_incremental_build() %}

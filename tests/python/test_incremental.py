@@ -197,6 +197,11 @@ SEED_CHANGES = {
         "where match_field = 'error_message'",
         "failure rule",
     ),
+    "failure rule on answers": (
+        "update analytics_seeds.failure_mode_rules set pattern = 'the', match_type = 'contains' "
+        "where match_field = 'response_text'",
+        "failure rule",
+    ),
     "feedback scale": ("delete from analytics_seeds.feedback_scales", "feedback scale"),
 }
 
@@ -212,7 +217,11 @@ def test_changed_seed_is_followed(name, built):
     before = contents(built.path)
     built.query(statement.format(model=quote_literal(model)))
     run(built)
-    assert set(touched(built)) == {reason}
+    runs = touched(built)
+    assert set(runs) == {reason}
+    ((all_runs,),) = built.query("select count(*) from analytics_marts.fct_agent_runs")
+    # A convention concerns all models of a provider, and every run has one of them.
+    assert name == "convention" or 0 < runs[reason] < all_runs
     assert contents(built.path) != before
     assert_equals_full_refresh(built)
 

@@ -4,6 +4,10 @@
 {%- set this_build = build_number() -%}
 {%- set changed = ref('int_events_changed') -%}
 {%- set are_rules_changed = is_seed_changed('failure_mode_rules') -%}
+{%- set signals = ref('int_failure_signals_classified') -%}
+{%- set texts = ref('int_response_texts_classified') -%}
+{%- set last_signals = stored('int_failure_signals_applied') if is_continued else none -%}
+{%- set last_texts = stored('int_response_texts_applied') if is_continued else none -%}
 {%- set are_scales_changed = is_seed_changed('feedback_scales') -%}
 {%- set models_repriced = ref('int_models_repriced') -%}
 {%- for table in event_tables().values() -%}{%- do ref('int_' ~ table.name ~ '_identified') -%}{%- endfor -%}
@@ -154,10 +158,45 @@ repriced as (
 
 ),
 
+{% if are_rules_changed -%}
+signals_reclassified as (
+
+    select failure_signal_key
+    from (
+        (select * from {{ signals }} except select * from {{ last_signals }})
+        union all
+        (select * from {{ last_signals }} except select * from {{ signals }})
+    ) as differing_signals
+
+),
+
+texts_reclassified as (
+
+    select event_id
+    from (
+        (select * from {{ texts }} except select * from {{ last_texts }})
+        union all
+        (select * from {{ last_texts }} except select * from {{ texts }})
+    ) as differing_texts
+
+),
+
+{% endif -%}
 reclassified as (
 
     {% if are_rules_changed -%}
-    select run_key from stored_runs
+    {% for name in ['agent_steps_completed', 'agent_sessions_completed', 'agent_responses', 'interactions_completed'] -%}
+    select run_key
+    from {{ ref('int_' ~ name ~ '_identified') }}
+    where
+        event_disposition = 'accepted'
+        and (
+            failure_signal_key in (select failure_signal_key from signals_reclassified)
+            or event_id in (select event_id from texts_reclassified)
+        )
+    {% if not loop.last %}union distinct
+    {% endif %}
+    {% endfor %}
     {%- else -%}
     select run_key from stored_runs
     where 1 = 0
