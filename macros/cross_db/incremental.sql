@@ -11,6 +11,22 @@
 {% macro snowflake__can_replace_rows() %}{{- return(true) -}}{% endmacro %}
 
 
+{#- Statements that take effect together or not at all. dbt runs a model in a transaction, on Snowflake
+    only by words in the statements.
+
+    Arguments
+      statements: SQL, each statement with its semicolon -#}
+{% macro in_one_transaction(statements) %}
+    {{- return(adapter.dispatch('in_one_transaction', 'agent_analytics')(statements)) -}}
+{% endmacro %}
+
+{% macro default__in_one_transaction(statements) %}{{- return(statements) -}}{% endmacro %}
+
+{% macro snowflake__in_one_transaction(statements) %}
+    {{- return('begin;\n' ~ statements ~ '\ncommit;') -}}
+{% endmacro %}
+
+
 {#- Materialization of models that keep what earlier builds made. -#}
 {% macro incremental_where_possible() %}
     {{- return('incremental' if can_replace_rows() else 'table') -}}

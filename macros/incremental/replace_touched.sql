@@ -15,6 +15,7 @@
     {%- else -%}
         {%- set touched = '(select touched_date from ' ~ ref('int_days_touched') ~ ')' -%}
     {%- endif -%}
+    {%- set statements -%}
 delete from {{ arguments.target_relation }}
 where
     {{ key }} in {{ touched }}
@@ -25,6 +26,8 @@ where
 insert into {{ arguments.target_relation }} ({{ columns }})
 select {{ columns }}
 from {{ arguments.temp_relation }};
+    {%- endset -%}
+    {{- return(in_one_transaction(statements)) -}}
 {% endmacro %}
 
 
