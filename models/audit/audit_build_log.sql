@@ -1,6 +1,11 @@
 {#- Written last: a build is finished when it stands here, and the next one starts from what it says.
     Survives a full refresh. -#}
-{{ config(materialized=incremental_where_possible(), incremental_strategy='append', full_refresh=false, on_schema_change='append_new_columns') }}
+{{ config(
+    materialized=incremental_where_possible(),
+    incremental_strategy='append',
+    full_refresh=false,
+    on_schema_change='append_new_columns'
+) }}
 
 {%- set finished = [
     ref('int_runs_touched'), ref('fct_agent_runs'), ref('fct_agent_sessions'), ref('fct_agent_steps'), ref('fct_user_actions'),

@@ -20,15 +20,18 @@ with names as (
     {% endif %}
     {%- endfor %}
 
+),
+
+sent as (
+
+    select model_name from names
+    where model_name is not null
+
 )
 
-select names.model_name as model_name
-from names
+select sent.model_name as model_name
+from sent
 {% if is_incremental() -%}
-left join {{ this }} as stored on names.model_name = stored.model_name
+left join {{ this }} as stored on sent.model_name = stored.model_name
+where stored.model_name is null
 {%- endif %}
-where
-    names.model_name is not null
-    {% if is_incremental() -%}
-    and stored.model_name is null
-    {%- endif %}
