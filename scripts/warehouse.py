@@ -79,7 +79,7 @@ def _holder(message: str) -> str:
     program, process = held.groups()
     try:
         listed = subprocess.run(
-            ["ps", "-p", process, "-o", "args="], capture_output=True, text=True, check=False
+            ["ps", "-ww", "-p", process, "-o", "args="], capture_output=True, text=True, check=False
         ).stdout
     except OSError:
         listed = ""

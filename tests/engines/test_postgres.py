@@ -11,6 +11,8 @@ def test_tables_are_counted_when_built(engine, on_engine):
     """Every table has statistics before the next model reads it, not when Postgres finds time."""
     if engine.name != "postgres":
         pytest.skip(f"{engine.name} counts while it writes")
+    # What another test built, of other raw schemas, cannot be added to.
+    engine.drop_schemas(TARGET_SCHEMA)
     selection = "+int_models_resolved"
     run = on_engine.dbt("build", "--select", selection, "--resource-type", "seed", "model")
     assert run.succeeded, run.tail()
