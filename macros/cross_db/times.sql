@@ -47,6 +47,12 @@
 {%- endmacro %}
 
 
+{#- A moment known when the project is compiled, as an expression. -#}
+{% macro utc_timestamp_literal(moment) -%}
+    cast('{{ moment }}' as {{ type_utc_timestamp() }})
+{%- endmacro %}
+
+
 {% macro add_milliseconds(timestamp_expression, milliseconds) %}
     {{- return(adapter.dispatch('add_milliseconds', 'agent_analytics')(timestamp_expression, milliseconds)) -}}
 {% endmacro %}

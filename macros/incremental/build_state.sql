@@ -75,34 +75,17 @@
     table may not have been complete then. Always true on a full build.
 
     Arguments
-      source_table: name of the raw table -#}
-{% macro is_loaded_since(source_table) %}
+      source_table: name of the raw table
+      whole_days: whether to go back to the start of that day, in UTC -#}
+{% macro is_loaded_since(source_table, whole_days=false) %}
     {%- set reads = state_ref('int_source_reads') -%}
     {%- if is_incremental_build() -%}
-        {%- set read_from_at = run_query(
-            'select read_from_at from ' ~ reads ~ ' where source_table = ' ~ text_literal(source_table)
+        {%- set read_from = run_query(
+            'select ' ~ ('cast(read_from_at as date)' if whole_days else 'read_from_at') ~ ' from ' ~ reads
+            ~ ' where source_table = ' ~ text_literal(source_table)
         ).rows[0][0] -%}
-        {%- if read_from_at is not none -%}
-            {{- return("(loaded_at >= cast('" ~ read_from_at ~ "' as " ~ type_utc_timestamp() ~ ') or loaded_at is null)') -}}
-        {%- endif -%}
-    {%- endif -%}
-    {{- return('1 = 1') -}}
-{% endmacro %}
-
-
-{#- Condition on a staged event: it was loaded on one of the days, in UTC, of which is_loaded_since()
-    reads any. Always true where the model is built whole.
-
-    Arguments
-      source_table: name of the raw table -#}
-{% macro is_loaded_on_days_since(source_table) %}
-    {%- set reads = state_ref('int_source_reads') -%}
-    {%- if is_incremental() and is_incremental_build() -%}
-        {%- set first_day = run_query(
-            'select cast(read_from_at as date) from ' ~ reads ~ ' where source_table = ' ~ text_literal(source_table)
-        ).rows[0][0] -%}
-        {%- if first_day is not none -%}
-            {{- return("(loaded_at >= cast('" ~ first_day ~ "' as " ~ type_utc_timestamp() ~ ') or loaded_at is null)') -}}
+        {%- if read_from is not none -%}
+            {{- return('(loaded_at >= ' ~ utc_timestamp_literal(read_from) ~ ' or loaded_at is null)') -}}
         {%- endif -%}
     {%- endif -%}
     {{- return('1 = 1') -}}
@@ -154,6 +137,16 @@
     {%- if not is_incremental_build() -%}
         {{- return('1 = 1') -}}
     {%- endif -%}
+    {{- return(is_of_runs(touched, time_column)) -}}
+{% endmacro %}
+
+
+{#- Condition on rows of runs: the run is one of those in int_runs_touched.
+
+    Arguments
+      touched: relation of int_runs_touched
+      time_column: time of the event, or day of the row, which lies within the time of its run -#}
+{% macro is_of_runs(touched, time_column) %}
     {#- The range lets the engine skip what is older. -#}
     {%- set range = run_query('select min(earliest_at), max(latest_at) from ' ~ touched).rows[0] -%}
     {%- if range[0] is none -%}
@@ -161,8 +154,8 @@
     {%- endif -%}
     {%- set condition -%}
         run_key in (select run_key from {{ touched }})
-        and {{ time_column }} >= cast('{{ range[0] }}' as {{ type_utc_timestamp() }})
-        and {{ time_column }} <= cast('{{ range[1] }}' as {{ type_utc_timestamp() }})
+        and {{ time_column }} >= {{ utc_timestamp_literal(range[0]) }}
+        and {{ time_column }} <= {{ utc_timestamp_literal(range[1]) }}
     {%- endset -%}
     {{- return('(' ~ condition ~ ')') -}}
 {% endmacro %}
@@ -190,22 +183,21 @@
     {%- if not is_incremental() or not is_incremental_build() -%}
         {{- return('') -}}
     {%- endif -%}
-    {%- set days = [] -%}
+    {%- set selects = [] -%}
     {%- for table in event_tables().values() -%}
-        {%- for row in run_query(
-            'select distinct ' ~ reporting_date('event_at') ~ ' from ' ~ ref('int_' ~ table.name ~ '_identified')
+        {%- do selects.append(
+            'select ' ~ reporting_date('event_at') ~ ' as event_date from ' ~ ref('int_' ~ table.name ~ '_identified')
             ~ ' where build_number > ' ~ last_build_number()
-        ).rows -%}
-            {%- do days.append(row[0]) -%}
-        {%- endfor -%}
+        ) -%}
     {%- endfor -%}
-    {%- set known = days | reject('none') | unique | sort -%}
+    {%- set days = run_query(selects | join(' union ')).columns[0].values() -%}
+    {%- set known = days | reject('none') | sort -%}
     {%- set conditions = ['event_at is null'] if none in days else [] -%}
     {%- if known -%}
         {#- A day more on either side: days are cut in another time zone than times. -#}
         {%- do conditions.append(
-            '(event_at >= ' ~ add_minutes("cast('" ~ known[0] ~ "' as " ~ type_utc_timestamp() ~ ')', -1440)
-            ~ ' and event_at < ' ~ add_minutes("cast('" ~ known[-1] ~ "' as " ~ type_utc_timestamp() ~ ')', 2880)
+            '(event_at >= ' ~ add_minutes(utc_timestamp_literal(known[0]), -1440)
+            ~ ' and event_at < ' ~ add_minutes(utc_timestamp_literal(known[-1]), 2880)
             ~ ' and ' ~ reporting_date('event_at') ~ " in (cast('" ~ known | join("' as date), cast('") ~ "' as date)))"
         ) -%}
     {%- endif -%}
@@ -226,7 +218,7 @@
                 select max(event_at) as newest_event_at
                 from {{ ref('int_' ~ table.name ~ '_identified') }}
                 where event_disposition = 'accepted'
-                {%- if since is not none %} and event_at >= cast('{{ since }}' as {{ type_utc_timestamp() }}){% endif -%}
+                {%- if since is not none %} and event_at >= {{ utc_timestamp_literal(since) }}{% endif -%}
             {%- endset -%}
             {%- do ends.append(end) -%}
         {%- endfor -%}
@@ -234,7 +226,7 @@
             'select max(newest_event_at) from (' ~ ends | join(' union all ') ~ ') as ends'
         ).rows[0][0] -%}
         {%- if found is not none -%}
-            {{- return("cast('" ~ found ~ "' as " ~ type_utc_timestamp() ~ ')') -}}
+            {{- return(utc_timestamp_literal(found)) -}}
         {%- endif -%}
     {%- endfor -%}
     {{- return('cast(null as ' ~ type_utc_timestamp() ~ ')') -}}

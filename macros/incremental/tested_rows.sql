@@ -57,16 +57,5 @@
     {%- if touched is none or is_last_build_full() -%}
         {{- return('1 = 1') -}}
     {%- endif -%}
-    {%- set range = run_query('select min(earliest_at), max(latest_at) from ' ~ touched).rows[0] -%}
-    {%- if range[0] is none -%}
-        {{- return('1 = 0') -}}
-    {%- endif -%}
-    {%- set condition -%}
-        (
-            run_key in (select run_key from {{ touched }})
-            and {{ time_column }} >= cast('{{ range[0] }}' as {{ type_utc_timestamp() }})
-            and {{ time_column }} <= cast('{{ range[1] }}' as {{ type_utc_timestamp() }})
-        )
-    {%- endset -%}
-    {{- return(condition) -}}
+    {{- return(is_of_runs(touched, time_column)) -}}
 {% endmacro %}

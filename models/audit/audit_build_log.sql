@@ -17,6 +17,7 @@
 ] %}
 {%- set seeds = seed_contents([ref('agent_catalog'), ref('failure_mode_rules'), ref('feedback_scales')]) %}
 {%- set is_continued = is_incremental_build() %}
+{%- set started_at = utc_timestamp_literal(run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f")) %}
 
 with source_reads as (
 
@@ -68,14 +69,14 @@ select
         {%- else -%}
         written.newest_loaded_at,
         {%- endif %}
-        cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as {{ type_utc_timestamp() }})
+        {{ started_at }}
     ) as watermark_at,
     written.written_row_count,
     touched_runs.touched_run_count,
     touched_days.touched_day_count,
     {{ text_literal(build_settings()) }} as build_settings,
     {{ text_literal(seeds) }} as seed_contents,
-    cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as {{ type_utc_timestamp() }}) as started_at,
+    {{ started_at }} as started_at,
     {{ dbt.current_timestamp() }} as finished_at
 from source_reads
 inner join written on source_reads.source_table = written.source_table

@@ -1,30 +1,20 @@
-{%- set event_tables = {
-    'ai_user_prompt_created': ('user_prompts', false),
-    'ai_agent_response_received': ('agent_responses', false),
-    'ai_interaction_completed': ('interactions_completed', false),
-    'ai_user_action': ('user_actions', false),
-    'ai_agent_session_started': ('agent_sessions_started', true),
-    'ai_agent_session_completed': ('agent_sessions_completed', true),
-    'ai_agent_step_completed': ('agent_steps_completed', true)
-} -%}
-
 with quarantined as (
 
-    {% for source_table, (name, has_agent_session) in event_tables.items() -%}
+    {% for source_table, table in event_tables().items() -%}
     select
         '{{ source_table }}' as source_table,
         event_id,
         raw_schema,
         sent_conversation_id,
         sent_interaction_id,
-        {{ 'sent_agent_session_id' if has_agent_session else 'cast(null as ' ~ type_text() ~ ')' }} as sent_agent_session_id,
+        {{ 'sent_agent_session_id' if table.has_agent_session else 'cast(null as ' ~ type_text() ~ ')' }} as sent_agent_session_id,
         user_id,
         anonymous_id,
         quarantine_reason,
         event_at,
         received_at,
         loaded_at
-    from {{ ref('int_' ~ name ~ '_identified') }}
+    from {{ ref('int_' ~ table.name ~ '_identified') }}
     where event_disposition = 'quarantined'
     {% if not loop.last %}
     union all

@@ -1,19 +1,10 @@
 -- Counted in the raw tables themselves, so that a row lost on the way into staging shows, too. Old raw
 -- rows may be purged: what was built from them stays until a full refresh.
 {%- set comparison = '!=' if is_last_build_full() else '>' %}
-{%- set event_tables = [
-    'ai_user_prompt_created',
-    'ai_agent_response_received',
-    'ai_interaction_completed',
-    'ai_user_action',
-    'ai_agent_session_started',
-    'ai_agent_session_completed',
-    'ai_agent_step_completed',
-] %}
 
 with raw_counts as (
 
-    {% for event_table in event_tables -%}
+    {% for event_table in event_tables() -%}
     {% set declared = source('rudderstack', event_table) -%}
     {% for raw in (raw_relations(declared, event_table) if execute else []) -%}
     select

@@ -5,13 +5,14 @@
 with staged as (
 
     {% for source_table, table in event_tables().items() -%}
+    {%- set is_loaded = is_loaded_since(source_table, whole_days=true) %}
     select
         '{{ source_table }}' as source_table,
         -- a row without load time counts under the first day there is, as does an event without time
         coalesce(cast(loaded_at as date), cast('1970-01-01' as date)) as loaded_date,
         coalesce({{ reporting_date('event_at') }}, cast('1970-01-01' as date)) as event_date
     from {{ ref('stg_rudderstack__' ~ table.name) }}
-    where {{ is_loaded_on_days_since(source_table) }}
+    where {{ is_loaded if is_incremental() else '1 = 1' }}
 
     {% if not loop.last %}union all
     {% endif %}

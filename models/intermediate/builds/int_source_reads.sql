@@ -8,7 +8,7 @@
         'select source_table, ' ~ add_minutes('watermark_at', -1440 * (var('lookback_days') | int)) ~ ' from ' ~ last_build
         ~ ' where build_number = (select max(build_number) from ' ~ last_build ~ ') and watermark_at is not null'
     ).rows -%}
-        {%- do read_from.update({row[0]: "cast('" ~ row[1] ~ "' as " ~ type_utc_timestamp() ~ ')'}) -%}
+        {%- do read_from.update({row[0]: utc_timestamp_literal(row[1])}) -%}
     {%- endfor -%}
 {%- endif -%}
 
