@@ -2,7 +2,7 @@
 with responses as (
 
     select
-        event_id,
+        cast(event_key as {{ type_text() }}) as event_key,
         agent_session_key
     from {{ ref('int_agent_responses_matched') }}
 
@@ -12,9 +12,9 @@ repeated as (
 
     select
         'response' as grain,
-        event_id as repeated_key
+        event_key as repeated_key
     from responses
-    group by event_id
+    group by event_key
     having count(*) > 1
 
     union all

@@ -7,20 +7,11 @@ with reported_sessions as (
 
 ),
 
-responses as (
-
-    select * from {{ ref('int_agent_responses_identified') }}
-    where
-        event_disposition = 'accepted'
-        and {{ of_touched_runs('event_at') }}
-
-),
-
--- read again: one common table expression for both uses would be kept in memory with all columns
 numbered_responses as (
 
     select
         event_id,
+        event_key,
         run_key,
         coalesce(agent_name, '') as agent_name,
         event_at,
@@ -93,7 +84,7 @@ numbered_sessions as (
 matched_by_agent as (
 
     select
-        numbered_responses.event_id as event_id,
+        numbered_responses.event_key as event_key,
         numbered_sessions.agent_session_key
     from numbered_responses
     inner join numbered_sessions
@@ -107,7 +98,7 @@ matched_by_agent as (
 left_over_responses as (
 
     select
-        numbered_responses.event_id as event_id,
+        numbered_responses.event_key as event_key,
         numbered_responses.run_key,
         row_number() over (
             partition by numbered_responses.run_key
@@ -117,8 +108,8 @@ left_over_responses as (
                 numbered_responses.event_id
         ) as response_number
     from numbered_responses
-    left join matched_by_agent on numbered_responses.event_id = matched_by_agent.event_id
-    where matched_by_agent.event_id is null
+    left join matched_by_agent on numbered_responses.event_key = matched_by_agent.event_key
+    where matched_by_agent.event_key is null
 
 ),
 
@@ -143,7 +134,7 @@ nameless_sessions as (
 matched_by_order as (
 
     select
-        left_over_responses.event_id,
+        left_over_responses.event_key,
         nameless_sessions.agent_session_key
     from left_over_responses
     inner join nameless_sessions
@@ -156,7 +147,7 @@ matched_by_order as (
 matched as (
 
     select
-        event_id,
+        event_key,
         agent_session_key,
         'agent_and_order' as match_method
     from matched_by_agent
@@ -164,7 +155,7 @@ matched as (
     union all
 
     select
-        event_id,
+        event_key,
         agent_session_key,
         'order' as match_method
     from matched_by_order
@@ -172,12 +163,12 @@ matched as (
 )
 
 select
-    responses.*,
+    numbered_responses.event_key as event_key,
     coalesce(
         matched.agent_session_key,
-        {{ agent_session_key('responses.run_key', "'response:' || responses.event_id") }}
+        {{ agent_session_key('numbered_responses.run_key', "'response:' || numbered_responses.event_id") }}
     ) as agent_session_key,
     matched.match_method,
     matched.agent_session_key is not null as is_matched
-from responses
-left join matched on responses.event_id = matched.event_id
+from numbered_responses
+left join matched on numbered_responses.event_key = matched.event_key

@@ -4,9 +4,45 @@ with reported_sessions as (
 
 ),
 
-responses as (
+matches as (
 
     select * from {{ ref('int_agent_responses_matched') }}
+
+),
+
+accepted_responses as (
+
+    select * from {{ ref('int_agent_responses_identified') }}
+    where
+        event_disposition = 'accepted'
+        and {{ of_touched_runs('event_at') }}
+
+),
+
+responses as (
+
+    select
+        accepted_responses.*,
+        matches.agent_session_key as agent_session_key,
+        matches.match_method
+    from accepted_responses
+    inner join matches on accepted_responses.event_key = matches.event_key
+    where matches.is_matched
+
+),
+
+-- read again: one common table expression for both uses would be kept in memory with all columns
+lone_responses as (
+
+    select
+        lone.*,
+        matches.agent_session_key as agent_session_key
+    from {{ ref('int_agent_responses_identified') }} as lone
+    inner join matches on lone.event_key = matches.event_key
+    where
+        lone.event_disposition = 'accepted'
+        and {{ of_touched_runs('event_at') }}
+        and not matches.is_matched
 
 ),
 
@@ -95,8 +131,7 @@ from_responses as (
         cast(null as {{ type_utc_timestamp() }}) as first_step_started_at,
         event_at as completed_event_at,
         event_at as last_event_at
-    from responses
-    where not is_matched
+    from lone_responses
 
 ),
 
