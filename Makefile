@@ -31,7 +31,8 @@ $(READY): requirements.lock
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -m1 '^uv==' requirements.lock)"
 	@# without dependencies: the lock file is complete, and one optional dependency of dbt-core is left out on purpose
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --requirements requirements.lock
+	@# compiled once here: where Python may not write what it compiled, every start of dbt would take a second longer
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --compile-bytecode --requirements requirements.lock
 	@touch $(READY)
 
 build: $(READY) ## load events (EVENTS="a.ndjson.gz b.ndjson"), dbt build, quality checkpoint, publish, summary

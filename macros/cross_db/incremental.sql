@@ -47,3 +47,14 @@
 {% macro duckdb__event_key(event_id) -%}
     md5_number(coalesce({{ event_id }}, ''))
 {%- endmacro %}
+
+
+{#- Ends a subquery whose condition on a column lets the engine skip files and row groups. DuckDB moves
+    conditions on other columns into the same scan and then reads all of them: 0.3 instead of 0.03
+    seconds for a day of five million steps in Parquet. -#}
+{% macro filter_fence() %}
+    {{- return(adapter.dispatch('filter_fence', 'agent_analytics')()) -}}
+{% endmacro %}
+
+{% macro default__filter_fence() %}{{- return('') -}}{% endmacro %}
+{% macro duckdb__filter_fence() %}{{- return('offset 0') -}}{% endmacro %}

@@ -92,6 +92,65 @@
 {% endmacro %}
 
 
+{#- From-clause with the events of one table loaded since the last build, or so shortly before that the
+    table may not have been complete then; on a full build all of them. Conditions of the statement
+    around it stay outside of it, where they do not keep the engine from skipping what is older.
+
+    Arguments
+      events: relation of the staged or raw events
+      source_table: name of the raw table -#}
+{% macro loaded_since(events, source_table) %}
+    {%- set is_loaded = is_loaded_since(source_table) -%}
+    {%- if is_loaded == '1 = 1' -%}
+        {{- return(events) -}}
+    {%- endif -%}
+    {{- return('(select * from ' ~ events ~ ' where ' ~ is_loaded ~ ' ' ~ filter_fence() ~ ')') -}}
+{% endmacro %}
+
+
+{#- From-clause with the events of one table that were loaded as late as any delivery that this build
+    stores: fewer than loaded_since() has, which also reads what is stored already. All of them on a
+    full build.
+
+    Arguments
+      events: relation of the staged or raw events
+      source_table: name of the raw table -#}
+{% macro changed_since(events, source_table) %}
+    {%- set changed = state_ref('int_events_changed') -%}
+    {%- if not is_incremental_build() -%}
+        {{- return(events) -}}
+    {%- endif -%}
+    {%- set since = run_query(
+        'select min(earliest_loaded_at) from ' ~ changed ~ ' where source_table = ' ~ text_literal(source_table)
+    ).rows[0][0] -%}
+    {%- set is_loaded = 'loaded_at is null' -%}
+    {%- if since is not none -%}
+        {%- set is_loaded = 'loaded_at >= ' ~ utc_timestamp_literal(since) ~ ' or loaded_at is null' -%}
+    {%- endif -%}
+    {{- return('(select * from ' ~ events ~ ' where ' ~ is_loaded ~ ' ' ~ filter_fence() ~ ')') -}}
+{% endmacro %}
+
+
+{#- From-clause with the rows of a table that were loaded when anything was that this build reads, from
+    whatever raw table; the whole table where one of these is read whole.
+
+    Arguments
+      relation: table with `loaded_at` -#}
+{% macro recently_loaded(relation) %}
+    {%- set reads = state_ref('int_source_reads') -%}
+    {%- set read_from = run_query(
+        'select min(read_from_at), count(*) - count(read_from_at) from ' ~ reads
+    ).rows[0] if execute else [none, 0] -%}
+    {%- if read_from[0] is none or read_from[1] > 0 -%}
+        {{- return(relation) -}}
+    {%- endif -%}
+    {{- return(
+        '(select * from ' ~ relation ~ ' where loaded_at >= ' ~ utc_timestamp_literal(read_from[0])
+        ~ ' or loaded_at is null ' ~ filter_fence() ~ ')'
+    ) -}}
+{% endmacro %}
+
+
 {#- From-clause with the events of one table that this build has to identify: on a full build all
     that are staged; on an incremental one all deliveries of those that are new, came once more, or
     may now find their ids.
@@ -107,19 +166,31 @@
     {%- set is_changed -%}
         event_key in (select event_key from {{ changed }} where source_table = '{{ source_table }}')
     {%- endset -%}
-    {%- set is_loaded = is_loaded_since(source_table) -%}
-    {%- set columns = adapter.get_columns_in_relation(staged) | map(attribute='quoted') | join(', ') -%}
+    {%- set columns = adapter.get_columns_in_relation(staged) -%}
+    {#- What identified events keep of the ids that were sent. -#}
+    {%- set has_agent_session = event_tables()[source_table].has_agent_session -%}
+    {%- set as_sent = {
+        'sent_conversation_id': 'case when has_sent_conversation_id then conversation_id end',
+        'sent_interaction_id':
+            'case when has_sent_interaction_id then interaction_id end' if has_agent_session else 'interaction_id',
+        'sent_agent_session_id': 'agent_session_id'
+    } -%}
     {%- set stored_before_count = run_query(
         'select count(*) from ' ~ changed ~ ' where is_stored_before and source_table = ' ~ text_literal(source_table)
     ).rows[0][0] -%}
     {%- set selected -%}
 (
-        select {{ columns }} from {{ staged }}
-        where {{ is_loaded }} and {{ is_changed }}
+        select {{ columns | map(attribute='quoted') | join(', ') }}
+        from {{ changed_since(staged, source_table) }} as loaded
+        where {{ is_changed }}
         {%- if stored_before_count > 0 %}
         union all
-        select {{ columns }} from {{ this }}
-        where not {{ is_loaded }} and {{ is_changed }}
+        select
+            {%- for column in columns %}
+            {{ as_sent.get(column.name | lower, column.quoted) }} as {{ column.quoted }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from {{ this }}
+        where not {{ is_loaded_since(source_table) }} and {{ is_changed }}
         {%- endif %}
     )
     {%- endset -%}

@@ -1,6 +1,6 @@
 {#- Raised with every change of a model after which rows built before are not those a full refresh
     would make; the next build then asks for one. -#}
-{% macro version_of_definitions() %}{{- return(1) -}}{% endmacro %}
+{% macro version_of_definitions() %}{{- return(2) -}}{% endmacro %}
 
 
 {#- What every row depends on, as text: one `name=value` a line. A change cannot be followed row by
@@ -94,11 +94,15 @@
 {% endmacro %}
 
 
-{#- Condition on raw events: what fails in them is not classified by the rules of now. -#}
-{% macro is_unclassified(source_table) %}
+{#- From-clause with raw events of which what fails is not classified by the rules of now.
+
+    Arguments
+      events: relation of the raw events
+      source_table: name of the raw table -#}
+{% macro unclassified_events(events, source_table) %}
     {%- set is_changed = is_seed_changed('failure_mode_rules') -%}
-    {%- set is_loaded = is_loaded_since(source_table) -%}
-    {{- return(is_loaded if is_incremental() and not is_changed else '1 = 1') -}}
+    {%- set changed = changed_since(events, source_table) -%}
+    {{- return(changed if is_incremental() and not is_changed else events) -}}
 {% endmacro %}
 
 

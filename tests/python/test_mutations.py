@@ -61,8 +61,8 @@ MUTATIONS = [
     Mutation(
         "matched responses are counted as sessions once more",
         "models/intermediate/sessions/int_agent_sessions_assembled.sql",
-        "where not is_matched",
-        "where true",
+        "and not matches.is_matched",
+        "",
         "response_and_completion_of_one_execution_are_one_session",
     ),
     Mutation(
@@ -151,7 +151,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a retry may be of another step type",
-        "models/intermediate/steps/int_agent_steps_ordered.sql",
+        "models/intermediate/steps/int_agent_steps_placed.sql",
         "previous_is_failed\n"
         "                and previous_step_type = step_type\n"
         "                and previous_step_target = step_target",

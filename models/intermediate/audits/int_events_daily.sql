@@ -13,16 +13,15 @@ with events as (
         -- an event without any time has no day; it is counted under the first day there is
         coalesce({{ reporting_date('event_at') }}, cast('1970-01-01' as date)) as event_date,
         event_disposition,
-        sent_conversation_id is null as has_no_conversation_id,
-        sent_interaction_id is null as has_no_interaction_id,
+        not has_sent_conversation_id as has_no_conversation_id,
+        {{ 'not has_sent_interaction_id' if table.has_agent_session else 'interaction_id is null' }} as has_no_interaction_id,
         {% if table.name in with_cost -%}
         case when event_disposition = 'accepted' then reported_cost_usd end as reported_cost_usd,
-        coalesce(sent_prompt_tokens, sent_completion_tokens) as sent_tokens,
+        coalesce(sent_prompt_tokens, sent_completion_tokens) as sent_tokens
         {%- else -%}
         cast(null as {{ type_usd() }}) as reported_cost_usd,
-        cast(null as {{ dbt.type_bigint() }}) as sent_tokens,
+        cast(null as {{ dbt.type_bigint() }}) as sent_tokens
         {%- endif %}
-        unconverted_columns
     from {{ ref('int_' ~ table.name ~ '_identified') }}
     {{ where_on_these_days }}
 

@@ -18,7 +18,6 @@ repeated_ids as (
 
     select staged.event_id
     from {{ staged_events }} as staged
-    where staged.event_id is not null
     group by staged.event_id
     having count(*) > 1
 
@@ -85,6 +84,50 @@ keyed as (
 )
 
 select
-    *,
+    -- ids
+    event_id,
+    event_key,
+    conversation_id,
+    interaction_id,
+    -- what was sent of them; the same text twice would cost more than a flag
+    sent_conversation_id is not null as has_sent_conversation_id,
+    run_key,
+
+    -- as staged
+    parent_interaction_id,
+    user_id,
+    anonymous_id,
+    source_id,
+    raw_schema,
+    agent_name,
+    model_name,
+    response_status,
+    duration_ms,
+    reported_steps_count,
+    response_length,
+    sent_prompt_tokens,
+    sent_completion_tokens,
+    sent_cache_read_tokens,
+    sent_cache_write_tokens,
+    reported_cost_usd,
+    service_tier,
+    error_type,
+    http_status,
+    finish_reason,
+    error_message_class,
+    failure_signal_key,
+    workflow_name,
+    environment,
+    trigger_type,
+    execution_mode,
+    event_at,
+    received_at,
+    loaded_at,
+    has_clock_skew,
+    unconverted_columns,
+
+    -- where the row ends
+    event_disposition,
+    quarantine_reason,
     {{ build_number() }} as build_number
 from keyed

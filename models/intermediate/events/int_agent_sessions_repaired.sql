@@ -10,9 +10,15 @@ with incomplete as (
 
 ),
 
+-- an id that came again long after it was first seen is there twice
 known as (
 
-    select * from {{ ref('int_agent_sessions_known') }}
+    select distinct
+        agent_session_id,
+        conversation_id,
+        interaction_id
+    from {{ ref('int_agent_sessions_known') }}
+    where agent_session_id in (select sent_agent_session_id from incomplete)
 
 ),
 

@@ -6,7 +6,8 @@ with loaded as (
     select
         source_table,
         event_key,
-        count(*) as delivery_count
+        count(*) as delivery_count,
+        min(loaded_at) as earliest_loaded_at
     from {{ ref('int_events_loaded') }}
     {% if not is_continued %}where 1 = 0{% endif %}
     group by
@@ -32,7 +33,11 @@ stored as (
     {% endif -%}
     {% endfor %}
     {%- else -%}
-    select * from loaded
+    select
+        source_table,
+        event_key,
+        delivery_count
+    from loaded
     {%- endif %}
 
 ),
@@ -141,7 +146,8 @@ unfinished as (
         source_table,
         event_key,
         previous_run_key,
-        is_stored_before
+        is_stored_before,
+        earliest_loaded_at
     from {{ this }}
     where build_number > {{ last_build_number() }}
     {%- else -%}
@@ -149,7 +155,8 @@ unfinished as (
         source_table,
         event_key,
         previous_run_key,
-        is_stored_before
+        is_stored_before,
+        cast(null as {{ type_utc_timestamp() }}) as earliest_loaded_at
     from placed
     where 1 = 0
     {%- endif %}
@@ -162,18 +169,24 @@ changed as (
         found.source_table as source_table,
         found.event_key as event_key,
         placed.previous_run_key,
-        coalesce(placed.is_stored_before, false) as is_stored_before
+        coalesce(placed.is_stored_before, false) as is_stored_before,
+        loaded.earliest_loaded_at
     from found
     left join placed
         on
             found.source_table = placed.source_table
             and found.event_key = placed.event_key
+    left join loaded
+        on
+            found.source_table = loaded.source_table
+            and found.event_key = loaded.event_key
     union distinct
     select
         source_table,
         event_key,
         previous_run_key,
-        is_stored_before
+        is_stored_before,
+        earliest_loaded_at
     from unfinished
 
 )
@@ -183,5 +196,6 @@ select
     event_key,
     previous_run_key,
     is_stored_before,
+    earliest_loaded_at,
     {{ build_number() }} as build_number
 from changed

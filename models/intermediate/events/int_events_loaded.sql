@@ -9,9 +9,9 @@ with loaded as (
         event_key,
         sent_conversation_id,
         sent_interaction_id,
+        loaded_at,
         {{ 'sent_agent_session_id' if table.has_agent_session else 'cast(null as ' ~ type_text() ~ ')' }} as sent_agent_session_id
-    from {{ ref('stg_rudderstack__' ~ table.name) }}
-    where {{ is_loaded_since(source_table) }}
+    from {{ loaded_since(ref('stg_rudderstack__' ~ table.name), source_table) }} as events
     {% if not loop.last %}
     union all
 

@@ -10,9 +10,14 @@ with incomplete as (
 
 ),
 
+-- an id that came again long after it was first seen is there twice
 known as (
 
-    select * from {{ ref('int_interactions_known') }}
+    select distinct
+        interaction_id,
+        conversation_id
+    from {{ ref('int_interactions_known') }}
+    where interaction_id in (select sent_interaction_id from incomplete)
 
 ),
 

@@ -18,7 +18,6 @@ repeated_ids as (
 
     select staged.event_id
     from {{ staged_events }} as staged
-    where staged.event_id is not null
     group by staged.event_id
     having count(*) > 1
 
@@ -85,6 +84,37 @@ keyed as (
 )
 
 select
-    *,
+    -- ids
+    event_id,
+    event_key,
+    conversation_id,
+    interaction_id,
+    -- what was sent of them; the same text twice would cost more than a flag
+    sent_conversation_id is not null as has_sent_conversation_id,
+    run_key,
+
+    -- as staged
+    parent_interaction_id,
+    user_id,
+    anonymous_id,
+    source_id,
+    raw_schema,
+    action_type,
+    feedback_type,
+    feedback_value,
+    feedback_text_length,
+    workflow_name,
+    environment,
+    trigger_type,
+    execution_mode,
+    event_at,
+    received_at,
+    loaded_at,
+    has_clock_skew,
+    unconverted_columns,
+
+    -- where the row ends
+    event_disposition,
+    quarantine_reason,
     {{ build_number() }} as build_number
 from keyed

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 with steps as (
 
     select * from {{ ref('int_agent_steps_accepted') }}
@@ -19,7 +21,7 @@ response_texts as (
 classified as (
 
     select
-        steps.step_key,
+        steps.event_key,
         {{ first_matching('rule_id') }} as failure_rule_id,
         {{ first_matching('failure_mode') }} as failure_mode,
         {{ first_matching('failure_category') }} as failure_category,

@@ -26,10 +26,8 @@ with signals_by_source as (
         http_status,
         lower(finish_reason) as finish_reason,
         {{ comparable_message('error_message') }} as error_message
-    from {{ ref('base_rudderstack__' ~ name) }}
-    where
-        {{ has_failure_signal(status) }}
-        and {{ is_unclassified(source_table) }}
+    from {{ unclassified_events(ref('base_rudderstack__' ~ name), source_table) }} as events
+    where {{ has_failure_signal(status) }}
     {% if not loop.last %}
     union all
 

@@ -29,7 +29,7 @@ new_matches as (
         events.id as event_id,
         rules.rule_id,
         rules.priority
-    from {{ ref('base_rudderstack__' ~ name) }} as events
+    from {{ unclassified_events(ref('base_rudderstack__' ~ name), source_table) }} as events
     inner join rules
         on case rules.match_type
             when 'contains' then {{ dbt.position('rules.pattern', lower_case('events.' ~ text_column)) }} > 0
@@ -37,9 +37,7 @@ new_matches as (
             when 'in'
                 then {{ dbt.position("('|' || " ~ lower_case('events.' ~ text_column) ~ " || '|')", "('|' || rules.pattern || '|')") }} > 0
         end
-    where
-        events.{{ text_column }} is not null
-        and {{ is_unclassified(source_table) }}
+    where events.{{ text_column }} is not null
     {% if not loop.last %}
     union all
 

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 {#- Length of the union of a run's session intervals: overlapping sessions count once. -#}
 with sessions as (
 

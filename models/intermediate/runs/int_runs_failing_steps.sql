@@ -12,28 +12,30 @@ with steps as (
 
 ),
 
-failing_runs as (
+failures as (
 
-    select distinct run_key
-    from steps
-    where is_failed
+    select * from {{ ref('fct_agent_steps') }}
+    where
+        is_failed
+        and {{ of_touched_runs('ended_at') }}
 
 ),
 
+failing_runs as (
+
+    select distinct run_key
+    from {{ ref('fct_agent_steps') }}
+    where
+        is_failed
+        and {{ of_touched_runs('ended_at') }}
+
+),
+
+-- all steps of these runs, only what decides the order and is counted
 positions as (
 
     select
-        steps.run_key as run_key,
-        steps.step_key,
-        steps.agent_name,
-        steps.step_number,
-        steps.step_type,
-        steps.tool_name,
-        steps.model_name,
-        steps.failure_mode,
-        steps.failure_category,
-        steps.is_failed,
-        steps.is_retried,
+        steps.step_key as step_key,
         row_number() over ({{ run_order }}) as position_in_run,
         count(*) over (partition by steps.run_key) as run_step_count,
         cast(sum(steps.cost_usd) over (partition by steps.run_key) as {{ type_usd() }}) as run_steps_cost_usd,
@@ -51,16 +53,20 @@ positions as (
 failing_steps as (
 
     select
-        *,
-        row_number() over (partition by run_key order by position_in_run) as failure_rank,
+        failures.*,
+        positions.position_in_run,
+        positions.run_step_count,
+        positions.run_steps_cost_usd,
+        positions.cost_so_far_usd,
+        row_number() over (partition by failures.run_key order by positions.position_in_run) as failure_rank,
         row_number() over (
-            partition by run_key
+            partition by failures.run_key
             order by
-                case when is_retried then 1 else 0 end,
-                position_in_run
+                case when failures.is_retried then 1 else 0 end,
+                positions.position_in_run
         ) as explanation_rank
-    from positions
-    where is_failed
+    from failures
+    inner join positions on failures.step_key = positions.step_key
 
 ),
 

@@ -26,7 +26,7 @@ observed_steps as (
 started_ranked as (
 
     select
-        event_id,
+        event_key,
         row_number() over (
             partition by agent_session_key order by event_at, received_at nulls last, event_id
         ) as start_rank
@@ -41,7 +41,7 @@ started as (
 
     select started_events.*
     from started_events
-    inner join started_ranked on started_events.event_id = started_ranked.event_id
+    inner join started_ranked on started_events.event_key = started_ranked.event_key
     where started_ranked.start_rank = 1
 
 ),
@@ -50,7 +50,7 @@ started as (
 completed_ranked as (
 
     select
-        event_id,
+        event_key,
         row_number() over (
             partition by agent_session_key order by event_at desc, received_at desc nulls last, event_id desc
         ) as completion_rank,
@@ -68,7 +68,7 @@ completed as (
         completed_events.*,
         completed_ranked.completion_count
     from completed_events
-    inner join completed_ranked on completed_events.event_id = completed_ranked.event_id
+    inner join completed_ranked on completed_events.event_key = completed_ranked.event_key
     where completed_ranked.completion_rank = 1
 
 ),

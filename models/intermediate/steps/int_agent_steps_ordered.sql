@@ -19,7 +19,8 @@ places as (
 )
 
 select
-    steps.step_key as step_key,
+    steps.event_key as event_key,
+    steps.step_key,
     steps.step_id,
     steps.agent_session_key as agent_session_key,
     steps.run_key as run_key,

@@ -80,4 +80,4 @@ select
     steps.tool_input_length,
     steps.tool_output_length
 from steps
-left join classified_steps on steps.step_key = classified_steps.step_key
+left join classified_steps on steps.event_key = classified_steps.event_key
