@@ -14,8 +14,6 @@ from scripts import generate_events
 from scripts.warehouse import quote_literal
 from tests.python.warehouses import Warehouse
 
-# Days before the newest load at which one file ends and the next begins.
-BOUNDARIES = (12, 1)
 READS_FEW_EVENTS = (
     "int_events_incomplete",
     "int_events_changed",
@@ -26,7 +24,7 @@ READS_FEW_EVENTS = (
 
 @pytest.fixture(scope="module")
 def continued(tmp_path_factory):
-    """Build on two files per table, then on a third; return warehouse and rows of the oldest."""
+    """Build on two files per table, then on a third; return it and the steps of the last two."""
     folder = tmp_path_factory.mktemp("reading")
     events, lake = folder / "events", folder / "lake"
     arguments = ["--out", str(events), "--runs", "200", "--days", "40", "--seed", "3"]
@@ -34,16 +32,8 @@ def continued(tmp_path_factory):
     warehouse = Warehouse(folder)
     warehouse.fresh()
     variables = {"rudderstack_parquet_dir": str(lake)}
-    old, middle, new = (
-        write_part(events, lake, number, part)
-        for number, part in enumerate(
-            (
-                f"age > {BOUNDARIES[0]}",
-                f"age between {BOUNDARIES[1]} and {BOUNDARIES[0]}",
-                "age < 1",
-            )
-        )
-    )
+    ages = ("age > 12", "age between 1 and 12", "age < 1")
+    old, middle, new = (write_part(events, lake, number, age) for number, age in enumerate(ages))
     new_files = list(lake.glob("*/2.parquet"))
     for file in new_files:
         file.rename(file.with_suffix(".later"))

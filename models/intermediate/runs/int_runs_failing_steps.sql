@@ -53,7 +53,15 @@ positions as (
 failing_steps as (
 
     select
-        failures.*,
+        failures.run_key,
+        failures.step_key as step_key,
+        failures.agent_name,
+        failures.step_number,
+        failures.step_type,
+        failures.tool_name,
+        failures.model_name,
+        failures.failure_mode,
+        failures.failure_category,
         positions.position_in_run,
         positions.run_step_count,
         positions.run_steps_cost_usd,
