@@ -93,13 +93,28 @@ data_end as (
 
 ),
 
+-- only what decides the rank is sorted; the other columns are joined afterwards
 prompts_ranked as (
 
     select
-        *,
+        event_id,
         row_number() over (partition by run_key order by event_at, received_at nulls last, event_id) as prompt_rank,
         count(*) over (partition by run_key) as prompt_count
+    from {{ ref('int_user_prompts_identified') }}
+    where
+        event_disposition = 'accepted'
+        and {{ of_touched_runs('event_at') }}
+
+),
+
+first_prompts as (
+
+    select
+        prompts.*,
+        prompts_ranked.prompt_count
     from prompts
+    inner join prompts_ranked on prompts.event_id = prompts_ranked.event_id
+    where prompts_ranked.prompt_rank = 1
 
 ),
 
@@ -107,12 +122,26 @@ prompts_ranked as (
 completions_ranked as (
 
     select
-        *,
+        event_id,
         row_number() over (
             partition by run_key order by event_at desc, received_at desc nulls last, event_id desc
         ) as completion_rank,
         count(*) over (partition by run_key) as completion_count
+    from {{ ref('int_interactions_completed_identified') }}
+    where
+        event_disposition = 'accepted'
+        and {{ of_touched_runs('event_at') }}
+
+),
+
+last_completions as (
+
+    select
+        completions.*,
+        completions_ranked.completion_count
     from completions
+    inner join completions_ranked on completions.event_id = completions_ranked.event_id
+    where completions_ranked.completion_rank = 1
 
 ),
 
@@ -137,52 +166,46 @@ assembled as (
         case
             when runs.sent_trigger_type in ('schedule', 'scheduled', 'cron') then 'schedule'
             when runs.sent_trigger_type is not null then runs.sent_trigger_type
-            when prompts_ranked.event_id is not null then 'user'
+            when first_prompts.event_id is not null then 'user'
             when runs.sent_parent_interaction_id is not null then 'agent'
             else 'unknown'
         end as trigger_type,
         runs.sent_execution_mode,
 
-        prompts_ranked.event_id is not null as has_prompt,
-        prompts_ranked.event_at as prompted_at,
-        prompts_ranked.input_method,
-        prompts_ranked.intent,
-        prompts_ranked.prompt_hash,
-        prompts_ranked.prompt_length,
-        coalesce(prompts_ranked.prompt_count, 0) as prompt_count,
+        first_prompts.event_id is not null as has_prompt,
+        first_prompts.event_at as prompted_at,
+        first_prompts.input_method,
+        first_prompts.intent,
+        first_prompts.prompt_hash,
+        first_prompts.prompt_length,
+        coalesce(first_prompts.prompt_count, 0) as prompt_count,
 
-        completions_ranked.event_id as completion_event_id,
-        completions_ranked.event_at as completed_at,
-        coalesce(completions_ranked.completion_count, 0) > 1 as has_conflicting_completions,
+        last_completions.event_id as completion_event_id,
+        last_completions.event_at as completed_at,
+        coalesce(last_completions.completion_count, 0) > 1 as has_conflicting_completions,
         case
-            when completions_ranked.event_id is not null
-                then coalesce(completions_ranked.interaction_status, 'unknown')
+            when last_completions.event_id is not null
+                then coalesce(last_completions.interaction_status, 'unknown')
             when runs.last_event_at > {{ add_minutes('data_end.newest_event_at', -1 * var('run_abandoned_after_minutes')) }}
                 then 'in_progress'
             else 'abandoned'
         end as run_status,
-        completions_ranked.duration_ms as reported_duration_ms,
-        {{ is_suspect_duration('completions_ranked.duration_ms') }} as has_suspect_duration,
-        completions_ranked.reported_agents_count,
-        completions_ranked.reported_steps_count,
-        completions_ranked.response_length,
-        {{ plausible_token_count('completions_ranked.sent_prompt_tokens') }} as sent_prompt_tokens,
-        {{ plausible_token_count('completions_ranked.sent_completion_tokens') }} as sent_completion_tokens,
-        {{ plausible_token_count('completions_ranked.sent_cache_read_tokens') }} as sent_cache_read_tokens,
-        {{ plausible_token_count('completions_ranked.sent_cache_write_tokens') }} as sent_cache_write_tokens,
-        completions_ranked.reported_cost_usd,
-        completions_ranked.failure_signal_key,
-        completions_ranked.error_type,
-        completions_ranked.finish_reason
+        last_completions.duration_ms as reported_duration_ms,
+        {{ is_suspect_duration('last_completions.duration_ms') }} as has_suspect_duration,
+        last_completions.reported_agents_count,
+        last_completions.reported_steps_count,
+        last_completions.response_length,
+        {{ plausible_token_count('last_completions.sent_prompt_tokens') }} as sent_prompt_tokens,
+        {{ plausible_token_count('last_completions.sent_completion_tokens') }} as sent_completion_tokens,
+        {{ plausible_token_count('last_completions.sent_cache_read_tokens') }} as sent_cache_read_tokens,
+        {{ plausible_token_count('last_completions.sent_cache_write_tokens') }} as sent_cache_write_tokens,
+        last_completions.reported_cost_usd,
+        last_completions.failure_signal_key,
+        last_completions.error_type,
+        last_completions.finish_reason
     from runs
-    left join prompts_ranked
-        on
-            runs.run_key = prompts_ranked.run_key
-            and prompts_ranked.prompt_rank = 1
-    left join completions_ranked
-        on
-            runs.run_key = completions_ranked.run_key
-            and completions_ranked.completion_rank = 1
+    left join first_prompts on runs.run_key = first_prompts.run_key
+    left join last_completions on runs.run_key = last_completions.run_key
     left join session_starts on runs.run_key = session_starts.run_key
     left join known_runs as parents
         on

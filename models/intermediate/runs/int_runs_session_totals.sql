@@ -79,22 +79,23 @@ totals as (
 
 ),
 
+-- read again: a table expression with two readers would be kept in memory
 failing_sessions as (
 
     select
-        sessions.run_key,
+        failed.run_key,
         classified_sessions.failure_mode,
         classified_sessions.failure_category,
         row_number() over (
-            partition by sessions.run_key
+            partition by failed.run_key
             order by
                 case when classified_sessions.failure_category = 'unclassified' then 1 else 0 end,
-                sessions.ended_at nulls last,
-                sessions.agent_session_key
+                failed.ended_at nulls last,
+                failed.agent_session_key
         ) as failure_rank
-    from sessions
-    inner join classified_sessions on sessions.agent_session_key = classified_sessions.agent_session_key
-    where sessions.session_status in ('error', 'timeout')
+    from {{ ref('int_agent_sessions_assembled') }} as failed
+    inner join classified_sessions on failed.agent_session_key = classified_sessions.agent_session_key
+    where failed.session_status in ('error', 'timeout')
 
 )
 

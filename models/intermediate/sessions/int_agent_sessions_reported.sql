@@ -73,6 +73,7 @@ completed as (
 
 ),
 
+-- ids are read again: a table expression with two readers would be kept in memory with all columns
 sessions as (
 
     select distinct
@@ -88,7 +89,10 @@ sessions as (
             conversation_id,
             interaction_id,
             agent_session_id
-        from started
+        from {{ ref('int_agent_sessions_started_identified') }}
+        where
+            event_disposition = 'accepted'
+            and {{ of_touched_runs('event_at') }}
         union all
         select
             agent_session_key,
@@ -96,7 +100,10 @@ sessions as (
             conversation_id,
             interaction_id,
             agent_session_id
-        from completed
+        from {{ ref('int_agent_sessions_completed_identified') }}
+        where
+            event_disposition = 'accepted'
+            and {{ of_touched_runs('event_at') }}
         union all
         select
             agent_session_key,
@@ -104,7 +111,7 @@ sessions as (
             conversation_id,
             interaction_id,
             agent_session_id
-        from observed_steps
+        from {{ ref('int_agent_sessions_observed_steps') }}
     ) as known
 
 ),

@@ -3,7 +3,7 @@
 {%- do refuse_partial_rebuild() -%}
 
 
-with sessions as (
+with assembled_sessions as (
 
     select * from {{ ref('int_agent_sessions_assembled') }}
 
@@ -12,9 +12,24 @@ with sessions as (
 runs as (
 
     select
-        run_key,
+        run_key as key_of_run,
         run_status
     from {{ ref('int_runs_assembled') }}
+
+),
+
+sessions as (
+
+    select
+        assembled_sessions.*,
+        -- no outcome arrived: the session shares the fate of a run that has none either
+        coalesce(
+            assembled_sessions.session_status,
+            case when runs.run_status in ('in_progress', 'abandoned') then runs.run_status end,
+            'unknown'
+        ) as final_status
+    from assembled_sessions
+    inner join runs on assembled_sessions.run_key = runs.key_of_run
 
 ),
 
@@ -59,21 +74,6 @@ descendants as (
         on ancestors.agent_session_key = priced_sessions.agent_session_key
     group by ancestors.ancestor_agent_session_key
 
-),
-
-statuses as (
-
-    select
-        sessions.agent_session_key as agent_session_key,
-        -- no outcome arrived: the session shares the fate of a run that has none either
-        coalesce(
-            sessions.session_status,
-            case when runs.run_status in ('in_progress', 'abandoned') then runs.run_status end,
-            'unknown'
-        ) as session_status
-    from {{ ref('int_agent_sessions_assembled') }} as sessions
-    inner join runs on sessions.run_key = runs.run_key
-
 )
 
 select
@@ -90,10 +90,10 @@ select
     sessions.agent_name,
     cast(tree.depth as {{ dbt.type_bigint() }}) as depth,
     tree.session_number,
-    statuses.session_status as session_status,
+    sessions.final_status as session_status,
     case
-        when statuses.session_status = 'success' then true
-        when statuses.session_status in ('error', 'timeout', 'cancelled', 'partial_success', 'abandoned') then false
+        when sessions.final_status = 'success' then true
+        when sessions.final_status in ('error', 'timeout', 'cancelled', 'partial_success', 'abandoned') then false
     end as is_successful,
     sessions.session_source,
     sessions.response_match_method,
@@ -160,7 +160,6 @@ select
     + case when priced_sessions.price_status = 'unpriced' then 1 else 0 end as inclusive_unpriced_count,
     sessions.response_length
 from sessions
-inner join statuses on sessions.agent_session_key = statuses.agent_session_key
 inner join tree on sessions.agent_session_key = tree.agent_session_key
 inner join priced_sessions on sessions.agent_session_key = priced_sessions.agent_session_key
 left join critical_path on sessions.agent_session_key = critical_path.agent_session_key
