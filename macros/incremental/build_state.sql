@@ -104,7 +104,7 @@
     {%- if is_loaded == '1 = 1' -%}
         {{- return(events) -}}
     {%- endif -%}
-    {{- return('(select * from ' ~ events ~ ' where ' ~ is_loaded ~ ' ' ~ filter_fence() ~ ')') -}}
+    {{- return('(select * from ' ~ events ~ ' where ' ~ is_loaded ~ ' ' ~ filter_fence() ~ ') as loaded_events') -}}
 {% endmacro %}
 
 
@@ -114,11 +114,12 @@
 
     Arguments
       events: relation of the staged or raw events
-      source_table: name of the raw table -#}
-{% macro changed_since(events, source_table) %}
+      source_table: name of the raw table
+      alias: name of the from-clause, where the statement needs one -#}
+{% macro changed_since(events, source_table, alias=none) %}
     {%- set changed = state_ref('int_events_changed') -%}
     {%- if not is_incremental_build() -%}
-        {{- return(events) -}}
+        {{- return(events ~ (' as ' ~ alias if alias else '')) -}}
     {%- endif -%}
     {%- set since = run_query(
         'select min(earliest_loaded_at) from ' ~ changed ~ ' where source_table = ' ~ text_literal(source_table)
@@ -127,7 +128,9 @@
     {%- if since is not none -%}
         {%- set is_loaded = 'loaded_at >= ' ~ utc_timestamp_literal(since) ~ ' or loaded_at is null' -%}
     {%- endif -%}
-    {{- return('(select * from ' ~ events ~ ' where ' ~ is_loaded ~ ' ' ~ filter_fence() ~ ')') -}}
+    {{- return(
+        '(select * from ' ~ events ~ ' where ' ~ is_loaded ~ ' ' ~ filter_fence() ~ ') as ' ~ (alias or 'loaded_events')
+    ) -}}
 {% endmacro %}
 
 
@@ -181,7 +184,7 @@
     {%- set selected -%}
 (
         select {{ columns | map(attribute='quoted') | join(', ') }}
-        from {{ changed_since(staged, source_table) }} as loaded
+        from {{ changed_since(staged, source_table) }}
         where {{ is_changed }}
         {%- if stored_before_count > 0 %}
         union all

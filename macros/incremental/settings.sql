@@ -98,11 +98,12 @@
 
     Arguments
       events: relation of the raw events
-      source_table: name of the raw table -#}
-{% macro unclassified_events(events, source_table) %}
+      source_table: name of the raw table
+      alias: name of the from-clause, where the statement needs one -#}
+{% macro unclassified_events(events, source_table, alias=none) %}
     {%- set is_changed = is_seed_changed('failure_mode_rules') -%}
-    {%- set changed = changed_since(events, source_table) -%}
-    {{- return(changed if is_incremental() and not is_changed else events) -}}
+    {%- set changed = changed_since(events, source_table, alias) -%}
+    {{- return(changed if is_incremental() and not is_changed else events ~ (' as ' ~ alias if alias else '')) -}}
 {% endmacro %}
 
 

@@ -6,8 +6,7 @@ with quarantined as (
         event_id,
         raw_schema,
         case when has_sent_conversation_id then conversation_id end as sent_conversation_id,
-        {{ 'case when has_sent_interaction_id then interaction_id end' if table.has_agent_session else 'interaction_id' }}
-        as sent_interaction_id,
+        case when {{ 'has_sent_interaction_id' if table.has_agent_session else 'true' }} then interaction_id end as sent_interaction_id,
         {{ 'agent_session_id' if table.has_agent_session else 'cast(null as ' ~ type_text() ~ ')' }} as sent_agent_session_id,
         user_id,
         anonymous_id,

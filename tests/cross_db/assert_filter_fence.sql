@@ -14,7 +14,10 @@ with numbers as (
 left_over as (
 
     select number
-    from (select * from numbers where number >= 3 {{ filter_fence() }}) as fenced
+    from (
+        select * from numbers
+        where number >= 3 {{ filter_fence() }}
+    ) as fenced
     where number < 8
 
 ),

@@ -14,11 +14,11 @@ with incomplete as (
 known as (
 
     select distinct
-        agent_session_id,
-        conversation_id,
-        interaction_id
-    from {{ ref('int_agent_sessions_known') }}
-    where agent_session_id in (select sent_agent_session_id from incomplete)
+        known_ids.agent_session_id,
+        known_ids.conversation_id,
+        known_ids.interaction_id
+    from {{ ref('int_agent_sessions_known') }} as known_ids
+    where known_ids.agent_session_id in (select incomplete.sent_agent_session_id from incomplete)
 
 ),
 

@@ -11,7 +11,7 @@ with loaded as (
         sent_interaction_id,
         loaded_at,
         {{ 'sent_agent_session_id' if table.has_agent_session else 'cast(null as ' ~ type_text() ~ ')' }} as sent_agent_session_id
-    from {{ loaded_since(ref('stg_rudderstack__' ~ table.name), source_table) }} as events
+    from {{ loaded_since(ref('stg_rudderstack__' ~ table.name), source_table) }}
     {% if not loop.last %}
     union all
 

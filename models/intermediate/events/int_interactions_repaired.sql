@@ -14,10 +14,10 @@ with incomplete as (
 known as (
 
     select distinct
-        interaction_id,
-        conversation_id
-    from {{ ref('int_interactions_known') }}
-    where interaction_id in (select sent_interaction_id from incomplete)
+        known_ids.interaction_id,
+        known_ids.conversation_id
+    from {{ ref('int_interactions_known') }} as known_ids
+    where known_ids.interaction_id in (select incomplete.sent_interaction_id from incomplete)
 
 ),
 

@@ -26,7 +26,7 @@ with signals_by_source as (
         http_status,
         lower(finish_reason) as finish_reason,
         {{ comparable_message('error_message') }} as error_message
-    from {{ unclassified_events(ref('base_rudderstack__' ~ name), source_table) }} as events
+    from {{ unclassified_events(ref('base_rudderstack__' ~ name), source_table) }}
     where {{ has_failure_signal(status) }}
     {% if not loop.last %}
     union all
