@@ -303,6 +303,29 @@ def test_run_that_starts_before_its_first_event_is_in_the_rollups(warehouse):
     assert_equals_full_refresh(warehouse)
 
 
+def test_second_delivery_is_ranked_with_the_first(warehouse):
+    """All deliveries of an event are read again, also those older than what else is new."""
+    warehouse.fresh()
+    for table, rows in story().items():
+        warehouse.create(table, rows)
+    run(warehouse)
+    for days, other in ((1, ""), (2, "'new' as id, 'new' as interaction_id, ")):
+        later = ", ".join(
+            f"{column} + interval {days} day as {column}" for column in ("received_at", "uuid_ts")
+        )
+        warehouse.query(
+            "insert into rudderstack.ai_user_prompt_created by name "
+            f"select * replace ({other}{later}) from rudderstack.ai_user_prompt_created limit 1"
+        )
+    run(warehouse)
+    dispositions = warehouse.query(
+        "select event_disposition, count(*) "
+        "from analytics_intermediate.int_user_prompts_identified group by all order by all"
+    )
+    assert dispositions == [("accepted", 2), ("duplicate", 1)]
+    assert_equals_full_refresh(warehouse)
+
+
 def test_run_without_new_events_is_given_up(warehouse):
     """A run in progress is abandoned when events of others show that time has passed."""
     warehouse.fresh()
