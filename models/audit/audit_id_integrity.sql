@@ -64,7 +64,7 @@ checks as (
         'interaction_id_in_several_conversations' as check_name,
         'interaction_id' as grain,
         {{ count_where('conversation_count > 1') }} as violation_count,
-        count(*) as row_count
+        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
     from conversations_of_interaction
 
     union all
@@ -73,7 +73,7 @@ checks as (
         'run_without_prompt' as check_name,
         'run' as grain,
         {{ count_where('not has_prompt') }} as violation_count,
-        count(*) as row_count
+        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
     from runs
 
     union all
@@ -82,7 +82,7 @@ checks as (
         'run_without_completion' as check_name,
         'run' as grain,
         {{ count_where("run_status in ('in_progress', 'abandoned')") }} as violation_count,
-        count(*) as row_count
+        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
     from runs
 
     union all
@@ -91,7 +91,7 @@ checks as (
         'run_with_conflicting_completions' as check_name,
         'run' as grain,
         {{ count_where('has_conflicting_completions') }} as violation_count,
-        count(*) as row_count
+        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
     from runs
 
     union all
@@ -100,7 +100,7 @@ checks as (
         'run_with_unknown_parent' as check_name,
         'run' as grain,
         {{ count_where('has_unknown_parent') }} as violation_count,
-        count(*) as row_count
+        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
     from runs
 
     union all
@@ -109,7 +109,7 @@ checks as (
         'run_without_agent_session' as check_name,
         'run' as grain,
         {{ count_where('agent_session_count = 0') }} as violation_count,
-        count(*) as row_count
+        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
     from runs
 
     union all
@@ -118,7 +118,7 @@ checks as (
         'agent_session_without_start_or_completion' as check_name,
         'session' as grain,
         {{ count_where("session_source = 'session_events' and not (has_started_event and has_completed_event)") }} as violation_count,
-        count(*) as row_count
+        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
     from sessions
 
     union all
@@ -127,7 +127,7 @@ checks as (
         'agent_session_known_by_steps_only' as check_name,
         'session' as grain,
         {{ count_where("session_source = 'inferred'") }} as violation_count,
-        count(*) as row_count
+        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
     from sessions
 
     union all
@@ -136,7 +136,7 @@ checks as (
         'agent_session_with_unknown_parent' as check_name,
         'session' as grain,
         {{ count_where('has_unknown_parent') }} as violation_count,
-        count(*) as row_count
+        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
     from sessions
 
     union all
@@ -145,7 +145,7 @@ checks as (
         'agent_session_in_parent_cycle' as check_name,
         'session' as grain,
         {{ count_where('has_parent_cycle') }} as violation_count,
-        count(*) as row_count
+        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
     from sessions
 
     union all
