@@ -154,7 +154,17 @@ summed_from_steps as (
 resolved as (
 
     select
-        *,
+        agent_session_key,
+        canonical_model,
+        prompt_tokens_include_cache_read,
+        prompt_tokens_include_cache_write,
+        input_tokens,
+        output_tokens,
+        cache_read_tokens,
+        cache_write_tokens,
+        total_tokens,
+        list_cost_usd,
+        list_cost_today_usd,
         coalesce(believable_cost_usd, list_cost_usd, complete_steps_cost_usd) as cost_usd,
         case
             when believable_cost_usd is not null then 'reported'
