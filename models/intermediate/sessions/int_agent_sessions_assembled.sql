@@ -27,19 +27,34 @@ responses as (
         matches.match_method
     from accepted_responses
     inner join matches on accepted_responses.event_key = matches.event_key
+    where matches.is_matched
 
 ),
 
--- a team that sends only standard events has no session ids: a response without one is an execution
-sessions as (
+-- read again: one common table expression for both uses would be kept in memory with all columns
+lone_responses as (
 
     select
-        coalesce(reported_sessions.agent_session_key, responses.agent_session_key) as agent_session_key,
-        coalesce(reported_sessions.run_key, responses.run_key) as run_key,
-        coalesce(reported_sessions.conversation_id, responses.conversation_id) as conversation_id,
-        coalesce(reported_sessions.interaction_id, responses.interaction_id) as interaction_id,
-        reported_sessions.agent_session_id as agent_session_id,
-        reported_sessions.sent_parent_agent_session_id as sent_parent_agent_session_id,
+        lone.*,
+        matches.agent_session_key as agent_session_key
+    from {{ ref('int_agent_responses_identified') }} as lone
+    inner join matches on lone.event_key = matches.event_key
+    where
+        lone.event_disposition = 'accepted'
+        and {{ of_touched_runs('event_at') }}
+        and not matches.is_matched
+
+),
+
+with_session_id as (
+
+    select
+        reported_sessions.agent_session_key as agent_session_key,
+        reported_sessions.run_key as run_key,
+        reported_sessions.conversation_id as conversation_id,
+        reported_sessions.interaction_id as interaction_id,
+        reported_sessions.agent_session_id,
+        reported_sessions.sent_parent_agent_session_id,
         coalesce(reported_sessions.agent_name, responses.agent_name) as agent_name,
         coalesce(reported_sessions.model_name, lower(trim(responses.model_name))) as model_name,
         case
@@ -47,10 +62,10 @@ sessions as (
             when responses.event_id is not null then 'response'
             else 'inferred'
         end as session_source,
-        coalesce(reported_sessions.has_started_event, false) as has_started_event,
-        coalesce(reported_sessions.has_completed_event, false) as has_completed_event,
-        coalesce(reported_sessions.has_conflicting_completions, false) as has_conflicting_completions,
-        coalesce(reported_sessions.has_step_index, false) as has_step_index,
+        reported_sessions.has_started_event,
+        reported_sessions.has_completed_event,
+        reported_sessions.has_conflicting_completions,
+        reported_sessions.has_step_index,
         responses.match_method as response_match_method,
         coalesce(reported_sessions.completed_event_id, responses.event_id) as outcome_event_id,
         case
@@ -70,12 +85,61 @@ sessions as (
         coalesce(reported_sessions.finish_reason, responses.finish_reason) as finish_reason,
         coalesce(reported_sessions.error_message_class, responses.error_message_class) as error_message_class,
         coalesce(reported_sessions.failure_signal_key, responses.failure_signal_key) as failure_signal_key,
-        reported_sessions.started_event_at as started_event_at,
-        reported_sessions.first_step_started_at as first_step_started_at,
+        reported_sessions.started_event_at,
+        reported_sessions.first_step_started_at,
         coalesce(reported_sessions.completed_event_at, responses.event_at) as completed_event_at,
-        coalesce(reported_sessions.last_event_at, responses.event_at) as last_event_at
+        reported_sessions.last_event_at
     from reported_sessions
-    full outer join responses on reported_sessions.agent_session_key = responses.agent_session_key
+    left join responses on reported_sessions.agent_session_key = responses.agent_session_key
+
+),
+
+-- a team that sends only standard events has no session ids: each response is an execution
+from_responses as (
+
+    select
+        agent_session_key,
+        run_key,
+        conversation_id,
+        interaction_id,
+        cast(null as {{ type_text() }}) as agent_session_id,
+        cast(null as {{ type_text() }}) as sent_parent_agent_session_id,
+        agent_name,
+        lower(trim(model_name)) as model_name,
+        'response' as session_source,
+        false as has_started_event,
+        false as has_completed_event,
+        false as has_conflicting_completions,
+        false as has_step_index,
+        cast(null as {{ type_text() }}) as response_match_method,
+        event_id as outcome_event_id,
+        coalesce(response_status, 'unknown') as session_status,
+        duration_ms as reported_duration_ms,
+        reported_steps_count,
+        response_length,
+        sent_prompt_tokens,
+        sent_completion_tokens,
+        sent_cache_read_tokens,
+        sent_cache_write_tokens,
+        reported_cost_usd,
+        service_tier,
+        error_type,
+        finish_reason,
+        error_message_class,
+        failure_signal_key,
+        cast(null as {{ type_utc_timestamp() }}) as started_event_at,
+        cast(null as {{ type_utc_timestamp() }}) as first_step_started_at,
+        event_at as completed_event_at,
+        event_at as last_event_at
+    from lone_responses
+
+),
+
+sessions as (
+
+    select * from with_session_id
+    union all
+    select * from from_responses
 
 ),
 
