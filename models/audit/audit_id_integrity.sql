@@ -1,16 +1,4 @@
-with runs as (
-
-    select * from {{ ref('fct_agent_runs') }}
-
-),
-
-sessions as (
-
-    select * from {{ ref('fct_agent_sessions') }}
-
-),
-
-events as (
+with events as (
 
     select
         coalesce({{ bigint_sum('identified_rows') }}, 0) as row_count,
@@ -21,13 +9,51 @@ events as (
 
 ),
 
+-- the whole history is looked at, so it is read once
+runs as (
+
+    select
+        {{ count_where('not has_prompt') }} as no_prompt_runs,
+        {{ count_where("run_status in ('in_progress', 'abandoned')") }} as no_completion_runs,
+        {{ count_where('has_conflicting_completions') }} as conflicting_runs,
+        {{ count_where('has_unknown_parent') }} as unknown_parent_runs,
+        {{ count_where('agent_session_count = 0') }} as no_session_runs,
+        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
+    from {{ ref('fct_agent_runs') }}
+
+),
+
+sessions as (
+
+    select
+        {{ count_where("session_source = 'session_events' and not (has_started_event and has_completed_event)") }} as incomplete_sessions,
+        {{ count_where("session_source = 'inferred'") }} as inferred_sessions,
+        {{ count_where('has_unknown_parent') }} as unknown_parent_sessions,
+        {{ count_where('has_parent_cycle') }} as cyclic_sessions,
+        {{ bigint_sum("case when session_source != 'session_events' then step_count end") }} as steps_without_events,
+        coalesce({{ bigint_sum('step_count') }}, 0) as step_count,
+        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
+    from {{ ref('fct_agent_sessions') }}
+
+),
+
+-- a run is a conversation and an interaction, so an interaction has as many conversations as runs
 conversations_of_interaction as (
 
     select
         interaction_id,
-        count(distinct conversation_id) as conversation_count
-    from runs
+        count(*) as conversation_count
+    from {{ ref('fct_agent_runs') }}
     group by interaction_id
+
+),
+
+interactions as (
+
+    select
+        {{ count_where('conversation_count > 1') }} as ambiguous_interactions,
+        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
+    from conversations_of_interaction
 
 ),
 
@@ -63,17 +89,17 @@ checks as (
     select
         'interaction_id_in_several_conversations' as check_name,
         'interaction_id' as grain,
-        {{ count_where('conversation_count > 1') }} as violation_count,
-        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
-    from conversations_of_interaction
+        ambiguous_interactions as violation_count,
+        row_count
+    from interactions
 
     union all
 
     select
         'run_without_prompt' as check_name,
         'run' as grain,
-        {{ count_where('not has_prompt') }} as violation_count,
-        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
+        no_prompt_runs as violation_count,
+        row_count
     from runs
 
     union all
@@ -81,8 +107,8 @@ checks as (
     select
         'run_without_completion' as check_name,
         'run' as grain,
-        {{ count_where("run_status in ('in_progress', 'abandoned')") }} as violation_count,
-        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
+        no_completion_runs as violation_count,
+        row_count
     from runs
 
     union all
@@ -90,8 +116,8 @@ checks as (
     select
         'run_with_conflicting_completions' as check_name,
         'run' as grain,
-        {{ count_where('has_conflicting_completions') }} as violation_count,
-        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
+        conflicting_runs as violation_count,
+        row_count
     from runs
 
     union all
@@ -99,8 +125,8 @@ checks as (
     select
         'run_with_unknown_parent' as check_name,
         'run' as grain,
-        {{ count_where('has_unknown_parent') }} as violation_count,
-        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
+        unknown_parent_runs as violation_count,
+        row_count
     from runs
 
     union all
@@ -108,8 +134,8 @@ checks as (
     select
         'run_without_agent_session' as check_name,
         'run' as grain,
-        {{ count_where('agent_session_count = 0') }} as violation_count,
-        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
+        no_session_runs as violation_count,
+        row_count
     from runs
 
     union all
@@ -117,8 +143,8 @@ checks as (
     select
         'agent_session_without_start_or_completion' as check_name,
         'session' as grain,
-        {{ count_where("session_source = 'session_events' and not (has_started_event and has_completed_event)") }} as violation_count,
-        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
+        incomplete_sessions as violation_count,
+        row_count
     from sessions
 
     union all
@@ -126,8 +152,8 @@ checks as (
     select
         'agent_session_known_by_steps_only' as check_name,
         'session' as grain,
-        {{ count_where("session_source = 'inferred'") }} as violation_count,
-        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
+        inferred_sessions as violation_count,
+        row_count
     from sessions
 
     union all
@@ -135,8 +161,8 @@ checks as (
     select
         'agent_session_with_unknown_parent' as check_name,
         'session' as grain,
-        {{ count_where('has_unknown_parent') }} as violation_count,
-        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
+        unknown_parent_sessions as violation_count,
+        row_count
     from sessions
 
     union all
@@ -144,8 +170,8 @@ checks as (
     select
         'agent_session_in_parent_cycle' as check_name,
         'session' as grain,
-        {{ count_where('has_parent_cycle') }} as violation_count,
-        cast(count(*) as {{ dbt.type_bigint() }}) as row_count
+        cyclic_sessions as violation_count,
+        row_count
     from sessions
 
     union all
@@ -153,8 +179,8 @@ checks as (
     select
         'step_of_session_without_events' as check_name,
         'step' as grain,
-        {{ bigint_sum("case when session_source != 'session_events' then step_count end") }} as violation_count,
-        coalesce({{ bigint_sum('step_count') }}, 0) as row_count
+        steps_without_events as violation_count,
+        step_count as row_count
     from sessions
 
 )

@@ -10,6 +10,7 @@
 {%- set last_texts = stored('int_response_texts_applied') if is_continued else none -%}
 {%- set are_scales_changed = is_seed_changed('feedback_scales') -%}
 {%- set models_repriced = ref('int_models_repriced') -%}
+{%- set stored_runs = stored('fct_agent_runs', 'marts') if is_continued else none -%}
 {%- for table in event_tables().values() -%}{%- do ref('int_' ~ table.name ~ '_identified') -%}{%- endfor -%}
 
 {% if not is_continued -%}
@@ -22,22 +23,7 @@ select
 from {{ changed }}
 where 1 = 0
 {%- else -%}
-with stored_runs as (
-
-    select
-        run_key,
-        conversation_id,
-        parent_run_key,
-        has_unknown_parent,
-        run_status,
-        case when has_prompt then coalesce(prompted_at, started_at) end as asked_at,
-        least(started_at, last_event_at) as earliest_at,
-        last_event_at
-    from {{ stored('fct_agent_runs', 'marts') }}
-
-),
-
-written_events as (
+with written_events as (
 
     {% for table in event_tables().values() -%}
     select
@@ -71,6 +57,19 @@ with_events as (
 
 ),
 
+-- as they are stored so far; read for every use with the columns it needs, since there may be millions
+stored_with_events as (
+
+    select
+        stored_runs.run_key as run_key,
+        stored_runs.conversation_id,
+        least(stored_runs.started_at, stored_runs.last_event_at) as earliest_at,
+        stored_runs.last_event_at
+    from {{ stored_runs }} as stored_runs
+    inner join with_events on stored_runs.run_key = with_events.run_key
+
+),
+
 moments as (
 
     select
@@ -82,20 +81,18 @@ moments as (
     union all
 
     select
-        stored_runs.run_key as run_key,
-        stored_runs.conversation_id,
-        stored_runs.earliest_at as moment_at
-    from stored_runs
-    inner join with_events on stored_runs.run_key = with_events.run_key
+        run_key,
+        conversation_id,
+        earliest_at as moment_at
+    from stored_with_events
 
     union all
 
     select
-        stored_runs.run_key as run_key,
-        stored_runs.conversation_id,
-        stored_runs.last_event_at as moment_at
-    from stored_runs
-    inner join with_events on stored_runs.run_key = with_events.run_key
+        run_key,
+        conversation_id,
+        last_event_at as moment_at
+    from stored_with_events
 
 ),
 
@@ -124,12 +121,12 @@ data_end as (
 neighbours as (
 
     select distinct stored_runs.run_key as run_key
-    from stored_runs
+    from {{ stored_runs }} as stored_runs
     inner join spans on stored_runs.conversation_id = spans.conversation_id
     where
         stored_runs.parent_run_key is not null
         or stored_runs.has_unknown_parent
-        or stored_runs.asked_at between
+        or case when stored_runs.has_prompt then coalesce(stored_runs.prompted_at, stored_runs.started_at) end between
         {{ add_minutes('spans.earliest_at', -1 * var('reask_window_minutes')) }} and spans.latest_at
 
 ),
@@ -137,7 +134,7 @@ neighbours as (
 outlived as (
 
     select stored_runs.run_key as run_key
-    from stored_runs
+    from {{ stored_runs }} as stored_runs
     cross join data_end
     where
         stored_runs.run_status in ('in_progress', 'abandoned')
@@ -198,7 +195,7 @@ reclassified as (
     {% endif %}
     {% endfor %}
     {%- else -%}
-    select run_key from stored_runs
+    select run_key from with_events
     where 1 = 0
     {%- endif %}
 
@@ -247,11 +244,11 @@ first_reasons as (
 select
     first_reasons.run_key as run_key,
     first_reasons.touched_because,
-    coalesce(spans.earliest_at, stored_runs.earliest_at) as earliest_at,
+    coalesce(spans.earliest_at, least(stored_runs.started_at, stored_runs.last_event_at)) as earliest_at,
     coalesce(spans.latest_at, stored_runs.last_event_at) as latest_at,
     {{ this_build }} as build_number
 from first_reasons
 left join spans on first_reasons.run_key = spans.run_key
-left join stored_runs on first_reasons.run_key = stored_runs.run_key
+left join {{ stored_runs }} as stored_runs on first_reasons.run_key = stored_runs.run_key
 where first_reasons.reason_number = 1
 {%- endif %}

@@ -1,31 +1,53 @@
 {{ config(unique_key='failure_date', meta={'tested_by_day': 'failure_date'}) }}
 
-with runs as (
+{#- Facts are read for every use: all their rows together would be kept in memory to count them first
+    and look at the failures among them afterwards. -#}
+with models_resolved as (
+
+    select * from {{ ref('int_models_resolved') }}
+
+),
+
+-- what a share is taken of: every row of the same grain and day, failed or not
+bases as (
 
     select
-        *,
-        coalesce(user_id, anonymous_id) as person_id
+        run_date as failure_date,
+        'run' as grain,
+        count(*) as n_all,
+        {{ count_where('is_final') }} as n_used
     from {{ ref('fct_agent_runs') }}
+    where {{ of_touched_days('run_date') }}
+    group by run_date
 
-),
-
-sessions as (
-
-    select * from {{ ref('fct_agent_sessions') }}
-    where {{ of_touched_days('session_date') }}
-
-),
-
-steps as (
-
-    select * from {{ ref('fct_agent_steps') }}
-    where {{ of_touched_days('step_date') }}
-
-),
-
-run_rows as (
+    union all
 
     select
+        session_date as failure_date,
+        'session' as grain,
+        count(*) as n_all,
+        {{ count_where("session_status != 'in_progress'") }} as n_used
+    from {{ ref('fct_agent_sessions') }}
+    where {{ of_touched_days('session_date') }}
+    group by session_date
+
+    union all
+
+    select
+        step_date as failure_date,
+        'step' as grain,
+        count(*) as n_all,
+        cast(count(*) as {{ dbt.type_bigint() }}) as n_used
+    from {{ ref('fct_agent_steps') }}
+    where {{ of_touched_days('step_date') }}
+    group by step_date
+
+),
+
+failing_rows as (
+
+    select
+        run_key,
         run_date as failure_date,
         'run' as grain,
         first_failing_agent as agent_name,
@@ -35,111 +57,86 @@ run_rows as (
         failure_mode,
         failure_category,
         failure_severity,
-        person_id,
         price_status,
-        is_final,
         wasted_cost_usd,
         {{ plausible_duration('duration_ms') }} as lost_ms
-    from runs
-    where {{ of_touched_days('run_date') }}
+    from {{ ref('fct_agent_runs') }}
+    where
+        failure_mode is not null
+        and {{ of_touched_days('run_date') }}
 
-),
-
-session_rows as (
+    union all
 
     select
-        sessions.session_date as failure_date,
+        run_key,
+        session_date as failure_date,
         'session' as grain,
-        sessions.agent_name,
+        agent_name,
         cast(null as {{ type_text() }}) as step_type,
         cast(null as {{ type_text() }}) as tool_name,
-        sessions.model_name,
-        sessions.failure_mode as failure_mode,
-        sessions.failure_category as failure_category,
-        sessions.failure_severity as failure_severity,
-        runs.person_id,
-        sessions.price_status as price_status,
-        sessions.session_status != 'in_progress' as is_final,
-        sessions.cost_usd as wasted_cost_usd,
-        {{ plausible_duration('sessions.duration_ms') }} as lost_ms
-    from sessions
-    inner join runs on sessions.run_key = runs.run_key
+        model_name,
+        failure_mode,
+        failure_category,
+        failure_severity,
+        price_status,
+        cost_usd as wasted_cost_usd,
+        {{ plausible_duration('duration_ms') }} as lost_ms
+    from {{ ref('fct_agent_sessions') }}
+    where
+        failure_mode is not null
+        and {{ of_touched_days('session_date') }}
 
-),
-
-step_rows as (
+    union all
 
     select
-        steps.step_date as failure_date,
+        run_key,
+        step_date as failure_date,
         'step' as grain,
-        steps.agent_name,
-        steps.step_type,
-        steps.tool_name,
-        steps.canonical_model as model_name,
-        steps.failure_mode as failure_mode,
-        steps.failure_category as failure_category,
-        steps.failure_severity as failure_severity,
-        runs.person_id,
-        steps.price_status as price_status,
-        true as is_final,
-        steps.cost_usd as wasted_cost_usd,
-        {{ plausible_duration('steps.duration_ms') }} as lost_ms
-    from steps
-    inner join runs on steps.run_key = runs.run_key
+        agent_name,
+        step_type,
+        tool_name,
+        canonical_model as model_name,
+        failure_mode,
+        failure_category,
+        failure_severity,
+        price_status,
+        cost_usd as wasted_cost_usd,
+        {{ plausible_duration('duration_ms') }} as lost_ms
+    from {{ ref('fct_agent_steps') }}
+    where
+        failure_mode is not null
+        and {{ of_touched_days('step_date') }}
 
 ),
 
-all_rows as (
-
-    select * from run_rows
-    union all
-    select * from session_rows
-    union all
-    select * from step_rows
-
-),
-
--- what a share is taken of: every row of the same grain and day, failed or not
-bases as (
+people as (
 
     select
-        failure_date,
-        grain,
-        count(*) as n_all,
-        {{ count_where('is_final') }} as n_used,
-        {{ count_where('not is_final') }} as n_unfinished
-    from all_rows
-    group by
-        failure_date,
-        grain
-
-),
-
-models_resolved as (
-
-    select * from {{ ref('int_models_resolved') }}
+        run_key,
+        coalesce(user_id, anonymous_id) as person_id
+    from {{ ref('fct_agent_runs') }}
 
 ),
 
 failures as (
 
     select
-        all_rows.failure_date,
-        all_rows.grain,
-        coalesce(all_rows.agent_name, '(not set)') as agent_name,
-        coalesce(all_rows.step_type, '(none)') as step_type,
-        coalesce(all_rows.tool_name, '(none)') as tool_name,
-        coalesce(models_resolved.canonical_model, all_rows.model_name, '(none)') as canonical_model,
-        all_rows.failure_mode,
-        all_rows.failure_category,
-        all_rows.failure_severity,
-        all_rows.person_id,
-        all_rows.price_status,
-        all_rows.wasted_cost_usd,
-        all_rows.lost_ms
-    from all_rows
-    left join models_resolved on all_rows.model_name = models_resolved.model_name
-    where all_rows.failure_mode is not null
+        failing_rows.failure_date,
+        failing_rows.grain,
+        coalesce(failing_rows.agent_name, '(not set)') as agent_name,
+        coalesce(failing_rows.step_type, '(none)') as step_type,
+        coalesce(failing_rows.tool_name, '(none)') as tool_name,
+        coalesce(models_resolved.canonical_model, failing_rows.model_name, '(none)') as canonical_model,
+        failing_rows.failure_mode,
+        failing_rows.failure_category,
+        failing_rows.failure_severity,
+        people.person_id,
+        failing_rows.price_status,
+        failing_rows.wasted_cost_usd,
+        failing_rows.lost_ms
+    from failing_rows
+    inner join people on failing_rows.run_key = people.run_key
+    left join models_resolved on failing_rows.model_name = models_resolved.model_name
 
 ),
 
@@ -201,7 +198,7 @@ select
     counted.lost_minutes,
     bases.n_all,
     bases.n_used,
-    bases.n_unfinished,
+    bases.n_all - bases.n_used as n_unfinished,
     counted.n_unpriced
 from counted
 inner join bases
