@@ -45,7 +45,7 @@ class Difference:
 
 
 def compare(
-    reference: Path, project: Path, *, memory_limit: str = "3GB", threads: int = 2
+    reference: Path, project: Path, *, memory_limit: str = "2500MB", threads: int = 2
 ) -> list[Difference]:
     """Return what differs between the reference's tables and the project's marts.
 

@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--threads", type=int, default=2, help="threads of DuckDB (default 2)")
     parser.add_argument(
-        "--memory-limit", default="3GB", help="beyond this DuckDB writes to disk (default 3GB)"
+        "--memory-limit", default="2500MB", help="beyond this DuckDB writes to disk (default 2500MB)"
     )
     options = parser.parse_args(arguments)
     try:
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run_reference(
-    data: Path, out: Path, *, threads: int = 2, memory_limit: str = "3GB", report: bool = False
+    data: Path, out: Path, *, threads: int = 2, memory_limit: str = "2500MB", report: bool = False
 ) -> float:
     """Run the reference script on the Parquet files in `data` and write `out`, replacing it.
 

@@ -106,7 +106,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add_timing_arguments(parser, DEFAULT_EVENTS)
     parser.add_argument(
-        "--memory-limit", default="3GB", help="memory limit of DuckDB (default 3GB)"
+        "--memory-limit", default="2500MB", help="memory limit of DuckDB (default 2500MB)"
     )
     parser.add_argument(
         "--compare",
