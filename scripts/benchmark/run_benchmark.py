@@ -207,7 +207,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--threads", type=int, default=2, help="cores and threads of each side (default 2)"
     )
     parser.add_argument(
-        "--memory-limit", default="2500MB", help="memory limit of DuckDB on each side (default 2500MB)"
+        "--memory-limit",
+        default="2500MB",
+        help="memory limit of DuckDB on each side (default 2500MB)",
     )
     parser.add_argument(
         "--compare",

@@ -52,7 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--threads", type=int, default=2, help="threads of DuckDB (default 2)")
     parser.add_argument(
-        "--memory-limit", default="2500MB", help="beyond this DuckDB writes to disk (default 2500MB)"
+        "--memory-limit",
+        default="2500MB",
+        help="beyond this DuckDB writes to disk (default 2500MB)",
     )
     options = parser.parse_args(arguments)
     try:
