@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,6 +23,9 @@ HOST = "127.0.0.1"
 USER = "dbt"
 # The script itself gives up after three minutes; before that it may have to prepare an environment.
 SCRIPT_SECONDS = 900
+WARM_UP_ROUNDS = 3
+# As many as dbt opens at a time.
+WARM_UP_SESSIONS = 4
 
 PHYSICAL_TYPES = {
     "string": "string",
@@ -71,6 +75,7 @@ class Spark(Engine):
         """Start the cluster with all its files below `directory`."""
         self._directory = directory
         self._cluster("start", str(directory), self.flavour)
+        self._warm_up()
 
     def stop(self) -> None:
         """Stop the cluster."""
@@ -166,6 +171,18 @@ class Spark(Engine):
         for schema in self._schemas():
             if schema.startswith(prefix):
                 self._drop_schema(schema)
+
+    def _warm_up(self) -> None:
+        """Open and close sessions side by side, as dbt does; the last round must end well.
+
+        When the first sessions end at one moment the server may fail to close one: it looks for
+        classes of Hive that Spark does not ship (NoClassDefFoundError), once. dbt would stop.
+        """
+        for _ in range(WARM_UP_ROUNDS):
+            with ThreadPoolExecutor(WARM_UP_SESSIONS) as pool:
+                sessions = [pool.submit(self._schemas) for _ in range(WARM_UP_SESSIONS)]
+        for session in sessions:
+            session.result()
 
     def _drop_schema(self, schema: str) -> None:
         self.execute(f"drop schema {_identifier(schema)} cascade")
