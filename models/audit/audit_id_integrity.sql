@@ -9,7 +9,7 @@ with events as (
 
 ),
 
--- the whole history is looked at, so it is read once
+-- the whole history is looked at, so all that is counted of a fact is counted in one reading
 runs as (
 
     select

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from scripts.warehouse import MARTS_SCHEMA, quote_identifier, quote_literal
+from scripts.warehouse import DEFAULT_MEMORY_LIMIT, MARTS_SCHEMA, quote_identifier, quote_literal
 
 # Table -> the column that names a row.
 COMPARED_TABLES = {
@@ -45,7 +45,7 @@ class Difference:
 
 
 def compare(
-    reference: Path, project: Path, *, memory_limit: str = "2500MB", threads: int = 2
+    reference: Path, project: Path, *, memory_limit: str = DEFAULT_MEMORY_LIMIT, threads: int = 2
 ) -> list[Difference]:
     """Return what differs between the reference's tables and the project's marts.
 

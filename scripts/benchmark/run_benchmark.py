@@ -32,7 +32,7 @@ from scripts.benchmark.plot import SUFFIXES, write_plot
 from scripts.benchmark.report import BUILDS, SizeTimings, print_result, summary
 from scripts.benchmark.run_reference import EVENT_TABLES, event_files
 from scripts.benchmark.timings import STATEMENT_LOG, Timing, engine_seconds, statement_seconds
-from scripts.warehouse import PROJECT_DIR, fail, quote_literal
+from scripts.warehouse import DEFAULT_MEMORY_LIMIT, PROJECT_DIR, fail, quote_literal
 
 DEFAULT_EVENTS = 10_000_000
 DEFAULT_SIZES = "1/10,1/4,1/2,1"
@@ -208,8 +208,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--memory-limit",
-        default="2500MB",
-        help="memory limit of DuckDB on each side (default 2500MB)",
+        default=DEFAULT_MEMORY_LIMIT,
+        help="memory limit of DuckDB on each side (default %(default)s)",
     )
     parser.add_argument(
         "--compare",

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import duckdb
 
-from scripts.warehouse import PROJECT_DIR, connect, fail, quote_literal
+from scripts.warehouse import DEFAULT_MEMORY_LIMIT, PROJECT_DIR, connect, fail, quote_literal
 
 REFERENCE_SQL = Path(__file__).with_name("reference.sql")
 EVENT_TABLES = (
@@ -53,8 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=2, help="threads of DuckDB (default 2)")
     parser.add_argument(
         "--memory-limit",
-        default="2500MB",
-        help="beyond this DuckDB writes to disk (default 2500MB)",
+        default=DEFAULT_MEMORY_LIMIT,
+        help="beyond this DuckDB writes to disk (default %(default)s)",
     )
     options = parser.parse_args(arguments)
     try:
@@ -72,7 +72,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run_reference(
-    data: Path, out: Path, *, threads: int = 2, memory_limit: str = "2500MB", report: bool = False
+    data: Path,
+    out: Path,
+    *,
+    threads: int = 2,
+    memory_limit: str = DEFAULT_MEMORY_LIMIT,
+    report: bool = False,
 ) -> float:
     """Run the reference script on the Parquet files in `data` and write `out`, replacing it.
 

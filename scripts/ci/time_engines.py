@@ -36,7 +36,14 @@ from scripts.ci.engines.base import Engine, EngineError, engines
 from scripts.ci.engines.compare import compare_with_duckdb, real_differences
 from scripts.ci.engines.project_runs import DUCKDB, ProjectRun, ProjectRuns
 from scripts.ci.engines.raw_tables import copy_raw_tables, cut_fractions_of_seconds
-from scripts.warehouse import RAW_SCHEMA, connect, fail, quote_identifier, quote_literal
+from scripts.warehouse import (
+    DEFAULT_MEMORY_LIMIT,
+    RAW_SCHEMA,
+    connect,
+    fail,
+    quote_identifier,
+    quote_literal,
+)
 
 DEFAULT_EVENTS = 1_000_000
 REFERENCE = "hand-written script"
@@ -106,7 +113,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add_timing_arguments(parser, DEFAULT_EVENTS)
     parser.add_argument(
-        "--memory-limit", default="2500MB", help="memory limit of DuckDB (default 2500MB)"
+        "--memory-limit",
+        default=DEFAULT_MEMORY_LIMIT,
+        help="memory limit of DuckDB (default %(default)s)",
     )
     parser.add_argument(
         "--compare",
