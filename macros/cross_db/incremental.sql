@@ -33,28 +33,12 @@
 {% endmacro %}
 
 
-{#- Short key that all deliveries of one event share, for finding them among millions: a number where
-    comparing numbers is faster than comparing texts, else the id itself. Never null. -#}
-{% macro event_key(event_id) %}
-    {{- return(adapter.dispatch('event_key', 'agent_analytics')(event_id)) -}}
-{% endmacro %}
-
-{% macro default__event_key(event_id) -%}
-    coalesce({{ event_id }}, '')
-{%- endmacro %}
-
-{#- All of MD5 as a number; hash() may change with DuckDB's version, and these are stored. -#}
-{% macro duckdb__event_key(event_id) -%}
-    md5_number(coalesce({{ event_id }}, ''))
-{%- endmacro %}
-
-
 {#- Ends a subquery whose condition on a column lets the engine skip files and row groups. DuckDB moves
     conditions on other columns into the same scan and then reads all of them: 0.3 instead of 0.03
     seconds for a day of five million steps in Parquet. -#}
-{% macro filter_fence() %}
-    {{- return(adapter.dispatch('filter_fence', 'agent_analytics')()) -}}
+{% macro optimizer_barrier() %}
+    {{- return(adapter.dispatch('optimizer_barrier', 'agent_analytics')()) -}}
 {% endmacro %}
 
-{% macro default__filter_fence() %}{{- return('') -}}{% endmacro %}
-{% macro duckdb__filter_fence() %}{{- return('offset 0') -}}{% endmacro %}
+{% macro default__optimizer_barrier() %}{{- return('') -}}{% endmacro %}
+{% macro duckdb__optimizer_barrier() %}{{- return('offset 0') -}}{% endmacro %}

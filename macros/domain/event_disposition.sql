@@ -1,17 +1,13 @@
 {#- Why an event cannot be given a place, or null. Expects the columns of the `identified` step:
-    event_id, event_at, delivery_number, the resolved ids and the match counts of the repairs.
-
-    Arguments
-      has_agent_session: whether events of this table belong to an agent session -#}
-{% macro quarantine_reason(has_agent_session) -%}
+    event_id, event_at, delivery_number, the resolved ids and the match counts of the repairs. -#}
+{% macro quarantine_reason() -%}
     case
         when event_id is null then 'missing_event_id'
         when delivery_number > 1 then null
         when event_at is null then 'missing_event_time'
-        {% if has_agent_session -%}
-        when sent_agent_session_id is null then 'missing_agent_session_id'
+        when source_table in ('{{ agent_session_tables() | join("', '") }}') and sent_agent_session_id is null
+            then 'missing_agent_session_id'
         when interaction_id is null and agent_session_match_count > 1 then 'ambiguous_interaction_id'
-        {% endif -%}
         when interaction_id is null then 'missing_interaction_id'
         when conversation_id is null and interaction_match_count > 1 then 'ambiguous_conversation_id'
         when conversation_id is null then 'missing_conversation_id'

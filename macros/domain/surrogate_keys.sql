@@ -1,9 +1,17 @@
-{#- Keys are hashes of hashes, so that no pair of ids can be cut in two ways to the same text. -#}
-{% macro run_key(conversation_id, interaction_id) -%}
-    {{ text_hash(text_hash(conversation_id) ~ ' || ' ~ interaction_id) }}
+{#- Short key that all deliveries of one event share. Never null: events without an id share one, too. -#}
+{% macro event_key(source_table, event_id) -%}
+    {{ key_of("'" ~ source_table ~ "|' || coalesce(" ~ event_id ~ ", '')") }}
 {%- endmacro %}
 
 
-{% macro agent_session_key(run_key, agent_session_id) -%}
-    {{ text_hash(run_key ~ ' || ' ~ agent_session_id) }}
+{#- Keys are hashes of hashes, so that no pair of ids can be cut in two ways to the same text. -#}
+{% macro run_key(conversation_id, interaction_id) -%}
+    {{ key_of(text_hash(conversation_id) ~ ' || ' ~ interaction_id) }}
+{%- endmacro %}
+
+
+{% macro agent_session_key(conversation_id, interaction_id, agent_session_id) -%}
+    {{ key_of(
+        text_hash(conversation_id) ~ ' || ' ~ text_hash(interaction_id) ~ ' || ' ~ agent_session_id
+    ) }}
 {%- endmacro %}

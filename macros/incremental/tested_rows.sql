@@ -13,7 +13,7 @@
         {%- do conditions.append('(' ~ config.get('where') ~ ')') -%}
     {%- endif -%}
     {%- if day and day != model.column_name -%}
-        {%- do conditions.append(of_tested_days(day)) -%}
+        {%- do conditions.append(of_tested_days(day, tested_model.name)) -%}
     {%- endif -%}
     {%- if conditions -%}
         {{- return('(select * from ' ~ relation ~ ' where ' ~ conditions | join(' and ') ~ ') as tested_rows') -}}
@@ -23,16 +23,20 @@
 
 
 {#- Condition on rows with a day, for data tests: the last build replaced rows of this day. Always true
-    when that made every row, and where the whole history is to be tested.
+    when that rebuilt the table, and where the whole history is to be tested.
 
     Arguments
-      day: column with the day -#}
-{% macro of_tested_days(day) %}
-    {%- set touched = stored('int_days_touched') if execute else none -%}
-    {%- if touched is none or var('test_whole_history') or is_last_build_full() -%}
+      day: column with the day
+      table_name: the table of which the last build is meant -#}
+{% macro of_tested_days(day, table_name) %}
+    {%- set build = table_builds([table_name]).get(table_name) -%}
+    {%- if build is none or build.is_whole or var('test_whole_history') -%}
         {{- return('1 = 1') -}}
     {%- endif -%}
-    {{- return(day ~ ' in (select touched_date from ' ~ touched ~ ')') -}}
+    {{- return(
+        day ~ ' in (select replaced_date from ' ~ state_relation('state_days_replaced') ~ ' where table_name = '
+        ~ text_literal(table_name) ~ ' and build_number = ' ~ build.build_number ~ ')'
+    ) -}}
 {% endmacro %}
 
 
@@ -43,19 +47,5 @@
     Arguments
       time_column: time of an event of the run -#}
 {% macro of_tested_runs(time_column) %}
-    {{- return('1 = 1' if var('test_whole_history') else of_last_built_runs(time_column)) -}}
-{% endmacro %}
-
-
-{#- Condition on rows of runs, for data tests of what holds the runs of the last build and no others.
-    Always true when that made every run.
-
-    Arguments
-      time_column: time of an event of the run -#}
-{% macro of_last_built_runs(time_column) %}
-    {%- set touched = stored('int_runs_touched') if execute else none -%}
-    {%- if touched is none or is_last_build_full() -%}
-        {{- return('1 = 1') -}}
-    {%- endif -%}
-    {{- return(is_of_runs(touched, time_column)) -}}
+    {{- return('1 = 1' if var('test_whole_history') else of_affected_runs(time_column)) -}}
 {% endmacro %}

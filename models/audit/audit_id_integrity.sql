@@ -1,7 +1,7 @@
 with events as (
 
     select
-        coalesce({{ bigint_sum('identified_rows') }}, 0) as row_count,
+        coalesce({{ bigint_sum('event_rows') }}, 0) as row_count,
         {{ bigint_sum('no_conversation_id_rows') }} as no_conversation_id_rows,
         {{ bigint_sum('no_interaction_id_rows') }} as no_interaction_id_rows,
         {{ bigint_sum('quarantined_rows') }} as quarantined_rows

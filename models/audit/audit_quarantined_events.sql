@@ -1,26 +1,20 @@
 with quarantined as (
 
-    {% for source_table, table in event_tables().items() -%}
     select
-        '{{ source_table }}' as source_table,
+        source_table,
         event_id,
         raw_schema,
         case when has_sent_conversation_id then conversation_id end as sent_conversation_id,
-        case when {{ 'has_sent_interaction_id' if table.has_agent_session else 'true' }} then interaction_id end as sent_interaction_id,
-        {{ 'agent_session_id' if table.has_agent_session else 'cast(null as ' ~ type_text() ~ ')' }} as sent_agent_session_id,
+        case when has_sent_interaction_id then interaction_id end as sent_interaction_id,
+        agent_session_id as sent_agent_session_id,
         user_id,
         anonymous_id,
         quarantine_reason,
         event_at,
         received_at,
         loaded_at
-    from {{ ref('int_' ~ table.name ~ '_identified') }}
+    from {{ ref('int_events') }}
     where event_disposition = 'quarantined'
-    {% if not loop.last %}
-    union all
-
-    {% endif -%}
-    {% endfor %}
 
 ),
 

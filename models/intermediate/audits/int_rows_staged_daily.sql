@@ -1,22 +1,46 @@
-{{ config(materialized=incremental_where_possible(), unique_key=['source_table', 'loaded_date'], incremental_strategy='delete+insert') }}
+{{ config(
+    materialized=incremental_where_possible(),
+    incremental_strategy='delete+insert',
+    unique_key=['source_table', 'loaded_date'],
+    meta={'history': 'by_load'}
+) }}
+{#- Counted before and apart from what becomes of the rows, by the day of loading: raw tables only grow at
+    their end. -#}
+{%- set staged = ref('int_events_staged') -%}
+{%- set windows = load_day_windows(this, staged) if is_incremental() else {} %}
 
-{#- Counted before and apart from what becomes of the rows, by the day of loading: raw tables only grow
-    at their end. -#}
-with staged as (
+with staged_events as (
 
-    {% for source_table, table in event_tables().items() -%}
-    {%- set is_loaded = is_loaded_since(source_table, whole_days=true) %}
+    {% if windows -%}
+    {% for source_table, since in windows.items() -%}
     select
-        '{{ source_table }}' as source_table,
+        source_table,
+        loaded_at,
+        event_at
+    from {{ loaded_since(staged, source_table, since) }}
+    {% if not loop.last %}
+    union all
+
+    {% endif -%}
+    {% endfor %}
+    {%- else -%}
+    select
+        source_table,
+        loaded_at,
+        event_at
+    from {{ staged }}
+    {%- endif %}
+
+),
+
+dated as (
+
+    select
+        source_table,
         -- a row without load time counts under the first day there is, as does an event without time
         coalesce(cast(loaded_at as date), cast('1970-01-01' as date)) as loaded_date,
         coalesce({{ reporting_date('event_at') }}, cast('1970-01-01' as date)) as event_date
-    from {{ ref('stg_rudderstack__' ~ table.name) }}
-    where {{ is_loaded if is_incremental() else '1 = 1' }}
-
-    {% if not loop.last %}union all
-    {% endif %}
-    {% endfor %}
+    from staged_events
 
 )
 
@@ -25,7 +49,7 @@ select
     loaded_date,
     event_date,
     count(*) as raw_rows
-from staged
+from dated
 group by
     source_table,
     loaded_date,

@@ -1,18 +1,16 @@
-{{ config(
-    materialized=incremental_where_possible(), unique_key='usage_date', incremental_strategy='replace_touched'
-) }}
+{{ config(daily_rollup('usage_date')) }}
 
 with steps as (
 
     select * from {{ ref('fct_agent_steps') }}
-    where {{ of_touched_days('step_date') }}
+    where {{ of_affected_days('step_date') }}
 
 ),
 
 sessions as (
 
     select * from {{ ref('fct_agent_sessions') }}
-    where {{ of_touched_days('session_date') }}
+    where {{ of_affected_days('session_date') }}
 
 ),
 

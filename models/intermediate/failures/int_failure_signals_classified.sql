@@ -1,9 +1,11 @@
 {{ config(
     materialized=incremental_where_possible(),
     incremental_strategy='append',
-    pre_hook="{{ delete_all_when_rules_changed() }}"
+    meta={'history': 'by_event'}
 ) }}
-{%- set are_rules_changed = is_seed_changed('failure_mode_rules') %}
+{%- set since = earliest_load_of_new_events(
+    'failure_signal_key is not null and failure_signal_key not in (select failure_signal_key from ' ~ this ~ ')'
+) %}
 
 {#- Each distinct combination of what the rules look at is classified once; only the key of the
     combination and the rule leave this model, never the message. -#}
@@ -26,7 +28,7 @@ with signals_by_source as (
         http_status,
         lower(finish_reason) as finish_reason,
         {{ comparable_message('error_message') }} as error_message
-    from {{ unclassified_events(ref('base_rudderstack__' ~ name), source_table) }}
+    from {{ raw_events_since(ref('base_rudderstack__' ~ name), source_table, since) }} as raw_events
     where {{ has_failure_signal(status) }}
     {% if not loop.last %}
     union all
@@ -126,6 +128,6 @@ select
 from ranked
 inner join rules on ranked.rule_id = rules.rule_id
 where ranked.rule_rank = 1
-{% if is_incremental() and not are_rules_changed -%}
+{% if is_incremental() -%}
     and ranked.failure_signal_key not in (select failure_signal_key from {{ this }})
 {%- endif %}

@@ -2,9 +2,9 @@
     materialized=incremental_where_possible(),
     unique_key='event_id',
     incremental_strategy='delete+insert',
-    pre_hook="{{ delete_all_when_rules_changed() }}"
+    meta={'history': 'by_event'}
 ) }}
-{%- set are_rules_changed = is_seed_changed('failure_mode_rules') %}
+{%- set since = earliest_load_of_new_events('response_length is not null') %}
 
 {#- Rules on the text of an answer, for frameworks that report a failure only there. Only the id of
     the event and the rule leave this model, never the text. -#}
@@ -29,7 +29,7 @@ new_matches as (
         events.id as event_id,
         rules.rule_id,
         rules.priority
-    from {{ unclassified_events(ref('base_rudderstack__' ~ name), source_table, 'events') }}
+    from {{ raw_events_since(ref('base_rudderstack__' ~ name), source_table, since) }} as events
     inner join rules
         on case rules.match_type
             when 'contains' then {{ dbt.position('rules.pattern', lower_case('events.' ~ text_column)) }} > 0
@@ -50,7 +50,7 @@ matches as (
 
     select * from new_matches
 
-    {% if is_incremental() and not are_rules_changed -%}
+    {% if is_incremental() -%}
     union all
 
     -- another delivery of the event, or another event of the same id

@@ -1,7 +1,4 @@
-{{ config(unique_key='run_key', meta={'tested_by_day': 'run_date'}) }}
-{{ config(physical_design('run_date', 'run_key')) }}
-{%- do refuse_partial_rebuild() -%}
-
+{{ config(fact_by_run('run_date', 'run_key')) }}
 
 with runs as (
 
@@ -97,6 +94,7 @@ select
     failing_steps.first_failing_step_type,
     failing_steps.first_failing_tool,
     failing_steps.first_failing_model,
+    failing_steps.first_failing_canonical_model,
     failing_steps.first_failing_position,
     failing_steps.cost_after_first_failure_usd,
 

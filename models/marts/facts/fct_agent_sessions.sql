@@ -1,7 +1,4 @@
-{{ config(unique_key='run_key', meta={'tested_by_day': 'session_date'}) }}
-{{ config(physical_design('session_date', 'agent_session_key', 'run_key')) }}
-{%- do refuse_partial_rebuild() -%}
-
+{{ config(fact_by_run('session_date', 'agent_session_key')) }}
 
 with assembled_sessions as (
 

@@ -1,7 +1,4 @@
-{{ config(unique_key='run_key', meta={'tested_by_day': 'step_date'}) }}
-{{ config(physical_design('step_date', 'step_key', 'run_key')) }}
-{%- do refuse_partial_rebuild() -%}
-
+{{ config(fact_by_run('step_date', 'step_key')) }}
 
 with steps as (
 

@@ -1,7 +1,4 @@
-{{ config(unique_key='run_key', meta={'tested_by_day': 'action_date'}) }}
-{{ config(physical_design('action_date', 'action_key', 'run_key')) }}
-{%- do refuse_partial_rebuild() -%}
-
+{{ config(fact_by_run('action_date', 'action_key')) }}
 
 with actions as (
 

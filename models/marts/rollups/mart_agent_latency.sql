@@ -1,9 +1,9 @@
-{{ config(unique_key='session_date', meta={'tested_by_day': 'session_date'}) }}
+{{ config(daily_rollup('session_date')) }}
 
 with sessions as (
 
     select * from {{ ref('fct_agent_sessions') }}
-    where {{ of_touched_days('session_date') }}
+    where {{ of_affected_days('session_date') }}
 
 ),
 

@@ -1,9 +1,9 @@
-{{ config(unique_key='run_date', meta={'tested_by_day': 'run_date'}) }}
+{{ config(daily_rollup('run_date')) }}
 
 with runs as (
 
     select * from {{ ref('fct_agent_runs') }}
-    where {{ of_touched_days('run_date') }}
+    where {{ of_affected_days('run_date') }}
 
 ),
 

@@ -1,15 +1,9 @@
-{{ config(unique_key='failure_date', meta={'tested_by_day': 'failure_date'}) }}
+{{ config(daily_rollup('failure_date')) }}
 
 {#- Facts are read for every use: all their rows together would be kept in memory to count them first
     and look at the failures among them afterwards. -#}
-with models_resolved as (
-
-    select * from {{ ref('int_models_resolved') }}
-
-),
-
 -- what a share is taken of: every row of the same grain and day, failed or not
-bases as (
+with bases as (
 
     select
         run_date as failure_date,
@@ -17,7 +11,7 @@ bases as (
         count(*) as n_all,
         {{ count_where('is_final') }} as n_used
     from {{ ref('fct_agent_runs') }}
-    where {{ of_touched_days('run_date') }}
+    where {{ of_affected_days('run_date') }}
     group by run_date
 
     union all
@@ -28,7 +22,7 @@ bases as (
         count(*) as n_all,
         {{ count_where("session_status != 'in_progress'") }} as n_used
     from {{ ref('fct_agent_sessions') }}
-    where {{ of_touched_days('session_date') }}
+    where {{ of_affected_days('session_date') }}
     group by session_date
 
     union all
@@ -39,7 +33,7 @@ bases as (
         count(*) as n_all,
         cast(count(*) as {{ dbt.type_bigint() }}) as n_used
     from {{ ref('fct_agent_steps') }}
-    where {{ of_touched_days('step_date') }}
+    where {{ of_affected_days('step_date') }}
     group by step_date
 
 ),
@@ -53,7 +47,7 @@ failing_rows as (
         first_failing_agent as agent_name,
         first_failing_step_type as step_type,
         first_failing_tool as tool_name,
-        first_failing_model as model_name,
+        first_failing_canonical_model as canonical_model,
         failure_mode,
         failure_category,
         failure_severity,
@@ -63,7 +57,7 @@ failing_rows as (
     from {{ ref('fct_agent_runs') }}
     where
         failure_mode is not null
-        and {{ of_touched_days('run_date') }}
+        and {{ of_affected_days('run_date') }}
 
     union all
 
@@ -74,7 +68,7 @@ failing_rows as (
         agent_name,
         cast(null as {{ type_text() }}) as step_type,
         cast(null as {{ type_text() }}) as tool_name,
-        model_name,
+        coalesce(canonical_model, model_name) as canonical_model,
         failure_mode,
         failure_category,
         failure_severity,
@@ -84,7 +78,7 @@ failing_rows as (
     from {{ ref('fct_agent_sessions') }}
     where
         failure_mode is not null
-        and {{ of_touched_days('session_date') }}
+        and {{ of_affected_days('session_date') }}
 
     union all
 
@@ -95,7 +89,7 @@ failing_rows as (
         agent_name,
         step_type,
         tool_name,
-        canonical_model as model_name,
+        canonical_model,
         failure_mode,
         failure_category,
         failure_severity,
@@ -105,7 +99,7 @@ failing_rows as (
     from {{ ref('fct_agent_steps') }}
     where
         failure_mode is not null
-        and {{ of_touched_days('step_date') }}
+        and {{ of_affected_days('step_date') }}
 
 ),
 
@@ -126,7 +120,7 @@ failures as (
         coalesce(failing_rows.agent_name, '(not set)') as agent_name,
         coalesce(failing_rows.step_type, '(none)') as step_type,
         coalesce(failing_rows.tool_name, '(none)') as tool_name,
-        coalesce(models_resolved.canonical_model, failing_rows.model_name, '(none)') as canonical_model,
+        coalesce(failing_rows.canonical_model, '(none)') as canonical_model,
         failing_rows.failure_mode,
         failing_rows.failure_category,
         failing_rows.failure_severity,
@@ -136,7 +130,6 @@ failures as (
         failing_rows.lost_ms
     from failing_rows
     inner join people on failing_rows.run_key = people.run_key
-    left join models_resolved on failing_rows.model_name = models_resolved.model_name
 
 ),
 

@@ -9,7 +9,6 @@ renamed as (
     select
         -- ids, as they were sent
         id as event_id,
-        {{ event_key('id') }} as event_key,
         conversation_id as sent_conversation_id,
         interaction_id as sent_interaction_id,
         parent_interaction_id,
@@ -21,7 +20,7 @@ renamed as (
         -- what happened
         agent_name,
         model_used as model_name,
-        {{ normalized_status('response_status') }} as response_status,
+        {{ normalized_status('response_status') }} as event_status,
         duration_ms,
         steps_count as reported_steps_count,
         {{ character_count('response_text') }} as response_length,

@@ -2,7 +2,6 @@
     {'name': 'agent_session_id', 'type': 'id'},
     {'name': 'parent_agent_session_id', 'type': 'id'},
     {'name': 'agent_name', 'type': 'text'},
-    {'name': 'prompt_text', 'type': 'text'},
     {'name': 'model_used', 'type': 'text', 'raw_names': ['model_used', 'model_name']}
 ] -%}
 
@@ -17,7 +16,6 @@ renamed as (
     select
         -- ids, as they were sent
         id as event_id,
-        {{ event_key('id') }} as event_key,
         conversation_id as sent_conversation_id,
         interaction_id as sent_interaction_id,
         agent_session_id as sent_agent_session_id,
@@ -31,7 +29,6 @@ renamed as (
         -- what started
         agent_name,
         model_used as model_name,
-        {{ character_count('prompt_text') }} as prompt_length,
 
         -- context
         workflow_name,

@@ -9,7 +9,6 @@ renamed as (
     select
         -- ids, as they were sent
         id as event_id,
-        {{ event_key('id') }} as event_key,
         conversation_id as sent_conversation_id,
         interaction_id as sent_interaction_id,
         agent_session_id as sent_agent_session_id,
@@ -21,11 +20,11 @@ renamed as (
         parent_agent_session_id as sent_parent_agent_session_id,
 
         -- what happened
-        agent_name as sent_agent_name,
-        model_name as sent_model_name,
+        agent_name,
+        model_name,
         tool_name,
         lower(step_type) as step_type,
-        {{ normalized_status('status') }} as step_status,
+        {{ normalized_status('status') }} as event_status,
         duration_ms,
         step_index,
         attempt_number as sent_attempt_number,

@@ -9,7 +9,6 @@ renamed as (
     select
         -- ids, as they were sent
         id as event_id,
-        {{ event_key('id') }} as event_key,
         conversation_id as sent_conversation_id,
         interaction_id as sent_interaction_id,
         parent_interaction_id,
@@ -19,7 +18,7 @@ renamed as (
         raw_schema,
 
         -- what happened
-        {{ normalized_status('status') }} as interaction_status,
+        {{ normalized_status('status') }} as event_status,
         duration_ms,
         agents_count as reported_agents_count,
         steps_count as reported_steps_count,

@@ -16,7 +16,6 @@ renamed as (
     select
         -- ids, as they were sent
         id as event_id,
-        {{ event_key('id') }} as event_key,
         conversation_id as sent_conversation_id,
         interaction_id as sent_interaction_id,
         parent_interaction_id,

@@ -15,7 +15,6 @@ renamed as (
     select
         -- ids, as they were sent
         id as event_id,
-        {{ event_key('id') }} as event_key,
         conversation_id as sent_conversation_id,
         interaction_id as sent_interaction_id,
         parent_interaction_id,
@@ -29,10 +28,6 @@ renamed as (
         intent,
         {{ salted_hash('prompt_text') }} as prompt_hash,
         {{ character_count('prompt_text') }} as prompt_length,
-        {{ line_count('prompt_text') }} as prompt_line_count,
-        prompt_text like '%?%' as has_question,
-        prompt_text like '%://%' as has_link,
-        prompt_text like '%```%' as has_code_block,
 
         -- context
         workflow_name,

@@ -7,8 +7,7 @@
     {'name': 'duration_ms', 'type': 'bigint'},
     {'name': 'steps_count', 'type': 'bigint'},
     {'name': 'model_used', 'type': 'text', 'raw_names': ['model_used', 'model_name']},
-    {'name': 'cost', 'type': 'usd'},
-    {'name': 'tools_used', 'type': 'text'}
+    {'name': 'cost', 'type': 'usd'}
 ] -%}
 
 {{ typed_source('rudderstack', 'ai_agent_session_completed', expected_columns) }}

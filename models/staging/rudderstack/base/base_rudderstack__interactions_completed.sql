@@ -2,7 +2,6 @@
     {'name': 'status', 'type': 'text'},
     {'name': 'final_response_text', 'type': 'text'},
     {'name': 'duration_ms', 'type': 'bigint'},
-    {'name': 'agents_used', 'type': 'text'},
     {'name': 'agents_count', 'type': 'bigint'},
     {'name': 'steps_count', 'type': 'bigint'},
     {'name': 'cost', 'type': 'usd', 'raw_names': ['cost', 'total_cost']}

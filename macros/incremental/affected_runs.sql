@@ -1,0 +1,145 @@
+{#- Configuration of a fact: rows are replaced by run.
+
+    Arguments
+      date_column: its day
+      key_column: its primary key -#}
+{% macro fact_by_run(date_column, key_column) %}
+    {#- What is replaced; named here so that the graph shows it. -#}
+    {%- do ref('int_runs_affected') -%}
+    {%- set settings = dict(physical_design(date_column, key_column, 'run_key')) -%}
+    {%- do settings.update({
+        'materialized': incremental_where_possible(),
+        'incremental_strategy': 'replace_affected_runs',
+        'unique_key': 'run_key',
+        'on_schema_change': 'fail',
+        'meta': {'history': 'by_run', 'tested_by_day': date_column}
+    }) -%}
+    {{- return(settings) -}}
+{% endmacro %}
+
+
+{#- Incremental strategy of facts: all rows of the affected runs give way to those this build has made,
+    in one transaction. A run that lost its last event has no new rows and is gone. The days that rows
+    leave and come to are noted for the rollups.
+
+    Arguments
+      arguments: what dbt gives an incremental strategy: target_relation, temp_relation, dest_columns -#}
+{% macro get_incremental_replace_affected_runs_sql(arguments) %}
+    {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
+    {%- set day = model.config.meta.tested_by_day -%}
+    {%- set affected = ref('int_runs_affected') -%}
+    {%- set build = table_builds(['int_runs_affected'])['int_runs_affected'].build_number -%}
+    {%- set statements -%}
+insert into {{ state_relation('state_days_replaced') }}
+select
+    {{ text_literal(model.name) }} as table_name,
+    replaced_date,
+    {{ build }} as build_number
+from (
+    select {{ day }} as replaced_date from {{ arguments.target_relation }}
+    where {{ of_affected_runs(none) }}
+    union distinct
+    select {{ day }} as replaced_date from {{ arguments.temp_relation }}
+) as replaced
+where replaced_date is not null;
+
+delete from {{ arguments.target_relation }}
+where run_key in (select run_key from {{ affected }});
+
+insert into {{ arguments.target_relation }} ({{ columns }})
+select {{ columns }}
+from {{ arguments.temp_relation }};
+    {%- endset -%}
+    {{- return(in_one_transaction(statements)) -}}
+{% endmacro %}
+
+
+{#- Condition on rows of runs: the run is one of those whose rows this build replaces. Always true when
+    these are all.
+
+    Arguments
+      time_column: time of an event of the run, which lets the engine skip what is older; none where
+        rows may lie outside of it -#}
+{% macro of_affected_runs(time_column) %}
+    {%- set affected = ref('int_runs_affected') if model.resource_type != 'unit_test' else none -%}
+    {%- if not execute or affected is none or not can_replace_rows() or flags.EMPTY -%}
+        {{- return('1 = 1') -}}
+    {%- endif -%}
+    {%- set build = table_builds(['int_runs_affected']).get('int_runs_affected') -%}
+    {%- if build is none or build.is_whole -%}
+        {{- return('1 = 1') -}}
+    {%- endif -%}
+    {%- set condition = 'run_key in (select run_key from ' ~ affected ~ ')' -%}
+    {%- if time_column is none -%}
+        {{- return(condition) -}}
+    {%- endif -%}
+    {%- set range = run_query('select min(earliest_at), max(latest_at) from ' ~ affected).rows[0] -%}
+    {%- if range[0] is none -%}
+        {{- return('1 = 0') -}}
+    {%- endif -%}
+    {{- return(
+        '(' ~ condition ~ ' and ' ~ time_column ~ ' >= ' ~ utc_timestamp_literal(range[0])
+        ~ ' and ' ~ time_column ~ ' <= ' ~ utc_timestamp_literal(range[1]) ~ ')'
+    ) -}}
+{% endmacro %}
+
+
+{#- Number of the build of int_events up to which every fact has applied all events, so that later ones are
+    to be applied; 0 when the facts are to be made of all runs: one is missing, int_events was
+    rebuilt whole, or a seed that facts are made of has another content. -#}
+{% macro first_build_to_apply() %}
+    {%- if not execute or not can_replace_rows() or flags.FULL_REFRESH or flags.EMPTY or model.resource_type == 'unit_test' -%}
+        {{- return(0) -}}
+    {%- endif -%}
+    {%- set facts = [] -%}
+    {%- set missing = [] -%}
+    {%- for node in graph.nodes.values() if node.config.meta.get('history') == 'by_run' -%}
+        {%- do facts.append(node.name) -%}
+        {%- set relation = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}
+        {%- if load_relation(relation) is none -%}{%- do missing.append(node.name) -%}{%- endif -%}
+    {%- endfor -%}
+    {%- set builds = table_builds(facts + ['int_events', 'int_runs_affected']) -%}
+    {%- set affected = builds.get('int_runs_affected') -%}
+    {%- if missing or affected is none or affected.inputs != contents_of_seeds(graph.nodes['model.agent_analytics.int_runs_affected']) -%}
+        {{- return(0) -}}
+    {%- endif -%}
+    {%- set numbers = [] -%}
+    {%- for fact in facts -%}
+        {%- set build = builds.get(fact) -%}
+        {%- if build is none or build.build_number < affected.whole_build_number
+            or build.events_build_number < builds['int_events'].whole_events_build_number -%}
+            {{- return(0) -}}
+        {%- endif -%}
+        {%- do numbers.append(build.events_build_number) -%}
+    {%- endfor -%}
+    {{- return(numbers | min) -}}
+{% endmacro %}
+
+
+{#- Query for the time of the newest accepted event: the clock by which runs are abandoned. -#}
+{% macro newest_event_at() -%}
+    select max(event_at) as newest_event_at from {{ ref('int_events') }} where event_disposition = 'accepted'
+{%- endmacro %}
+
+
+{#- Between which times the newest event of a run without completion lies when the run may have become
+    abandoned, or in progress again, since the facts were made: dict of `after` and `until`, as literals.
+
+    Arguments
+      since: number of the build of int_events that every fact has applied -#}
+{% macro abandoned_between(since) %}
+    {%- set clocks = run_query(
+        'select min(newest_event_at), max(newest_event_at) from (select newest_event_at from '
+        ~ state_relation('state_table_builds') ~ " where table_name = 'int_runs_affected' and events_build_number >= " ~ since
+        ~ ' union all ' ~ newest_event_at() ~ ') as clocks'
+    ).rows[0] -%}
+    {%- set ends = {} -%}
+    {%- for name in ['after', 'until'] -%}
+        {%- set clock = clocks[loop.index0] -%}
+        {%- do ends.update({name:
+            'cast(null as ' ~ type_utc_timestamp() ~ ')' if clock is none
+            else add_minutes(utc_timestamp_literal(clock), -1 * var('run_abandoned_after_minutes'))
+        }) -%}
+    {%- endfor -%}
+    {{- return(ends) -}}
+{% endmacro %}

@@ -1,0 +1,177 @@
+{#- dbt's own question before it adds to a table, answered from what the table and its inputs have
+    applied: one that was never built, or of which an input was rebuilt whole since, is rebuilt whole. -#}
+{% macro should_full_refresh() %}
+    {%- set configured = config.get('full_refresh') -%}
+    {%- if configured is not none -%}
+        {{- return(configured) -}}
+    {%- elif flags.FULL_REFRESH or model.resource_type != 'model' -%}
+        {{- return(flags.FULL_REFRESH) -}}
+    {%- endif -%}
+    {{- return(execute and is_rebuilt_whole()) -}}
+{% endmacro %}
+
+
+{% macro is_rebuilt_whole() %}
+    {%- set history = model.config.meta.get('history') -%}
+    {%- if not can_replace_rows() -%}
+        {{- return(true) -}}
+    {%- elif not history -%}
+        {{- return(false) -}}
+    {%- endif -%}
+    {%- set inputs = names_of_inputs() -%}
+    {%- set builds = table_builds(inputs + [model.name]) -%}
+    {%- set own = builds.get(model.name) -%}
+    {%- if own is none or history != 'events' and own.inputs != contents_of_seeds(model) -%}
+        {{- return(true) -}}
+    {%- endif -%}
+    {%- set found = [] -%}
+    {%- for input in inputs if input in builds -%}
+        {%- if history == 'by_run' -%}
+            {%- do found.append(builds[input].is_whole) -%}
+        {%- elif history == 'by_day' -%}
+            {%- do found.append(builds[input].whole_build_number > own.build_number) -%}
+        {%- elif history == 'by_event' -%}
+            {%- do found.append(builds[input].whole_events_build_number > own.events_build_number) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{- return(true in found) -}}
+{% endmacro %}
+
+
+{#- Names of the models this one is made of that say what they have applied. -#}
+{% macro names_of_inputs() %}
+    {%- set history = model.config.meta.get('history') -%}
+    {%- set names = [] -%}
+    {%- for unique_id in model.depends_on.nodes if unique_id in graph.nodes -%}
+        {%- set node = graph.nodes[unique_id] -%}
+        {%- if node.config.meta.get('history') or node.config.meta.get('working') -%}
+            {%- do names.append(node.name) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{- return(names) -}}
+{% endmacro %}
+
+
+{#- Before a model of which a build holds some runs only: stops where its inputs do not belong together,
+    for example because one of them was selected alone. -#}
+{% macro check_inputs() %}
+    {%- set meta = model.config.meta -%}
+    {%- if not execute or not can_replace_rows() or not (meta.get('history') or meta.get('working')) -%}
+        {{- return('') -}}
+    {%- endif -%}
+    {%- set inputs = names_of_inputs() -%}
+    {%- set builds = table_builds(inputs + [model.name, 'int_events']) -%}
+    {%- set events = builds.get('int_events') -%}
+    {%- if flags.EMPTY -%}
+        {%- if events is not none -%}
+            {%- do exceptions.raise_compiler_error(
+                model.name ~ ' has rows that --empty would take away; run dbt build --empty in a schema of its own (--target)'
+            ) -%}
+        {%- endif -%}
+        {{- return('') -}}
+    {%- endif -%}
+    {%- if meta.get('history') == 'events' -%}
+        {%- do refuse_changed_settings(events) -%}
+        {{- return('') -}}
+    {%- endif -%}
+    {%- for input in inputs if input not in builds -%}
+        {%- do exceptions.raise_compiler_error(
+            model.name ~ ' is made of ' ~ input ~ ', which was not built in ' ~ state_relation(input).schema
+            ~ ' and its like; run dbt build --select +' ~ model.name
+        ) -%}
+    {%- endfor -%}
+    {%- if events is not none -%}{%- do refuse_changed_settings(events) -%}{%- endif -%}
+    {%- if meta.get('build_state') or meta.get('history') in ('by_load', 'by_event', 'by_day') -%}
+        {{- return('') -}}
+    {%- endif -%}
+    {%- set numbers = {} -%}
+    {%- for input in inputs if input != 'int_events' -%}
+        {%- do numbers.update({builds[input].build_number: input}) -%}
+    {%- endfor -%}
+    {%- if numbers | length > 1 -%}
+        {%- do exceptions.raise_compiler_error(
+            model.name ~ ': ' ~ numbers.values() | sort | join(' and ') ~ ' were built for different runs; run dbt build'
+        ) -%}
+    {%- endif -%}
+    {%- set batch = builds[numbers.values() | first] -%}
+    {%- if 'int_events' in inputs and events.build_number != batch.events_build_number -%}
+        {%- do exceptions.raise_compiler_error(
+            model.name ~ ': int_events has events that int_runs_affected has not seen; run dbt build'
+        ) -%}
+    {%- endif -%}
+    {%- if meta.get('history') == 'by_run' and not batch.is_whole -%}
+        {%- set own = builds.get(model.name) -%}
+        {%- if own is none or flags.FULL_REFRESH or load_relation(this) is none
+            or own.events_build_number < batch.since_events_build_number -%}
+            {%- do exceptions.raise_compiler_error(
+                model.name ~ ' cannot be built from the runs of the last build alone; run dbt build'
+                ~ (' --full-refresh' if flags.FULL_REFRESH else '')
+            ) -%}
+        {%- endif -%}
+    {%- endif -%}
+    {{- return('') -}}
+{% endmacro %}
+
+
+{#- Statement that says what the table has applied, in the transaction that writes the table. -#}
+{% macro record_build() %}
+    {%- set meta = model.config.meta -%}
+    {%- if not execute or flags.EMPTY or not can_replace_rows() or not (meta.get('history') or meta.get('working')) -%}
+        {{- return('') -}}
+    {%- endif -%}
+    {%- set state = state_relation('state_table_builds') -%}
+    {%- set builds = table_builds(names_of_inputs() + [model.name]) -%}
+    {%- set own = builds.get(model.name, {}) -%}
+    {%- set row = {
+        'is_whole': should_full_refresh(),
+        'inputs': build_settings() if meta.get('history') == 'events'
+            else contents_of_seeds(model) if meta.get('history') or meta.get('build_state') else '',
+        'since': 0,
+        'newest_event_at': 'cast(null as ' ~ type_utc_timestamp() ~ ')'
+    } -%}
+    {%- if meta.get('history') == 'events' -%}
+        {%- set number = own.get('build_number', 0) + 1 -%}
+        {%- do row.update({'number': number, 'events_number': number}) -%}
+    {%- elif meta.get('build_state') -%}
+        {%- set since = first_build_to_apply() -%}
+        {%- do row.update({
+            'number': own.get('build_number', 0) + 1,
+            'events_number': builds['int_events'].build_number,
+            'since': since,
+            'is_whole': since == 0,
+            'newest_event_at': '(' ~ newest_event_at() ~ ')'
+        }) -%}
+    {%- elif meta.get('history') == 'by_load' -%}
+        {%- set number = own.get('build_number', 0) + 1 -%}
+        {%- do row.update({'number': number, 'events_number': number}) -%}
+    {%- elif meta.get('history') == 'by_event' -%}
+        {%- set number = builds['int_events'].build_number -%}
+        {%- do row.update({'number': number, 'events_number': number}) -%}
+    {%- else -%}
+        {#- The least: a rollup may read facts of which one is a build behind. -#}
+        {%- set input_builds = [] -%}
+        {%- for name, build in builds.items() if name not in (model.name, 'int_events') -%}
+            {%- do input_builds.append(build) -%}
+        {%- endfor -%}
+        {%- set oldest = input_builds | sort(attribute='build_number') | first -%}
+        {%- do row.update({
+            'number': oldest.build_number,
+            'events_number': oldest.events_build_number,
+            'since': oldest.since_events_build_number,
+            'is_whole': row.is_whole if meta.get('history') else oldest.is_whole
+        }) -%}
+    {%- endif -%}
+    {%- set statement -%}
+insert into {{ state }}
+select
+    {{ text_literal(model.name) }} as table_name,
+    {{ row.number }} as build_number,
+    {{ row.events_number }} as events_build_number,
+    {{ row.since }} as since_events_build_number,
+    {{ 'true' if row.is_whole else 'false' }} as is_whole,
+    {{ text_literal(row.inputs) }} as inputs,
+    {{ row.newest_event_at }} as newest_event_at,
+    cast({{ dbt.current_timestamp() }} as {{ type_utc_timestamp() }}) as applied_at
+    {%- endset -%}
+    {{- return(statement) -}}
+{% endmacro %}

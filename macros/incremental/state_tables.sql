@@ -1,0 +1,122 @@
+{#- Three tables that builds write as they go; docs/incremental.md shows who writes and who reads them.
+    Rows are only added, so that models that commit at the same time never conflict. They are no
+    models, because every model with a history would then be their child: this file and the macros that
+    use it are the one place where SQL reads what the graph does not show. -#}
+
+{% macro state_columns() %}
+    {{- return({
+        'state_table_builds': {
+            'table_name': type_text(),
+            'build_number': dbt.type_bigint(),
+            'events_build_number': dbt.type_bigint(),
+            'since_events_build_number': dbt.type_bigint(),
+            'is_whole': dbt.type_boolean(),
+            'inputs': type_text(),
+            'newest_event_at': type_utc_timestamp(),
+            'applied_at': type_utc_timestamp()
+        },
+        'state_runs_left': {
+            'run_key': type_key(),
+            'conversation_id': type_text(),
+            'event_at': type_utc_timestamp(),
+            'events_build_number': dbt.type_bigint()
+        },
+        'state_days_replaced': {
+            'table_name': type_text(),
+            'replaced_date': 'date',
+            'build_number': dbt.type_bigint()
+        }
+    }) -}}
+{% endmacro %}
+
+
+{% macro state_relation(name) %}
+    {%- set events = graph.nodes['model.agent_analytics.int_events'] -%}
+    {{- return(api.Relation.create(
+        database=events.database, schema=events.schema, identifier=name, type='table'
+    )) -}}
+{% endmacro %}
+
+
+{% macro create_state_tables() %}
+    {%- set statements = [] -%}
+    {%- if execute and can_replace_rows() and flags.WHICH in ('build', 'run', 'retry') -%}
+        {%- for name, columns in state_columns().items() -%}
+            {%- set relation = state_relation(name) -%}
+            {%- if load_relation(relation) is none -%}
+                {#- Postgres asks for the right to create schemas also where there is nothing to create. -#}
+                {%- if not statements and not adapter.check_schema_exists(relation.database, relation.schema) -%}
+                    {%- do statements.append('create schema if not exists ' ~ relation.without_identifier()) -%}
+                {%- endif -%}
+                {%- set definitions = [] -%}
+                {%- for column, type in columns.items() -%}
+                    {%- do definitions.append(column ~ ' ' ~ type) -%}
+                {%- endfor -%}
+                {%- do statements.append(
+                    'create table if not exists ' ~ relation ~ ' (' ~ definitions | join(', ') ~ ')'
+                ) -%}
+                {#- dbt keeps in mind which tables there are and does not hear of this one otherwise. -#}
+                {%- do adapter.cache_added(relation) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{- return(statements | join(';\n')) -}}
+{% endmacro %}
+
+
+{% macro table_builds(names) %}
+    {%- set builds = {} -%}
+    {%- set state = state_relation('state_table_builds') if execute and can_replace_rows() else none -%}
+    {%- if names and state is not none and load_relation(state) is not none -%}
+        {%- set literals = [] -%}
+        {%- for name in names -%}{%- do literals.append(text_literal(name)) -%}{%- endfor -%}
+        {%- set rows = run_query(
+            'select table_name, build_number, events_build_number, since_events_build_number, is_whole, inputs'
+            ~ ' from ' ~ state ~ ' where table_name in (' ~ literals | join(', ') ~ ') order by build_number, applied_at'
+        ).rows -%}
+        {%- for row in rows -%}
+            {%- set earlier = builds.get(row[0], {}) -%}
+            {%- do builds.update({row[0]: {
+                'build_number': row[1] | int,
+                'events_build_number': row[2] | int,
+                'since_events_build_number': row[3] | int,
+                'is_whole': row[4],
+                'inputs': row[5],
+                'whole_build_number': row[1] | int if row[4] else earlier.get('whole_build_number', 0),
+                'whole_events_build_number': row[2] | int if row[4] else earlier.get('whole_events_build_number', 0)
+            }}) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{- return(builds) -}}
+{% endmacro %}
+
+
+{#- Each table still asks for what is newer than what it has applied. -#}
+{% macro prune_state_tables() %}
+    {%- set builds = state_relation('state_table_builds') if execute and can_replace_rows() else none -%}
+    {%- if flags.WHICH not in ('build', 'run', 'retry') or builds is none or load_relation(builds) is none -%}
+        {{- return('') -}}
+    {%- endif -%}
+    {%- set oldest = {} -%}
+    {%- for number in ['build_number', 'events_build_number'] -%}
+        {%- set newest -%}
+select max({{ number }}) as newest from {{ builds }} where table_name in ({{ names_of_histories() }}) group by table_name
+        {%- endset -%}
+        {%- do oldest.update({number: 'coalesce((select min(newest) from (' ~ newest ~ ') as newest_builds), 0)'}) -%}
+    {%- endfor -%}
+    {{- return([
+        'delete from ' ~ state_relation('state_days_replaced') ~ ' where build_number < ' ~ oldest.build_number,
+        'delete from ' ~ state_relation('state_runs_left') ~ ' where events_build_number <= ' ~ oldest.events_build_number,
+        'delete from ' ~ builds ~ ' where build_number < ' ~ oldest.build_number ~ ' and events_build_number < '
+        ~ oldest.events_build_number
+    ] | join(';\n')) -}}
+{% endmacro %}
+
+
+{% macro names_of_histories() %}
+    {%- set names = [] -%}
+    {%- for node in graph.nodes.values() if node.config.meta.get('history', 'by_load') != 'by_load' -%}
+        {%- do names.append(text_literal(node.name)) -%}
+    {%- endfor -%}
+    {{- return(names | join(', ')) -}}
+{% endmacro %}

@@ -1,0 +1,358 @@
+{{ config(
+    materialized=incremental_where_possible(),
+    incremental_strategy='replace_events',
+    unique_key='event_key',
+    on_schema_change='fail',
+    meta={'history': 'events'}
+) }}
+{%- set staged = ref('int_events_staged') -%}
+{%- set is_continued = is_incremental() -%}
+{%- set windows = load_windows(this, staged) if is_continued else {} -%}
+{#- What this build places: on a full build all that is staged. Read once for every use: a table expression
+    with several readers would be kept in memory with all columns. -#}
+{%- set events = 'changed_events' if is_continued else staged -%}
+{%- set columns = event_columns().keys() | list %}
+
+with
+{%- if is_continued %}
+
+loaded as (
+
+    {% for source_table, since in windows.items() -%}
+    select
+        event_key,
+        event_id,
+        sent_conversation_id,
+        sent_interaction_id,
+        sent_agent_session_id
+    from {{ loaded_since(staged, source_table, since) }}
+    {% if not loop.last %}
+    union all
+
+    {% endif -%}
+    {% endfor %}
+
+),
+
+loaded_events as (
+
+    select
+        event_key,
+        count(*) as delivery_count
+    from loaded
+    group by event_key
+
+),
+
+known_events as (
+
+    select
+        event_key,
+        count(*) as delivery_count
+    from {{ this }}
+    where {{ is_in_load_window(windows) }}
+    group by event_key
+
+),
+
+-- of an event that is known with all its deliveries nothing is new
+new_events as (
+
+    select loaded_events.event_key
+    from loaded_events
+    left join known_events on loaded_events.event_key = known_events.event_key
+    where
+        known_events.delivery_count is null
+        or known_events.delivery_count < loaded_events.delivery_count
+
+),
+
+new_ids as (
+
+    select distinct
+        sent_conversation_id,
+        sent_interaction_id,
+        sent_agent_session_id
+    from loaded
+    where
+        event_id is not null
+        and sent_conversation_id is not null
+        and sent_interaction_id is not null
+        and event_key in (select event_key from new_events)
+
+),
+
+-- new ids may complete an event that came without them, or make it ambiguous
+rematched_events as (
+
+    select event_key
+    from {{ this }}
+    where
+        not has_sent_conversation_id
+        and has_sent_interaction_id
+        and interaction_id in (select sent_interaction_id from new_ids)
+
+    union distinct
+
+    select event_key
+    from {{ this }}
+    where
+        not has_sent_interaction_id
+        and agent_session_id in (select sent_agent_session_id from new_ids)
+
+),
+
+changed_keys as (
+
+    select event_key from new_events
+    union distinct
+    select event_key from rematched_events
+
+),
+
+changed_events as (
+
+    {% for source_table, since in windows.items() -%}
+    select
+        source_table,
+        {{ columns | join(',\n        ') }}
+    from {{ loaded_since(staged, source_table, since) }}
+    where event_key in (select event_key from changed_keys)
+
+    union all
+
+    {% endfor -%}
+    -- deliveries that are too old to be read again
+    select
+        source_table,
+        {% for column in columns -%}
+        {%- if column == 'sent_conversation_id' -%}
+        case when has_sent_conversation_id then conversation_id end
+        {%- elif column == 'sent_interaction_id' -%}
+        case when has_sent_interaction_id then interaction_id end
+        {%- elif column == 'sent_agent_session_id' -%}
+        agent_session_id
+        {%- else -%}
+        {{ column }}
+        {%- endif %} as {{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ this }}
+    where
+        event_key in (select event_key from changed_keys)
+        and not {{ is_in_load_window(windows) }}
+
+),
+{%- endif %}
+
+-- '' stands for an id that was not sent
+incomplete as (
+
+    select distinct
+        coalesce(sent_conversation_id, '') as conversation_id,
+        coalesce(sent_interaction_id, '') as interaction_id,
+        coalesce(sent_agent_session_id, '') as agent_session_id
+    from {{ events }}
+    where
+        event_id is not null
+        and (sent_conversation_id is null or sent_interaction_id is null)
+
+),
+
+without_conversation as (
+
+    select distinct interaction_id
+    from incomplete
+    where
+        conversation_id = ''
+        and interaction_id != ''
+
+),
+
+without_interaction as (
+
+    select distinct
+        agent_session_id,
+        conversation_id
+    from incomplete
+    where
+        interaction_id = ''
+        and agent_session_id != ''
+
+),
+
+-- ids that were sent together
+conversations_of_interactions as (
+
+    select
+        sent_interaction_id as interaction_id,
+        sent_conversation_id as conversation_id
+    from {{ events }}
+    where
+        event_id is not null
+        and sent_conversation_id is not null
+        and sent_interaction_id in (select interaction_id from without_conversation)
+    {%- if is_continued %}
+
+    union distinct
+
+    select
+        interaction_id,
+        conversation_id
+    from {{ this }}
+    where
+        event_id is not null
+        and has_sent_conversation_id
+        and has_sent_interaction_id
+        and interaction_id in (select interaction_id from without_conversation)
+    {%- endif %}
+
+),
+
+interactions_of_agent_sessions as (
+
+    select
+        sent_agent_session_id as agent_session_id,
+        sent_conversation_id as conversation_id,
+        sent_interaction_id as interaction_id
+    from {{ events }}
+    where
+        event_id is not null
+        and sent_conversation_id is not null
+        and sent_interaction_id is not null
+        and sent_agent_session_id in (select agent_session_id from without_interaction)
+    {%- if is_continued %}
+
+    union distinct
+
+    select
+        agent_session_id,
+        conversation_id,
+        interaction_id
+    from {{ this }}
+    where
+        event_id is not null
+        and has_sent_conversation_id
+        and has_sent_interaction_id
+        and agent_session_id in (select agent_session_id from without_interaction)
+    {%- endif %}
+
+),
+
+interactions_repaired as (
+
+    select
+        interaction_id,
+        count(*) as interaction_match_count,
+        case when count(*) = 1 then min(conversation_id) end as repaired_conversation_id
+    from (select distinct interaction_id, conversation_id from conversations_of_interactions) as known
+    group by interaction_id
+
+),
+
+agent_sessions_repaired as (
+
+    select
+        without_interaction.agent_session_id as agent_session_id,
+        without_interaction.conversation_id as matched_conversation_id,
+        count(*) as agent_session_match_count,
+        case when count(*) = 1 then min(known.conversation_id) end as repaired_conversation_id,
+        case when count(*) = 1 then min(known.interaction_id) end as repaired_interaction_id
+    from without_interaction
+    inner join (
+        select distinct agent_session_id, conversation_id, interaction_id from interactions_of_agent_sessions
+    ) as known on without_interaction.agent_session_id = known.agent_session_id
+    where without_interaction.conversation_id in ('', known.conversation_id)
+    group by
+        without_interaction.agent_session_id,
+        without_interaction.conversation_id
+
+),
+
+repeated_events as (
+
+    select event_key
+    from {{ events }}
+    group by event_key
+    having count(*) > 1
+
+),
+
+-- duplicates are rare: only events that repeat are ranked
+deliveries as (
+
+    select
+        staged_events.*,
+        1 as delivery_number
+    from {{ events }} as staged_events
+    left join repeated_events on staged_events.event_key = repeated_events.event_key
+    where repeated_events.event_key is null
+
+    union all
+
+    select
+        staged_events.*,
+        row_number() over (
+            partition by staged_events.event_key order by {{ delivery_order() }}
+        ) as delivery_number
+    from {{ events }} as staged_events
+    inner join repeated_events on staged_events.event_key = repeated_events.event_key
+
+),
+
+identified as (
+
+    select
+        deliveries.*,
+        coalesce(
+            deliveries.sent_conversation_id,
+            interactions_repaired.repaired_conversation_id,
+            agent_sessions_repaired.repaired_conversation_id
+        ) as conversation_id,
+        coalesce(deliveries.sent_interaction_id, agent_sessions_repaired.repaired_interaction_id) as interaction_id,
+        interactions_repaired.interaction_match_count,
+        agent_sessions_repaired.agent_session_match_count
+    from deliveries
+    -- a condition on the left side alone would make these nested-loop joins on DuckDB
+    left join interactions_repaired
+        on
+            case when deliveries.sent_conversation_id is null then deliveries.sent_interaction_id end
+            = interactions_repaired.interaction_id
+    left join agent_sessions_repaired
+        on
+            case when deliveries.sent_interaction_id is null then deliveries.sent_agent_session_id end
+            = agent_sessions_repaired.agent_session_id
+            and coalesce(deliveries.sent_conversation_id, '') = agent_sessions_repaired.matched_conversation_id
+
+),
+
+judged as (
+
+    select
+        *,
+        {{ quarantine_reason() }} as quarantine_reason
+    from identified
+
+)
+
+select
+    source_table,
+    {%- for column in columns %}
+    {%- if column == 'sent_conversation_id' %}
+    conversation_id,
+    -- what was sent of the ids; the same text twice would cost more than a flag
+    sent_conversation_id is not null as has_sent_conversation_id,
+    {%- elif column == 'sent_interaction_id' %}
+    interaction_id,
+    sent_interaction_id is not null as has_sent_interaction_id,
+    {%- elif column == 'sent_agent_session_id' %}
+    sent_agent_session_id as agent_session_id,
+    {{ run_key('conversation_id', 'interaction_id') }} as run_key,
+    {{ agent_session_key('conversation_id', 'interaction_id', 'sent_agent_session_id') }} as agent_session_key,
+    {%- else %}
+    {{ column }},
+    {%- endif %}
+    {%- endfor %}
+    {{ event_disposition() }} as event_disposition,
+    quarantine_reason,
+    cast({{ build_number_of_events() }} as {{ dbt.type_bigint() }}) as build_number
+from judged

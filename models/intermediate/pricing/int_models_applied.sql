@@ -1,3 +1,0 @@
-{#- Built after the facts, so that a build that does not end prices them once more. -#}
--- depends_on: {{ ref('fct_agent_runs') }}
-select * from {{ ref('int_models_resolved') }}

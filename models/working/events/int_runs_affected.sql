@@ -1,0 +1,176 @@
+{{ config(meta={'build_state': true}) }}
+{#- Seeds that facts are made of: when one has changed, all runs are affected. -#}
+{%- do [
+    ref('failure_mode_rules'), ref('feedback_scales'), ref('model_aliases'), ref('model_pricing'),
+    ref('provider_token_conventions')
+] -%}
+{%- set since = first_build_to_apply() -%}
+{%- set events = ref('int_events') -%}
+
+{% if since == 0 -%}
+-- all runs are replaced, and none needs a row
+select
+    cast(null as {{ type_key() }}) as run_key,
+    cast(null as {{ type_text() }}) as affected_because,
+    cast(null as {{ type_utc_timestamp() }}) as earliest_at,
+    cast(null as {{ type_utc_timestamp() }}) as latest_at
+from {{ events }}
+where 1 = 0
+{%- else -%}
+{%- set clock = abandoned_between(since) -%}
+with new_events as (
+
+    select
+        run_key,
+        conversation_id,
+        event_at
+    from {{ events }}
+    where
+        event_disposition = 'accepted'
+        and build_number > {{ since }}
+
+    union all
+
+    -- what events have left
+    select
+        run_key,
+        conversation_id,
+        event_at
+    from {{ state_relation('state_runs_left') }}
+    where events_build_number > {{ since }}
+
+),
+
+with_events as (
+
+    select distinct run_key from new_events
+
+),
+
+-- the whole time of these runs, not only that of what is new
+with_events_timed as (
+
+    select
+        run_key,
+        conversation_id,
+        min(event_at) as earliest_at,
+        max(event_at) as latest_at
+    from (
+        select
+            run_key,
+            conversation_id,
+            event_at
+        from {{ events }}
+        where
+            event_disposition = 'accepted'
+            and run_key in (select run_key from with_events)
+        union all
+        select
+            run_key,
+            conversation_id,
+            event_at
+        from new_events
+    ) as events_of_runs
+    group by
+        run_key,
+        conversation_id
+
+),
+
+-- runs of the same conversation that may have been asked again, or not any more
+asked_before as (
+
+    select distinct prompts.run_key as run_key
+    from {{ events }} as prompts
+    inner join with_events_timed on prompts.conversation_id = with_events_timed.conversation_id
+    where
+        prompts.source_table = 'ai_user_prompt_created'
+        and prompts.event_disposition = 'accepted'
+        and prompts.event_at >= {{ add_minutes('with_events_timed.earliest_at', -1 * var('reask_window_minutes')) }}
+        and prompts.event_at <= with_events_timed.latest_at
+
+),
+
+-- runs that may have found or lost their parent
+children as (
+
+    select distinct run_key
+    from {{ events }}
+    where
+        event_disposition = 'accepted'
+        and parent_interaction_id is not null
+        and {{ run_key('conversation_id', 'parent_interaction_id') }} in (select run_key from with_events)
+
+),
+
+-- runs whose newest event the clock has passed, or passes no more, since they were judged
+passed_by as (
+
+    select distinct run_key
+    from {{ events }}
+    where
+        event_disposition = 'accepted'
+        and event_at > {{ clock.after }}
+        and event_at <= {{ clock.until }}
+
+),
+
+completed as (
+
+    select distinct run_key
+    from {{ events }}
+    where
+        event_disposition = 'accepted'
+        and source_table = 'ai_interaction_completed'
+        and run_key in (select run_key from passed_by)
+
+),
+
+reasons as (
+
+    select run_key, 'event' as affected_because, 1 as reason_rank from with_events
+    union all
+    select run_key, 'conversation' as affected_because, 2 as reason_rank from asked_before
+    union all
+    select run_key, 'conversation' as affected_because, 2 as reason_rank from children
+    union all
+    select passed_by.run_key as run_key, 'status' as affected_because, 3 as reason_rank
+    from passed_by
+    left join completed on passed_by.run_key = completed.run_key
+    where completed.run_key is null
+
+),
+
+first_reasons as (
+
+    select
+        run_key,
+        affected_because,
+        row_number() over (partition by run_key order by reason_rank) as reason_number
+    from reasons
+
+),
+
+timed as (
+
+    select
+        run_key,
+        min(event_at) as earliest_at,
+        max(event_at) as latest_at
+    from {{ events }}
+    where
+        event_disposition = 'accepted'
+        and run_key in (select run_key from reasons)
+    group by run_key
+
+)
+
+select
+    first_reasons.run_key as run_key,
+    first_reasons.affected_because,
+    timed.earliest_at,
+    timed.latest_at
+from first_reasons
+left join timed on first_reasons.run_key = timed.run_key
+where first_reasons.reason_number = 1
+{%- endif %}

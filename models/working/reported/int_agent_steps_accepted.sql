@@ -1,0 +1,70 @@
+{{ config(materialized='view') }}
+
+with step_events as (
+
+    select * from {{ ref('int_events_accepted') }}
+    where source_table = 'ai_agent_step_completed'
+
+),
+
+accepted as (
+
+    select
+        event_key,
+        event_key as step_key,
+        event_id as step_id,
+        agent_session_key,
+        run_key,
+        conversation_id,
+        interaction_id,
+        agent_session_id,
+        sent_parent_agent_session_id,
+        parent_interaction_id,
+        user_id,
+        anonymous_id,
+        source_id,
+        workflow_name,
+        environment,
+        trigger_type,
+        execution_mode,
+
+        agent_name as sent_agent_name,
+        lower(trim(model_name)) as sent_model_name,
+        tool_name,
+        step_type,
+        coalesce(event_status, 'unknown') as step_status,
+        service_tier,
+        step_index,
+        sent_attempt_number,
+        response_length,
+        tool_input_hash,
+        tool_input_length,
+        tool_output_length,
+        has_error_like_tool_output,
+
+        -- counts that no sender can mean are left out of all arithmetic
+        {{ plausible_token_count('sent_prompt_tokens') }} as sent_prompt_tokens,
+        {{ plausible_token_count('sent_completion_tokens') }} as output_tokens,
+        {{ plausible_token_count('sent_cache_read_tokens') }} as cache_read_tokens,
+        {{ plausible_token_count('sent_cache_write_tokens') }} as cache_write_tokens,
+        reported_cost_usd,
+
+        error_type,
+        http_status,
+        finish_reason,
+        error_message_class,
+        failure_signal_key,
+
+        duration_ms,
+        {{ plausible_duration('duration_ms') }} as plausible_duration_ms,
+        {{ is_suspect_duration('duration_ms') }} as has_suspect_duration,
+        {{ add_milliseconds('event_at', '-' ~ plausible_duration('duration_ms')) }} as started_at,
+        event_at as ended_at,
+        received_at,
+        loaded_at,
+        has_clock_skew
+    from step_events
+
+)
+
+select * from accepted
