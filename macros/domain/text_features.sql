@@ -1,8 +1,3 @@
-{% macro line_count(text_expression) -%}
-    cast(length({{ text_expression }}) - length(replace({{ text_expression }}, {{ line_break() }}, '')) + 1 as {{ dbt.type_bigint() }})
-{%- endmacro %}
-
-
 {#- Whether a tool's output reads like a failure although its step may say success. It looks at
     values, not words: `"failed": 0` and `"error": null` are fine. -#}
 {% macro is_error_like_tool_output() -%}

@@ -5,7 +5,7 @@
       key_column: its primary key -#}
 {% macro fact_by_run(date_column, key_column) %}
     {#- What is replaced; named here so that the graph shows it. -#}
-    {%- do ref('int_runs_affected') -%}
+    {%- do ref_to_state('int_runs_affected') -%}
     {%- set settings = dict(physical_design(date_column, key_column, 'run_key')) -%}
     {%- do settings.update({
         'materialized': incremental_where_possible(),
@@ -61,7 +61,7 @@ from {{ arguments.temp_relation }};
       time_column: time of an event of the run, which lets the engine skip what is older; none where
         rows may lie outside of it -#}
 {% macro of_affected_runs(time_column) %}
-    {%- set affected = ref('int_runs_affected') if model.resource_type != 'unit_test' else none -%}
+    {%- set affected = ref_to_state('int_runs_affected') -%}
     {%- if not execute or affected is none or not can_replace_rows() or flags.EMPTY -%}
         {{- return('1 = 1') -}}
     {%- endif -%}

@@ -175,3 +175,13 @@ select
     {%- endset -%}
     {{- return(statement) -}}
 {% endmacro %}
+
+
+{#- ref() of a model that only says what a build has to do, or none in a unit test, which shows a full build and
+    need not name it.
+
+    Arguments
+      model_name: name of the model -#}
+{% macro ref_to_state(model_name) %}
+    {{- return(none if model.resource_type == 'unit_test' else ref(model_name)) -}}
+{% endmacro %}

@@ -165,7 +165,7 @@ from {{ arguments.temp_relation }};
     Arguments
       condition: SQL on rows of int_events, for events that matter to this table -#}
 {% macro earliest_load_of_new_events(condition) %}
-    {%- set events = ref('int_events') -%}
+    {%- set events = ref_to_state('int_events') -%}
     {%- if not is_incremental() -%}
         {{- return(none) -}}
     {%- endif -%}
