@@ -1,5 +1,3 @@
-{#- The seven event tables: name in the raw schema -> name in this project's models, and whether an
-    event of it names an agent session. -#}
 {% macro event_tables() %}
     {{- return({
         'ai_user_prompt_created': {'name': 'user_prompts', 'has_agent_session': false},

@@ -1,4 +1,3 @@
-{#- Keys are hashes of hashes, so that no pair of ids can be cut in two ways to the same text. -#}
 {% macro run_key(conversation_id, interaction_id) -%}
     {{ text_hash(text_hash(conversation_id) ~ ' || ' ~ interaction_id) }}
 {%- endmacro %}

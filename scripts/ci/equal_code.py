@@ -63,10 +63,6 @@ class Pair:
             and Path(self.first_file).parent == Path(self.second_file).parent
         )
 
-    def __str__(self) -> str:
-        places = f"{self.first_file}:{self.first} and {self.second_file}:{self.second}"
-        return f"{places}, {self.lines} lines{'' if self.is_exact else ' of the same shape'}"
-
 
 def code_files(project: Path) -> dict[str, str]:
     """Return the text of each SQL and Python file of the project by its path below `project`."""

@@ -428,6 +428,35 @@ def source_directories(project: Project) -> Iterator[Violation]:
                     yield Violation(project.name(reader), f"stages {node['source_name']} in {path}")
 
 
+def intermediate_dependent_on_marts(project: Project) -> Iterator[Violation]:
+    """No intermediate model reads a mart; working tables may read the fact of the grain below."""
+    for key, node in project.models.items():
+        for parent in project.parents[key]:
+            if project.kind(key) == "intermediate" and project.kind(parent) == "marts":
+                yield Violation(node["name"], f"reads {project.name(parent)}, which comes later")
+
+
+def folders_in_a_circle(project: Project) -> Iterator[Violation]:
+    """No two folders of one layer read each other."""
+    edges: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for key in project.models:
+        for parent in project.parents[key]:
+            if project.kind(key) == project.kind(parent):
+                edge = (_folder(project.nodes[parent]), _folder(project.nodes[key]))
+                edges[edge].append(f"{project.name(parent)} > {project.name(key)}")
+    for (first, second), there in sorted(edges.items()):
+        back = edges.get((second, first), [])
+        if first < second and back:
+            fewer = min(there, back, key=len)
+            yield Violation(
+                f"{first} = {second}", f"read each other; one way only without {', '.join(fewer)}"
+            )
+
+
+def _folder(node: Node) -> str:
+    return PurePosixPath(node["original_file_path"]).parent.as_posix()
+
+
 def marts_without_contract(project: Project) -> Iterator[Violation]:
     """What readers are promised, names and types of columns, is enforced."""
     for node in project.models.values():
@@ -448,7 +477,10 @@ def equal_code_of_siblings(project: Project) -> Iterator[Violation]:
     """No two models of one folder hold the same lines."""
     for pair in project.equal_code:
         if pair.is_exact and pair.are_siblings and pair.first_file.startswith("models/"):
-            yield Violation(f"{pair.first_file} = {pair.second_file}", str(pair))
+            yield Violation(
+                f"{pair.first_file} = {pair.second_file}",
+                f"{pair.lines} equal lines from lines {pair.first} and {pair.second}",
+            )
 
 
 RULES: tuple[Callable[[Project], Iterator[Violation]], ...] = (
@@ -473,6 +505,8 @@ RULES: tuple[Callable[[Project], Iterator[Violation]], ...] = (
     unlike_names,
     test_directories,
     source_directories,
+    intermediate_dependent_on_marts,
+    folders_in_a_circle,
     marts_without_contract,
     rollups_without_counts,
     equal_code_of_siblings,

@@ -255,6 +255,43 @@ def anchors(document):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def documented_in_sql(text):
+    """Return the macros with a comment above them that other files may call."""
+    commented = re.findall(r"-#\}\n\{%-?\s*macro (\w+)", text)
+    return [
+        name
+        for name in commented
+        if not name.startswith("_") and name.partition("__")[2] not in macros() | names_of_dbt()
+    ]
+
+
+@cache
+def names_of_dbt():
+    """Return the names of dbt's own macros."""
+    return {name.removeprefix("dbt.") for name in macros() if name.startswith("dbt.")}
+
+
+MACRO_FILES = sorted(
+    path
+    for path in with_ending(".sql")
+    if "macros" in path.parts and "incremental" not in path.parts
+)
+
+
+@pytest.mark.parametrize("file", MACRO_FILES, ids=name_of)
+def test_macros_are_documented_in_one_place(file):
+    """What a macro does stands in YAML; comments in its file say why a variant is as it is."""
+    twice = documented_in_sql(text_of(file))
+    assert not twice, f"{name_of(file)}: move the comments above {twice} to the YAML beside it"
+
+
+def test_a_comment_above_a_macro_is_noticed():
+    text = "{#- It does. -#}\n{% macro ratio(a, b) -%}\n"
+    assert documented_in_sql(text) == ["ratio"]
+    for name in ("_helper", "spark__ratio", "spark__alter_column_comment"):
+        assert documented_in_sql(text.replace("ratio(", f"{name}(")) == []
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -366,6 +366,25 @@ def source_elsewhere(shop):
         source["original_file_path"] = path
 
 
+def fact_read_before(shop):
+    *_, fact = shop.chain()
+    shop.model("int_after", fact)
+
+
+def folders_both_ways(shop):
+    _, staged, *_ = shop.chain()
+
+    def placed(name, folder, *parents):
+        patch = f"shop://models/intermediate/{folder}/_models.yml"
+        path = f"models/intermediate/{folder}/{name}.sql"
+        return shop.model(name, *parents, original_file_path=path, patch_path=patch)
+
+    lines = placed("int_lines", "lines", staged)
+    customers = placed("int_customers", "customers", lines)
+    placed("int_totals", "lines", customers)
+    placed("int_more", "lines", lines)
+
+
 def no_contract(shop):
     shop.model("fct_loose", shop.chain()[2], contract={"enforced": False})
 
@@ -410,6 +429,11 @@ def no_counts(shop):
         (no_layer, {"unlike_names": ["sums"]}),
         (tested_elsewhere, {"test_directories": ["int_sums"]}),
         (source_elsewhere, {"source_directories": ["shop.orders"]}),
+        (fact_read_before, {"intermediate_dependent_on_marts": ["int_after"]}),
+        (
+            folders_both_ways,
+            {"folders_in_a_circle": ["models/intermediate/customers = models/intermediate/lines"]},
+        ),
         (no_contract, {"marts_without_contract": ["fct_loose"]}),
         (no_counts, {"rollups_without_counts": ["mart_orders"]}),
     ],
