@@ -1,4 +1,3 @@
-{#- Functions that an engine lacks are created beside the staging views, once per build. -#}
 {% macro helper_function(name) -%}
     {{ generate_schema_name('staging', none) }}.agent_analytics_{{ name }}
 {%- endmacro %}
@@ -41,7 +40,7 @@ begin
     end
     $body$;
 exception when others then
-    -- another build creates the same functions at this moment
+    -- another build creates the same functions at this time
     if sqlstate not in ('XX000', '23505') then
         raise;
     end if;

@@ -49,7 +49,6 @@
 {%- endmacro %}
 
 
-{#- Whether two values differ, null being a value like any other; Redshift has no `is distinct from`. -#}
 {% macro differs(left_expression, right_expression) -%}
     case
         when ({{ left_expression }}) is null and ({{ right_expression }}) is null then false
@@ -59,14 +58,11 @@
 {%- endmacro %}
 
 
-{#- Sums that keep the money type: some engines widen the sum of a numeric. -#}
 {% macro usd_sum(expression) -%}
     cast(sum({{ expression }}) as {{ type_usd() }})
 {%- endmacro %}
 
 
-{#- A number as money, rounded to the ninth decimal. The twelfth is rounded first, so that half of the
-    ninth is half of it on every engine, however its arithmetic got there. -#}
 {% macro to_usd(expression) %}
     {{- return(adapter.dispatch('to_usd', 'agent_analytics')(expression)) -}}
 {% endmacro %}
@@ -95,7 +91,6 @@
 {%- endmacro %}
 
 
-{#- The nearest whole number, halves away from zero. -#}
 {% macro to_whole_number(expression) %}
     {{- return(adapter.dispatch('to_whole_number', 'agent_analytics')(expression)) -}}
 {% endmacro %}

@@ -1,9 +1,3 @@
-{#- How a large table lies on disk, as model configuration: rows of one day together, the key findable.
-
-    Arguments
-      date_column: the day that queries filter by
-      key_column: primary key
-      join_column: what other facts join by; the key when left out -#}
 {% macro physical_design(date_column, key_column, join_column=none) %}
     {{- return(adapter.dispatch('physical_design', 'agent_analytics')(date_column, key_column, join_column or key_column)) -}}
 {% endmacro %}
@@ -51,7 +45,6 @@
 {% endmacro %}
 
 
-{#- Statistics for the planner, right after a table is built. -#}
 {% macro analyze_table() %}
     {{- return(adapter.dispatch('analyze_table', 'agent_analytics')()) -}}
 {% endmacro %}

@@ -1,4 +1,3 @@
-{#- A raw table, whether its schema and its name are written in lower or in upper case, or none. -#}
 {% macro raw_relation(declared, schema, table_name) %}
     {{- return(adapter.dispatch('raw_relation', 'agent_analytics')(declared, schema, table_name)) -}}
 {% endmacro %}
@@ -34,7 +33,6 @@
 {% endmacro %}
 
 
-{#- The Parquet files of one table in the layout of RudderStack's data-lake destinations, or none. -#}
 {% macro parquet_relation(directory, table_name) %}
     {{- return(adapter.dispatch('parquet_relation', 'agent_analytics')(directory, table_name)) -}}
 {% endmacro %}

@@ -3,7 +3,6 @@
 {%- endmacro %}
 
 
-{#- Whole milliseconds since 1970, cut off towards the past. -#}
 {% macro epoch_milliseconds(timestamp_expression) %}
     {{- return(adapter.dispatch('epoch_milliseconds', 'agent_analytics')(timestamp_expression)) -}}
 {% endmacro %}
@@ -47,9 +46,8 @@
 {%- endmacro %}
 
 
-{#- A moment known when the project is compiled, as an expression. -#}
-{% macro utc_timestamp_literal(moment) -%}
-    cast('{{ moment }}' as {{ type_utc_timestamp() }})
+{% macro utc_timestamp_literal(timestamp_text) -%}
+    cast('{{ timestamp_text }}' as {{ type_utc_timestamp() }})
 {%- endmacro %}
 
 
@@ -91,8 +89,8 @@
 {% endmacro %}
 
 
-{#- In UTC the day is the date part: the detour through time zones costs seconds per million rows. -#}
 {% macro reporting_date(timestamp_expression) -%}
+    {#- In UTC the day is the date part: the detour through time zones costs seconds per million rows. -#}
     {%- if var('reporting_timezone') | upper == 'UTC' -%}
         cast({{ timestamp_expression }} as date)
     {%- else -%}
@@ -101,7 +99,6 @@
 {%- endmacro %}
 
 
-{#- Calendar day of a UTC timestamp without zone in an IANA time zone. -#}
 {% macro date_in_time_zone(timestamp_expression, time_zone) %}
     {{- return(adapter.dispatch('date_in_time_zone', 'agent_analytics')(timestamp_expression, time_zone)) -}}
 {% endmacro %}
@@ -131,7 +128,6 @@
 {%- endmacro %}
 
 
-{#- A raw timestamp as text, with its offset from UTC when it has one. -#}
 {% macro raw_timestamp_text(column) %}
     {{- return(adapter.dispatch('raw_timestamp_text', 'agent_analytics')(column)) -}}
 {% endmacro %}
@@ -140,7 +136,7 @@
     cast({{ column }} as {{ type_text() }})
 {%- endmacro %}
 
-{#- Its timestamps are moments, but their text lacks the offset. -#}
+{#- Its timestamps have a time zone, but their text lacks the offset. -#}
 {% macro spark__raw_timestamp_text(column) -%}
     cast({{ column }} as string) || '+00'
 {%- endmacro %}

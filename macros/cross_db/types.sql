@@ -1,4 +1,3 @@
-{#- Money: nine decimals hold the price of one token of the cheapest model. -#}
 {% macro type_usd() %}{{ return(adapter.dispatch('type_usd', 'agent_analytics')()) }}{% endmacro %}
 
 {% macro default__type_usd() %}numeric(28, 9){% endmacro %}
@@ -11,7 +10,6 @@
 {% macro clickhouse__type_usd() %}Decimal(28, 9){% endmacro %}
 
 
-{#- Text of any length: TEXT is cut to 256 characters on Redshift. -#}
 {% macro type_text() %}{{ return(adapter.dispatch('type_text', 'agent_analytics')()) }}{% endmacro %}
 
 {% macro default__type_text() %}{{ dbt.type_string() }}{% endmacro %}
@@ -19,7 +17,6 @@
 {% macro redshift__type_text() %}varchar(65535){% endmacro %}
 
 
-{#- 64-bit float: dbt.type_float() is 32 bits wide on DuckDB, Spark and ClickHouse. -#}
 {% macro type_double() %}{{ return(adapter.dispatch('type_double', 'agent_analytics')()) }}{% endmacro %}
 
 {% macro default__type_double() %}double precision{% endmacro %}
@@ -33,7 +30,6 @@
 {% macro clickhouse__type_double() %}Float64{% endmacro %}
 
 
-{#- A moment in UTC with at least milliseconds: dbt.type_timestamp() has whole seconds on ClickHouse. -#}
 {% macro type_utc_timestamp() %}{{ return(adapter.dispatch('type_utc_timestamp', 'agent_analytics')()) }}{% endmacro %}
 
 {% macro default__type_utc_timestamp() %}{{ dbt.type_timestamp() }}{% endmacro %}

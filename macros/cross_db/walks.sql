@@ -1,4 +1,3 @@
-{#- Start of a list of common table expressions of which one is a `walk`. -#}
 {% macro with_recursive() %}{{ return(adapter.dispatch('with_recursive', 'agent_analytics')()) }}{% endmacro %}
 
 {% macro default__with_recursive() %}with recursive{% endmacro %}
@@ -9,15 +8,6 @@
 {% macro redshift__with_recursive() %}with recursive{% endmacro %}
 
 
-{#- A common table expression with walk_group, start_node, node and distance: from every start along
-    the links, one row per node reached. A walk ends where no link goes on, where it would come back to its start, or after
-    `maximum_distance` links.
-
-    Arguments
-      name: name of the common table expression
-      links: relation with walk_group, node, next_node (null: the walk ends there) and is_start; at
-        most one row per walk_group and node
-      maximum_distance: number of links, or none -#}
 {% macro walk(name, links, maximum_distance=none) %}
     {{- return(adapter.dispatch('walk', 'agent_analytics')(name, links, maximum_distance)) -}}
 {% endmacro %}

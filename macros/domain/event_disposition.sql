@@ -1,5 +1,3 @@
-{#- Why an event cannot be given a place, or null. Expects the columns of the `identified` step:
-    event_id, event_at, delivery_number, the resolved ids and the match counts of the repairs. -#}
 {% macro quarantine_reason() -%}
     case
         when event_id is null then 'missing_event_id'
@@ -15,7 +13,6 @@
 {%- endmacro %}
 
 
-{#- Where a raw row ends: exactly one of accepted, duplicate, quarantined. -#}
 {% macro event_disposition() -%}
     case
         when quarantine_reason is not null then 'quarantined'
@@ -25,7 +22,6 @@
 {%- endmacro %}
 
 
-{#- Order in which several deliveries of one event are ranked: the earliest received is kept. -#}
 {% macro delivery_order() -%}
     received_at nulls last, loaded_at nulls last, event_at nulls last, raw_schema
 {%- endmacro %}

@@ -1,4 +1,3 @@
-{#- The seven event tables: name in the raw schema -> name in this project's models. -#}
 {% macro event_tables() %}
     {{- return({
         'ai_user_prompt_created': 'user_prompts',
@@ -12,14 +11,11 @@
 {% endmacro %}
 
 
-{#- Raw tables whose events name an agent session. -#}
 {% macro agent_session_tables() %}
     {{- return(['ai_agent_session_started', 'ai_agent_session_completed', 'ai_agent_step_completed']) -}}
 {% endmacro %}
 
 
-{#- The columns of int_events_staged, in their order: name -> `type`, and `events`, the staging models that have the
-    column; where it is left out, all have. An event without a column has null in it. -#}
 {% macro event_columns() %}
     {%- set text = type_text() -%}
     {%- set whole = dbt.type_bigint() -%}

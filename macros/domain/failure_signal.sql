@@ -1,9 +1,3 @@
-{#- What the failure rules look at, as one hash. Null where there is nothing to classify, so that
-    rows without any sign of trouble cost nothing.
-
-    Arguments
-      step_type: expression; the literal 'session' or 'run' for rows that are no steps
-      status: expression, the status as it was sent -#}
 {% macro failure_signal_key(step_type, status) -%}
     case
         when {{ has_failure_signal(status) }}
@@ -30,8 +24,6 @@
 {%- endmacro %}
 
 
-{#- The part of a message that rules are applied to: lower case, the parts that make every
-    occurrence unique replaced, so that each kind of message is matched once. -#}
 {% macro comparable_message(message) -%}
     {{ first_characters(
         replace_pattern(
@@ -48,8 +40,6 @@
 {%- endmacro %}
 
 
-{#- Hash of a message without its numbers, ids, quoted parts and addresses: equal for occurrences of
-    the same error, and no text. -#}
 {% macro message_class(message) -%}
     left({{ text_hash(replace_pattern(
         replace_pattern(

@@ -1,4 +1,3 @@
-{#- The status vocabularies of the event specifications, brought to one. -#}
 {% macro normalized_status(status_expression) -%}
     case
         when {{ status_expression }} is null then null

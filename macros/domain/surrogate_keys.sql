@@ -1,10 +1,8 @@
-{#- Short key that all deliveries of one event share. Never null: events without an id share one, too. -#}
 {% macro event_key(source_table, event_id) -%}
     {{ key_of("'" ~ source_table ~ "|' || coalesce(" ~ event_id ~ ", '')") }}
 {%- endmacro %}
 
 
-{#- Keys are hashes of hashes, so that no pair of ids can be cut in two ways to the same text. -#}
 {% macro run_key(conversation_id, interaction_id) -%}
     {{ key_of(text_hash(conversation_id) ~ ' || ' ~ interaction_id) }}
 {%- endmacro %}

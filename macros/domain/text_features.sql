@@ -1,5 +1,3 @@
-{#- Whether a tool's output reads like a failure although its step may say success. It looks at
-    values, not words: `"failed": 0` and `"error": null` are fine. -#}
 {% macro is_error_like_tool_output() -%}
     (
         coalesce(lower(tool_output_error) not in ('', 'null', 'none', 'false', '0', '[]', '{}'), false)

@@ -1,4 +1,3 @@
-{#- SQL type of a logical type of `typed_source`. -#}
 {% macro sql_type(logical_type) %}
     {%- set types = {
         'text': type_text(), 'id': type_text(), 'object': type_text(),
@@ -9,7 +8,6 @@
 {% endmacro %}
 
 
-{#- Kind of a physical type: text | integer | decimal | boolean | timestamp | zoned | json. -#}
 {% macro column_kind(physical_type) %}
     {%- set name = physical_type | lower -%}
     {%- if name == 'object' or modules.re.search('json|variant|super|struct|array|map<|^map', name) -%}{{- return('json') -}}
@@ -27,7 +25,6 @@
 {% endmacro %}
 
 
-{#- Whether a value of the physical type can be lost on the way to the logical type. -#}
 {% macro can_fail(physical_type, logical_type) %}
     {%- set kind = column_kind(physical_type) -%}
     {%- set lossless = {
@@ -44,7 +41,6 @@
 {% endmacro %}
 
 
-{#- Expression that turns a raw column into a logical type; what does not convert becomes null. -#}
 {% macro convert_column(column, physical_type, logical_type) %}
     {%- set kind = column_kind(physical_type) -%}
     {%- if kind == 'json' -%}
@@ -137,7 +133,6 @@
 {%- endmacro %}
 
 
-{#- A timestamp without zone, in UTC. Times that carry no zone are UTC already (RudderStack writes UTC). -#}
 {% macro utc_timestamp(column, kind) -%}
     {%- if kind == 'zoned' -%}
         {{ zoned_to_utc(column) }}
@@ -151,8 +146,6 @@
 {%- endmacro %}
 
 
-{#- One text for a nested object: its own column (JSON layout or plain text) or, flattened, its
-    `name_…` columns as `key=value` lines. None when neither exists. -#}
 {% macro object_text(name, columns) %}
     {%- set lines = [] -%}
     {%- if name in columns -%}

@@ -1,4 +1,3 @@
-{#- The columns RudderStack gives every event table, and the optional properties any event may carry. -#}
 {% macro standard_event_columns() %}
     {{- return([
         {'name': 'id', 'type': 'id'},
@@ -22,14 +21,11 @@
 {% endmacro %}
 
 
-{#- When a row was loaded. One raw column and no second choice, so that the engine can skip files and
-    row groups by it; a row without it is read in every build. -#}
 {% macro load_time_column() %}
     {{- return({'name': 'loaded_at', 'type': 'timestamp', 'raw_names': ['uuid_ts', 'loaded_at', 'received_at'], 'is_first_only': true}) -}}
 {% endmacro %}
 
 
-{#- Token counts as they were sent: flattened, flat, or in one JSON column. -#}
 {% macro token_columns() %}
     {{- return([
         {'name': 'prompt_tokens', 'type': 'bigint', 'raw_names': ['prompt_tokens', 'tokens_used_prompt_tokens'], 'json': ['tokens_used', 'prompt_tokens']},
@@ -40,7 +36,6 @@
 {% endmacro %}
 
 
-{#- What a failure is classified by. -#}
 {% macro failure_columns() %}
     {{- return([
         {'name': 'error_type', 'type': 'text', 'raw_names': ['error_type', 'error_code']},

@@ -1,18 +1,3 @@
-{#- A select of typed columns over one raw table, whatever of it exists.
-
-    Arguments
-      source_name, table_name: the declared source, so that lineage holds when the table is absent.
-      expected_columns: list of dicts
-        name     column of the result
-        type     text | id | bigint | usd | double | boolean | timestamp | object
-                 (`object`: the column itself or, flattened, all columns that start with its name)
-        raw_names  names in the raw table, in order of preference; the column's own name when left out
-        is_first_only  whether only the first of these that exists is read, also for rows without it
-        json     [column, key, …]: where the value lies in the JSON-column layout
-
-    Gives one select per raw schema, joined by `union all`, with the expected columns, `raw_schema`
-    and `unconverted_columns` (comma-separated names of columns whose value could not be converted,
-    empty when all did). With no raw table at all: the same columns and no row. -#}
 {% macro typed_source(source_name, table_name, expected_columns) %}
     {#- Called outside of every condition: the edge stays in the graph. -#}
     {%- set declared = source(source_name, table_name) -%}
@@ -33,8 +18,6 @@
 {% endmacro %}
 
 
-{#- Every place where one raw table can be read: list of dicts with schema, sql (a from-clause) and
-    columns (dict: lower-case name -> {name, type}). -#}
 {% macro raw_relations(declared, table_name) %}
     {%- set found = [] -%}
     {%- if var('rudderstack_parquet_dir') -%}

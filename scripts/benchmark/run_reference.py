@@ -28,7 +28,7 @@ EVENT_TABLES = (
     "ai_agent_session_completed",
     "ai_agent_step_completed",
 )
-# The same development salt as macros/cross_db/text.sql, so that hashes can be compared.
+# The same development salt as macros/cross_db/hashes.sql, so that hashes can be compared.
 DEVELOPMENT_SALT = "development-salt-change-me"
 # A statement that takes longer is reported, so that nobody waits before a silent terminal.
 REPORTED_SECONDS = 2.0

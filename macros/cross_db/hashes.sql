@@ -1,0 +1,46 @@
+{% macro text_hash(text_expression) %}
+    {{- return(adapter.dispatch('text_hash', 'agent_analytics')(text_expression)) -}}
+{% endmacro %}
+
+{% macro default__text_hash(text_expression) -%}
+    md5({{ text_expression }})
+{%- endmacro %}
+
+{% macro bigquery__text_hash(text_expression) -%}
+    to_hex(md5({{ text_expression }}))
+{%- endmacro %}
+
+{% macro clickhouse__text_hash(text_expression) -%}
+    lower(hex(MD5({{ text_expression }})))
+{%- endmacro %}
+
+
+{% macro salted_hash(text_expression) %}
+    {{- return(adapter.dispatch('salted_hash', 'agent_analytics')(
+        text_literal(env_var('AGENT_ANALYTICS_HASH_SALT', 'development-salt-change-me')) ~ ' || ' ~ text_expression
+    )) -}}
+{% endmacro %}
+
+{% macro default__salted_hash(salted_text) -%}
+    sha2({{ salted_text }}, 256)
+{%- endmacro %}
+
+{% macro duckdb__salted_hash(salted_text) -%}
+    sha256({{ salted_text }})
+{%- endmacro %}
+
+{% macro postgres__salted_hash(salted_text) -%}
+    encode(sha256(convert_to({{ salted_text }}, 'UTF8')), 'hex')
+{%- endmacro %}
+
+{% macro redshift__salted_hash(salted_text) -%}
+    {{ default__salted_hash(salted_text) }}
+{%- endmacro %}
+
+{% macro bigquery__salted_hash(salted_text) -%}
+    to_hex(sha256({{ salted_text }}))
+{%- endmacro %}
+
+{% macro clickhouse__salted_hash(salted_text) -%}
+    lower(hex(SHA256({{ salted_text }})))
+{%- endmacro %}

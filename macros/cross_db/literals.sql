@@ -1,0 +1,26 @@
+{% macro text_literal(text) %}
+    {{- return(adapter.dispatch('text_literal', 'agent_analytics')(text | string)) -}}
+{% endmacro %}
+
+{% macro default__text_literal(text) -%}
+    '{{ text | replace("'", "''") }}'
+{%- endmacro %}
+
+{% macro _literal_with_escaped_backslashes(text) -%}
+    '{{ text | replace("\\", "\\\\") | replace("'", "\\'") }}'
+{%- endmacro %}
+
+{% macro spark__text_literal(text) -%}{{ _literal_with_escaped_backslashes(text) }}{%- endmacro %}
+
+{#- No line break may stand in quotes there. -#}
+{% macro bigquery__text_literal(text) -%}
+    {{ _literal_with_escaped_backslashes(text) | replace("\n", "\\n") }}
+{%- endmacro %}
+
+{% macro snowflake__text_literal(text) -%}{{ _literal_with_escaped_backslashes(text) }}{%- endmacro %}
+
+{% macro redshift__text_literal(text) -%}
+    '{{ text | replace("\\", "\\\\") | replace("'", "''") }}'
+{%- endmacro %}
+
+{% macro clickhouse__text_literal(text) -%}{{ _literal_with_escaped_backslashes(text) }}{%- endmacro %}
