@@ -1,7 +1,3 @@
-{#- Configuration of a rollup by day.
-
-    Arguments
-      date_column: its day -#}
 {% macro daily_rollup(date_column) %}
     {{- return({
         'materialized': incremental_where_possible(),
@@ -13,12 +9,6 @@
 {% endmacro %}
 
 
-{#- Incremental strategy of rollups: all rows of the affected days give way to those this build has made,
-    in one transaction. A day that lost its last row has no new rows and is gone.
-
-    Arguments
-      arguments: what dbt gives an incremental strategy: target_relation, temp_relation, unique_key,
-        dest_columns -#}
 {% macro get_incremental_replace_affected_days_sql(arguments) %}
     {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
     {%- set statements -%}
@@ -40,11 +30,6 @@ from {{ arguments.temp_relation }};
 {% endmacro %}
 
 
-{#- Condition on rows of the facts below a rollup: the day is one of those whose rows this build replaces.
-    Always true when the rollup is rebuilt whole.
-
-    Arguments
-      date_column: the day -#}
 {% macro of_affected_days(date_column) %}
     {%- if not is_incremental() -%}
         {{- return('1 = 1') -}}
@@ -62,7 +47,6 @@ from {{ arguments.temp_relation }};
 {% endmacro %}
 
 
-{#- From-clause with the days of which a fact below this rollup has replaced rows since the rollup was built. -#}
 {% macro days_replaced_since_last_build() %}
     {%- set names = [] -%}
     {%- for name in names_of_inputs() -%}{%- do names.append(text_literal(name)) -%}{%- endfor -%}

@@ -1,8 +1,3 @@
-{#- Configuration of a fact: rows are replaced by run.
-
-    Arguments
-      date_column: its day
-      key_column: its primary key -#}
 {% macro fact_by_run(date_column, key_column) %}
     {#- What is replaced; named here so that the graph shows it. -#}
     {%- do ref_to_state('int_runs_affected') -%}
@@ -18,12 +13,6 @@
 {% endmacro %}
 
 
-{#- Incremental strategy of facts: all rows of the affected runs give way to those this build has made,
-    in one transaction. A run that lost its last event has no new rows and is gone. The days that rows
-    leave and come to are noted for the rollups.
-
-    Arguments
-      arguments: what dbt gives an incremental strategy: target_relation, temp_relation, dest_columns -#}
 {% macro get_incremental_replace_affected_runs_sql(arguments) %}
     {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
     {%- set day = model.config.meta.tested_by_day -%}
@@ -54,12 +43,6 @@ from {{ arguments.temp_relation }};
 {% endmacro %}
 
 
-{#- Condition on rows of runs: the run is one of those whose rows this build replaces. Always true when
-    these are all.
-
-    Arguments
-      time_column: time of an event of the run, which lets the engine skip what is older; none where
-        rows may lie outside of it -#}
 {% macro of_affected_runs(time_column) %}
     {%- set affected = ref_to_state('int_runs_affected') -%}
     {%- if not execute or affected is none or not can_replace_rows() or flags.EMPTY -%}
@@ -84,9 +67,6 @@ from {{ arguments.temp_relation }};
 {% endmacro %}
 
 
-{#- Number of the build of int_events up to which every fact has applied all events, so that later ones are
-    to be applied; 0 when the facts are to be made of all runs: one is missing, int_events was
-    rebuilt whole, or a seed that facts are made of has another content. -#}
 {% macro first_build_to_apply() %}
     {%- if not execute or not can_replace_rows() or flags.FULL_REFRESH or flags.EMPTY or model.resource_type == 'unit_test' -%}
         {{- return(0) -}}
@@ -116,17 +96,11 @@ from {{ arguments.temp_relation }};
 {% endmacro %}
 
 
-{#- Query for the time of the newest accepted event: the clock by which runs are abandoned. -#}
 {% macro newest_event_at() -%}
     select max(event_at) as newest_event_at from {{ ref('int_events') }} where event_disposition = 'accepted'
 {%- endmacro %}
 
 
-{#- Between which times the newest event of a run without completion lies when the run may have become
-    abandoned, or in progress again, since the facts were made: dict of `after` and `until`, as literals.
-
-    Arguments
-      since: number of the build of int_events that every fact has applied -#}
 {% macro abandoned_between(since) %}
     {%- set clocks = run_query(
         'select min(newest_event_at), max(newest_event_at) from (select newest_event_at from '

@@ -1,5 +1,3 @@
-{#- dbt's own question before it adds to a table, answered from what the table and its inputs have
-    applied: one that was never built, or of which an input was rebuilt whole since, is rebuilt whole. -#}
 {% macro should_full_refresh() %}
     {%- set configured = config.get('full_refresh') -%}
     {%- if configured is not none -%}
@@ -38,7 +36,6 @@
 {% endmacro %}
 
 
-{#- Names of the models this one is made of that say what they have applied. -#}
 {% macro names_of_inputs() %}
     {%- set history = model.config.meta.get('history') -%}
     {%- set names = [] -%}
@@ -52,8 +49,6 @@
 {% endmacro %}
 
 
-{#- Before a model of which a build holds some runs only: stops where its inputs do not belong together,
-    for example because one of them was selected alone. -#}
 {% macro check_inputs() %}
     {%- set meta = model.config.meta -%}
     {%- if not execute or not can_replace_rows() or not (meta.get('history') or meta.get('working')) -%}
@@ -113,7 +108,6 @@
 {% endmacro %}
 
 
-{#- Statement that says what the table has applied, in the transaction that writes the table. -#}
 {% macro record_build() %}
     {%- set meta = model.config.meta -%}
     {%- if not execute or flags.EMPTY or not can_replace_rows() or not (meta.get('history') or meta.get('working')) -%}
@@ -177,11 +171,6 @@ select
 {% endmacro %}
 
 
-{#- ref() of a model that only says what a build has to do, or none in a unit test, which shows a full build and
-    need not name it.
-
-    Arguments
-      model_name: name of the model -#}
 {% macro ref_to_state(model_name) %}
     {{- return(none if model.resource_type == 'unit_test' else ref(model_name)) -}}
 {% endmacro %}

@@ -1,20 +1,8 @@
-{#- What int_events reads of each raw table in an incremental build: dict of raw table -> time of loading since
-    which rows are read, as a literal, or none when the table is read whole. That is so the first time,
-    and when the table has more older rows than are known, for example because a schema was copied.
-
-    Arguments
-      stored: relation of int_events
-      staged: relation of int_events_staged -#}
 {% macro load_windows(stored, staged) %}
     {{- return(_load_windows(staged, stored, 'loaded_at', 'count(*)', 'loaded_at is null')) -}}
 {% endmacro %}
 
 
-{#- The same for int_rows_staged_daily, which counts whole days of loading.
-
-    Arguments
-      stored: relation of int_rows_staged_daily
-      staged: relation of int_events_staged -#}
 {% macro load_day_windows(stored, staged) %}
     {{- return(_load_windows(
         staged, stored, 'cast(loaded_date as ' ~ type_utc_timestamp() ~ ')', 'coalesce(sum(raw_rows), 0)',
@@ -58,13 +46,6 @@ select
 {% endmacro %}
 
 
-{#- From-clause with the rows of one raw table in its window. Conditions of the statement around it stay
-    outside of it, where they do not keep the engine from skipping what is older.
-
-    Arguments
-      staged: relation of int_events_staged
-      source_table: name of the raw table
-      since: literal of load_windows(), or none for the whole table -#}
 {% macro loaded_since(staged, source_table, since) %}
     {%- set condition = 'source_table = ' ~ text_literal(source_table) -%}
     {%- if since is not none -%}
@@ -74,10 +55,6 @@ select
 {% endmacro %}
 
 
-{#- Condition on rows of int_events: they are in the window of their raw table.
-
-    Arguments
-      windows: what load_windows() gives -#}
 {% macro is_in_load_window(windows) %}
     {%- set conditions = [] -%}
     {%- for source_table, since in windows.items() -%}
@@ -90,11 +67,6 @@ select
 {% endmacro %}
 
 
-{#- Incremental strategy of int_events: all rows of an event give way to those this build has made. The runs
-    that rows belonged to so far are noted, since the event may have left them.
-
-    Arguments
-      arguments: what dbt gives an incremental strategy: target_relation, temp_relation, dest_columns -#}
 {% macro get_incremental_replace_events_sql(arguments) %}
     {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
     {%- set statements -%}
@@ -120,7 +92,6 @@ from {{ arguments.temp_relation }};
 {% endmacro %}
 
 
-{#- Number of the build of int_events that is under way. -#}
 {% macro build_number_of_events() %}
     {%- if not execute or model.resource_type == 'unit_test' -%}
         {{- return(1) -}}
@@ -129,14 +100,11 @@ from {{ arguments.temp_relation }};
 {% endmacro %}
 
 
-{#- Number of the build of int_events up to which this table has applied all events. -#}
 {% macro applied_events_build_number() %}
     {{- return(table_builds([model.name]).get(model.name, {}).get('events_build_number', 0)) -}}
 {% endmacro %}
 
 
-{#- Where-clause on int_events: the rows of days of which this table has not applied all events. Empty when
-    the table is rebuilt whole. -#}
 {% macro where_on_days_of_new_events() %}
     {%- if not is_incremental() -%}
         {{- return('') -}}
@@ -159,11 +127,6 @@ from {{ arguments.temp_relation }};
 {% endmacro %}
 
 
-{#- Since when the new events were loaded that this table has not applied: dict of raw table -> literal, without the
-    raw tables that have none. None where the table is rebuilt whole.
-
-    Arguments
-      condition: SQL on rows of int_events, for events that matter to this table -#}
 {% macro earliest_load_of_new_events(condition) %}
     {%- set events = ref_to_state('int_events') -%}
     {%- if not is_incremental() -%}
@@ -180,12 +143,6 @@ from {{ arguments.temp_relation }};
 {% endmacro %}
 
 
-{#- From-clause with the raw events that a table has not applied.
-
-    Arguments
-      events: relation of the raw events
-      source_table: name of the raw table
-      since: what earliest_load_of_new_events() gives -#}
 {% macro raw_events_since(events, source_table, since) %}
     {%- if since is none -%}
         {{- return(events) -}}

@@ -1,10 +1,6 @@
-{#- Raised with every change of a model after which rows built before are not those a full refresh
-    would make; the next build then asks for one. -#}
 {% macro version_of_definitions() %}{{- return(3) -}}{% endmacro %}
 
 
-{#- What every row depends on, as text: one `name=value` a line. A change cannot be followed row by
-    row. Secrets stand in as a hash. -#}
 {% macro build_settings() %}
     {{- return([
         'definitions=' ~ version_of_definitions(),
@@ -19,10 +15,6 @@
 {% endmacro %}
 
 
-{#- Stop where a setting is another one than when int_events was built.
-
-    Arguments
-      events: what table_builds() says of int_events, or none before it was built -#}
 {% macro refuse_changed_settings(events) %}
     {%- if events is not none and not flags.FULL_REFRESH -%}
         {%- set last = events.inputs.split('\n') -%}
@@ -37,11 +29,6 @@
 {% endmacro %}
 
 
-{#- Hash of what is in the warehouse of each seed a model is made of; the files may not be loaded yet. One
-    `name=hash` a line.
-
-    Arguments
-      node: the model, as the graph has it -#}
 {% macro contents_of_seeds(node) %}
     {%- set contents = [] -%}
     {%- for unique_id in node.depends_on.nodes | sort if unique_id.startswith('seed.') -%}

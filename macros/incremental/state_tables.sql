@@ -91,7 +91,6 @@
 {% endmacro %}
 
 
-{#- Each table still asks for what is newer than what it has applied. -#}
 {% macro prune_state_tables() %}
     {%- set builds = state_relation('state_table_builds') if execute and can_replace_rows() else none -%}
     {%- if flags.WHICH not in ('build', 'run', 'retry') or builds is none or load_relation(builds) is none -%}

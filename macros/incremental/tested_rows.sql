@@ -1,10 +1,3 @@
-{#- Relation that a generic test looks at, dbt's own macro overridden. Where the model names a day in
-    its config `meta: {tested_by_day: …}`, only the rows of tested days; the day itself is tested in
-    every row. A `where` of the test holds besides. Other relations a test names, such as the parent
-    of `relationships`, stay whole.
-
-    Arguments
-      relation: the table the test is declared on -#}
 {% macro get_where_subquery(relation) %}
     {%- set tested_model = graph.nodes.get(model.attached_node) if execute else none -%}
     {%- set day = tested_model.config.meta.tested_by_day if tested_model else none -%}
@@ -13,7 +6,7 @@
         {%- do conditions.append('(' ~ config.get('where') ~ ')') -%}
     {%- endif -%}
     {%- if day and day != model.column_name -%}
-        {%- do conditions.append(of_tested_days(day, tested_model.name)) -%}
+        {%- do conditions.append(of_tested_days(day, [tested_model.name])) -%}
     {%- endif -%}
     {%- if conditions -%}
         {{- return('(select * from ' ~ relation ~ ' where ' ~ conditions | join(' and ') ~ ') as tested_rows') -}}
@@ -22,30 +15,24 @@
 {% endmacro %}
 
 
-{#- Condition on rows with a day, for data tests: the last build replaced rows of this day. Always true
-    when that rebuilt the table, and where the whole history is to be tested.
-
-    Arguments
-      day: column with the day
-      table_name: the table of which the last build is meant -#}
-{% macro of_tested_days(day, table_name) %}
-    {%- set build = table_builds([table_name]).get(table_name) -%}
-    {%- if build is none or build.is_whole or var('test_whole_history') -%}
+{% macro of_tested_days(day, table_names) %}
+    {%- set builds = table_builds(table_names) -%}
+    {%- if var('test_whole_history') or builds | length < table_names | length or builds.values() | selectattr('is_whole') | list -%}
         {{- return('1 = 1') -}}
     {%- endif -%}
+    {%- set conditions = [] -%}
+    {%- for name, build in builds.items() -%}
+        {%- do conditions.append(
+            'table_name = ' ~ text_literal(name) ~ ' and build_number = ' ~ build.build_number
+        ) -%}
+    {%- endfor -%}
     {{- return(
-        day ~ ' in (select replaced_date from ' ~ state_relation('state_days_replaced') ~ ' where table_name = '
-        ~ text_literal(table_name) ~ ' and build_number = ' ~ build.build_number ~ ')'
+        day ~ ' in (select replaced_date from ' ~ state_relation('state_days_replaced') ~ ' where '
+        ~ conditions | join(' or ') ~ ')'
     ) -}}
 {% endmacro %}
 
 
-{#- Condition on rows of runs, for data tests that compare tables in which one run lies on different
-    days: the last build replaced the run. Always true when that made every row, and where the whole
-    history is to be tested.
-
-    Arguments
-      time_column: time of an event of the run -#}
 {% macro of_tested_runs(time_column) %}
     {{- return('1 = 1' if var('test_whole_history') else of_affected_runs(time_column)) -}}
 {% endmacro %}

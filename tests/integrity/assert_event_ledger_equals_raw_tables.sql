@@ -1,6 +1,7 @@
 -- Counted in the raw tables themselves, so that a row lost on the way into staging shows, too. Old raw
 -- rows may be purged: what was built from them stays until a full refresh.
-{%- set comparison = '!=' if is_last_build_full() else '>' %}
+{%- set build = table_builds(['int_events']).get('int_events') -%}
+{%- set comparison = '!=' if build is none or build.is_whole else '>' %}
 
 with raw_counts as (
 

@@ -7,7 +7,7 @@ select
     failure_category
 from {{ ref('fct_agent_runs') }}
 where
-    {{ of_tested_days('run_date') }}
+    {{ of_tested_days('run_date', ['fct_agent_runs']) }}
     and (
         (run_status in ('error', 'timeout') and (failure_severity != 'hard' or failure_mode is null or failure_category is null))
         or (run_status = 'cancelled' and failure_severity != 'cancelled')

@@ -16,7 +16,7 @@ with counts as (
         (
             select count(*)
             from {{ ref(fact) }}
-            where {{ of_last_built_runs(time) }}
+            where {{ of_affected_runs(time) }}
         ) as fact_count
     {% if not loop.last %}
     union all

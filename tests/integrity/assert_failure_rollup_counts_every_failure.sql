@@ -1,3 +1,4 @@
+{%- set facts = ['fct_agent_runs', 'fct_agent_sessions', 'fct_agent_steps'] -%}
 -- Each failed row of a fact is counted once, and each share is taken of all rows of the day.
 with fact_rows as (
 
@@ -6,7 +7,7 @@ with fact_rows as (
         run_date as failure_date,
         failure_mode
     from {{ ref('fct_agent_runs') }}
-    where {{ of_tested_days('run_date') }}
+    where {{ of_tested_days('run_date', facts) }}
 
     union all
 
@@ -15,7 +16,7 @@ with fact_rows as (
         session_date as failure_date,
         failure_mode
     from {{ ref('fct_agent_sessions') }}
-    where {{ of_tested_days('session_date') }}
+    where {{ of_tested_days('session_date', facts) }}
 
     union all
 
@@ -24,7 +25,7 @@ with fact_rows as (
         step_date as failure_date,
         failure_mode
     from {{ ref('fct_agent_steps') }}
-    where {{ of_tested_days('step_date') }}
+    where {{ of_tested_days('step_date', facts) }}
 
 ),
 
@@ -50,7 +51,7 @@ rollup_rows as (
         max(n_all) as n_all,
         sum(failure_count) as failure_count
     from {{ ref('mart_failure_modes') }}
-    where {{ of_tested_days('failure_date') }}
+    where {{ of_tested_days('failure_date', facts) }}
     group by
         grain,
         failure_date

@@ -4,7 +4,7 @@ with sessions as (
         session_date,
         count(*) as session_count
     from {{ ref('fct_agent_sessions') }}
-    where {{ of_tested_days('session_date') }}
+    where {{ of_tested_days('session_date', ['fct_agent_sessions']) }}
     group by session_date
 
 ),
@@ -19,7 +19,7 @@ rollup_rows as (
         sum(duration_ms) as duration_ms,
         sum(llm_ms) + sum(tool_ms) + sum(other_ms) as parts_ms
     from {{ ref('mart_agent_latency') }}
-    where {{ of_tested_days('session_date') }}
+    where {{ of_tested_days('session_date', ['fct_agent_sessions']) }}
     group by session_date
 
 )

@@ -13,7 +13,7 @@ with fact_rows as (
         started_at,
         ended_at
     from {{ ref(fact) }}
-    where {{ of_tested_days(day) }}
+    where {{ of_tested_days(day, [fact]) }}
     {% if not loop.last %}
     union all
 

@@ -13,7 +13,7 @@ with runs as (
         coalesce(sum(cache_write_tokens), 0) as cache_write_tokens,
         coalesce(sum(total_tokens), 0) as total_tokens
     from {{ ref('fct_agent_runs') }}
-    where {{ of_tested_days('run_date') }}
+    where {{ of_tested_days('run_date', ['fct_agent_runs']) }}
     group by run_date
 
 ),
@@ -33,7 +33,7 @@ rollup_rows as (
         coalesce(sum(cache_write_tokens), 0) as cache_write_tokens,
         coalesce(sum(total_tokens), 0) as total_tokens
     from {{ ref('mart_cost_per_interaction') }}
-    where {{ of_tested_days('run_date') }}
+    where {{ of_tested_days('run_date', ['fct_agent_runs']) }}
     group by run_date
 
 )

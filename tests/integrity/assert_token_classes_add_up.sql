@@ -17,7 +17,7 @@ with fact_rows as (
         cache_write_tokens,
         total_tokens
     from {{ ref(fact) }}
-    where {{ of_tested_days(day) }}
+    where {{ of_tested_days(day, [fact]) }}
     {% if not loop.last %}
     union all
 

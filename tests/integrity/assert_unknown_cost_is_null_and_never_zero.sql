@@ -15,7 +15,7 @@ with fact_rows as (
         cost_usd,
         total_tokens
     from {{ ref(fact) }}
-    where {{ of_tested_days(day) }}
+    where {{ of_tested_days(day, [fact]) }}
     {% if not loop.last %}
     union all
 
