@@ -160,7 +160,7 @@ MUTATIONS = [
     ),
     Mutation(
         "overlapping sessions are added up",
-        "models/intermediate/runs/int_runs_covered_time.sql",
+        "models/working/runs/int_runs_session_totals.sql",
         "{{ milliseconds_between('latest_end_before', 'ended_at') }}",
         "{{ milliseconds_between('started_at', 'ended_at') }}",
         "covered_time_is_the_union_of_session_intervals",

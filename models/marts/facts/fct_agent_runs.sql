@@ -18,12 +18,6 @@ session_totals as (
 
 ),
 
-covered_time as (
-
-    select * from {{ ref('int_runs_covered_time') }}
-
-),
-
 classified_runs as (
 
     select * from {{ ref('int_runs_classified') }}
@@ -109,9 +103,9 @@ select
     runs.has_suspect_duration,
     runs.has_clock_skew,
     session_totals.busy_ms,
-    covered_time.covered_ms,
-    {{ plausible_duration('runs.duration_ms') }} - covered_time.covered_ms as gap_ms,
-    {{ ratio('session_totals.busy_ms', 'covered_time.covered_ms') }} as parallelism,
+    session_totals.covered_ms,
+    {{ plausible_duration('runs.duration_ms') }} - session_totals.covered_ms as gap_ms,
+    {{ ratio('session_totals.busy_ms', 'session_totals.covered_ms') }} as parallelism,
 
     -- counts
     coalesce(session_totals.agent_session_count, 0) as agent_session_count,
@@ -163,7 +157,6 @@ from runs
 inner join priced_runs on runs.run_key = priced_runs.run_key
 inner join classified_runs on runs.run_key = classified_runs.run_key
 left join session_totals on runs.run_key = session_totals.run_key
-left join covered_time on runs.run_key = covered_time.run_key
 left join failing_steps on runs.run_key = failing_steps.run_key
 left join user_actions on runs.run_key = user_actions.run_key
 left join reasked on runs.run_key = reasked.run_key

@@ -32,12 +32,6 @@ sessions as (
 
 tree as (
 
-    select * from {{ ref('int_agent_sessions_tree') }}
-
-),
-
-critical_path as (
-
     select * from {{ ref('int_agent_sessions_critical_path') }}
 
 ),
@@ -96,7 +90,7 @@ select
     sessions.response_match_method,
     sessions.model_name,
     priced_sessions.canonical_model,
-    coalesce(critical_path.is_on_critical_path, false) as is_on_critical_path,
+    tree.is_on_critical_path,
     sessions.has_started_event,
     sessions.has_completed_event,
     sessions.has_conflicting_completions,
@@ -159,7 +153,6 @@ select
 from sessions
 inner join tree on sessions.agent_session_key = tree.agent_session_key
 inner join priced_sessions on sessions.agent_session_key = priced_sessions.agent_session_key
-left join critical_path on sessions.agent_session_key = critical_path.agent_session_key
 left join step_totals on sessions.agent_session_key = step_totals.agent_session_key
 left join classified_sessions on sessions.agent_session_key = classified_sessions.agent_session_key
 left join descendants on sessions.agent_session_key = descendants.agent_session_key

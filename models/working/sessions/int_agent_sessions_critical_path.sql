@@ -136,7 +136,15 @@ off_path as (
 )
 
 select
-    last_among_siblings.agent_session_key as agent_session_key,
+    tree.agent_session_key as agent_session_key,
+    tree.run_key,
+    tree.parent_agent_session_key,
+    tree.root_agent_session_key,
+    tree.depth,
+    tree.session_number,
+    tree.has_unknown_parent,
+    tree.has_parent_cycle,
     last_among_siblings.is_in_chain and off_path.agent_session_key is null as is_on_critical_path
-from last_among_siblings
+from {{ ref('int_agent_sessions_tree') }} as tree
+inner join last_among_siblings on tree.agent_session_key = last_among_siblings.agent_session_key
 left join off_path on last_among_siblings.agent_session_key = off_path.agent_session_key
