@@ -16,7 +16,13 @@ insert into {{ state_relation('state_days_replaced') }}
 select distinct
     {{ text_literal(model.name) }} as table_name,
     replaced_date,
-    {{ newest_build_of_inputs() }} as build_number
+    (
+        select min(build_number) from (
+            select max(build_number) as build_number from {{ state_relation('state_table_builds') }}
+            where table_name in ({{ quoted_names_of_inputs() }})
+            group by table_name
+        ) as builds_of_inputs
+    ) as build_number
 from {{ days_replaced_since_last_build() }};
 
 delete from {{ arguments.target_relation }}
@@ -34,30 +40,29 @@ from {{ arguments.temp_relation }};
     {%- if not is_incremental() -%}
         {{- return('1 = 1') -}}
     {%- endif -%}
-    {%- set range = run_query(
-        'select min(replaced_date), max(replaced_date) from ' ~ days_replaced_since_last_build()
-    ).rows[0] -%}
-    {%- if range[0] is none -%}
-        {{- return('1 = 0') -}}
-    {%- endif -%}
-    {{- return(
-        '(' ~ date_column ~ ' in (select replaced_date from ' ~ days_replaced_since_last_build() ~ ')'
-        ~ ' and ' ~ date_column ~ " between cast('" ~ range[0] ~ "' as date) and cast('" ~ range[1] ~ "' as date))"
-    ) -}}
+    {{- return(date_column ~ ' in (select replaced_date from ' ~ days_replaced_since_last_build() ~ ')') -}}
 {% endmacro %}
 
 
 {% macro days_replaced_since_last_build() %}
-    {%- set names = [] -%}
-    {%- for name in names_of_inputs() -%}{%- do names.append(text_literal(name)) -%}{%- endfor -%}
-    {%- set own = table_builds([model.name])[model.name] -%}
-    {{- return(
-        '(select replaced_date from ' ~ state_relation('state_days_replaced') ~ ' where table_name in ('
-        ~ names | join(', ') ~ ') and build_number > ' ~ own.build_number ~ ') as days_replaced'
-    ) -}}
+    {%- set days -%}
+(
+        select replaced_date
+        from {{ state_relation('state_days_replaced') }}
+        where
+            table_name in ({{ quoted_names_of_inputs() }})
+            and build_number > (
+                select max(build_number) from {{ state_relation('state_table_builds') }}
+                where table_name = {{ text_literal(model.name) }}
+            )
+    ) as days_replaced
+    {%- endset -%}
+    {{- return(days) -}}
 {% endmacro %}
 
 
-{% macro newest_build_of_inputs() %}
-    {{- return(table_builds(names_of_inputs()).values() | map(attribute='build_number') | min) -}}
+{% macro quoted_names_of_inputs() %}
+    {%- set names = [] -%}
+    {%- for name in names_of_inputs() -%}{%- do names.append(text_literal(name)) -%}{%- endfor -%}
+    {{- return(names | join(', ')) -}}
 {% endmacro %}

@@ -17,16 +17,18 @@
     {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
     {%- set day = model.config.meta.tested_by_day -%}
     {%- set affected = ref('int_runs_affected') -%}
-    {%- set build = table_builds(['int_runs_affected'])['int_runs_affected'].build_number -%}
     {%- set statements -%}
 insert into {{ state_relation('state_days_replaced') }}
 select
     {{ text_literal(model.name) }} as table_name,
     replaced_date,
-    {{ build }} as build_number
+    (
+        select max(build_number) from {{ state_relation('state_table_builds') }}
+        where table_name = 'int_runs_affected'
+    ) as build_number
 from (
     select {{ day }} as replaced_date from {{ arguments.target_relation }}
-    where {{ of_affected_runs(none) }}
+    where run_key in (select run_key from {{ affected }})
     union distinct
     select {{ day }} as replaced_date from {{ arguments.temp_relation }}
 ) as replaced
@@ -67,7 +69,7 @@ from {{ arguments.temp_relation }};
 {% endmacro %}
 
 
-{% macro first_build_to_apply() %}
+{% macro first_build_to_apply(contents=none) %}
     {%- if not execute or not can_replace_rows() or flags.FULL_REFRESH or flags.EMPTY or model.resource_type == 'unit_test' -%}
         {{- return(0) -}}
     {%- endif -%}
@@ -80,7 +82,7 @@ from {{ arguments.temp_relation }};
     {%- endfor -%}
     {%- set builds = table_builds(facts + ['int_events', 'int_runs_affected']) -%}
     {%- set affected = builds.get('int_runs_affected') -%}
-    {%- if missing or affected is none or affected.inputs != contents_of_seeds(graph.nodes['model.agent_analytics.int_runs_affected']) -%}
+    {%- if missing or affected is none or affected.inputs != (contents or contents_of_seeds(model)) -%}
         {{- return(0) -}}
     {%- endif -%}
     {%- set numbers = [] -%}

@@ -113,58 +113,65 @@
     {%- if not execute or flags.EMPTY or not can_replace_rows() or not (meta.get('history') or meta.get('working')) -%}
         {{- return('') -}}
     {%- endif -%}
-    {%- set state = state_relation('state_table_builds') -%}
-    {%- set builds = table_builds(names_of_inputs() + [model.name]) -%}
-    {%- set own = builds.get(model.name, {}) -%}
-    {%- set row = {
-        'is_whole': should_full_refresh(),
-        'inputs': build_settings() if meta.get('history') == 'events'
-            else contents_of_seeds(model) if meta.get('history') or meta.get('build_state') else '',
-        'since': 0,
-        'newest_event_at': 'cast(null as ' ~ type_utc_timestamp() ~ ')'
-    } -%}
-    {%- if meta.get('history') == 'events' -%}
-        {%- set number = own.get('build_number', 0) + 1 -%}
-        {%- do row.update({'number': number, 'events_number': number}) -%}
-    {%- elif meta.get('build_state') -%}
-        {%- set since = first_build_to_apply() -%}
-        {%- do row.update({
-            'number': own.get('build_number', 0) + 1,
-            'events_number': builds['int_events'].build_number,
-            'since': since,
-            'is_whole': since == 0,
-            'newest_event_at': '(' ~ newest_event_at() ~ ')'
-        }) -%}
-    {%- elif meta.get('history') == 'by_load' -%}
-        {%- set number = own.get('build_number', 0) + 1 -%}
-        {%- do row.update({'number': number, 'events_number': number}) -%}
+    {%- if meta.get('history') in ('events', 'by_load') -%}
+        {%- set number = table_builds([model.name]).get(model.name, {}).get('build_number', 0) + 1 -%}
+        {%- set inputs = build_settings() if meta.history == 'events' else '' -%}
+        {{- return(_record_of_build(number, number, 0, should_full_refresh(), inputs)) -}}
     {%- elif meta.get('history') == 'by_event' -%}
-        {%- set number = builds['int_events'].build_number -%}
-        {%- do row.update({'number': number, 'events_number': number}) -%}
-    {%- else -%}
-        {#- The least: a rollup may read facts of which one is a build behind. -#}
-        {%- set input_builds = [] -%}
-        {%- for name, build in builds.items() if name not in (model.name, 'int_events') -%}
-            {%- do input_builds.append(build) -%}
-        {%- endfor -%}
-        {%- set oldest = input_builds | sort(attribute='build_number') | first -%}
-        {%- do row.update({
-            'number': oldest.build_number,
-            'events_number': oldest.events_build_number,
-            'since': oldest.since_events_build_number,
-            'is_whole': row.is_whole if meta.get('history') else oldest.is_whole
-        }) -%}
+        {%- set number = table_builds(['int_events'])['int_events'].build_number -%}
+        {{- return(_record_of_build(number, number, 0, should_full_refresh(), contents_of_seeds(model))) -}}
+    {%- elif meta.get('build_state') -%}
+        {%- set builds = table_builds(['int_events', model.name]) -%}
+        {%- set contents = contents_of_seeds(model) -%}
+        {%- set since = first_build_to_apply(contents) -%}
+        {{- return(_record_of_build(
+            builds.get(model.name, {}).get('build_number', 0) + 1, builds['int_events'].build_number, since, since == 0,
+            contents, newest_event_at()
+        )) -}}
     {%- endif -%}
+    {%- set names = [] -%}
+    {%- for name in names_of_inputs() if name != 'int_events' -%}{%- do names.append(text_literal(name)) -%}{%- endfor -%}
+    {%- set state = state_relation('state_table_builds') -%}
     {%- set statement -%}
 insert into {{ state }}
 select
     {{ text_literal(model.name) }} as table_name,
-    {{ row.number }} as build_number,
-    {{ row.events_number }} as events_build_number,
-    {{ row.since }} as since_events_build_number,
-    {{ 'true' if row.is_whole else 'false' }} as is_whole,
-    {{ text_literal(row.inputs) }} as inputs,
-    {{ row.newest_event_at }} as newest_event_at,
+    {#- The least: a rollup may read facts of which one is a build behind. #}
+    min(builds.build_number) as build_number,
+    min(builds.events_build_number) as events_build_number,
+    min(builds.since_events_build_number) as since_events_build_number,
+    {% if meta.get('history') -%}
+    {{ 'true' if should_full_refresh() else 'false' }} as is_whole,
+    {{ text_literal(contents_of_seeds(model)) }} as inputs,
+    {%- else -%}
+    min(case when builds.is_whole then 1 else 0 end) = 1 as is_whole,
+    '' as inputs,
+    {%- endif %}
+    cast(null as {{ type_utc_timestamp() }}) as newest_event_at,
+    cast({{ dbt.current_timestamp() }} as {{ type_utc_timestamp() }}) as applied_at
+from {{ state }} as builds
+inner join (
+    select table_name, max(build_number) as build_number
+    from {{ state }}
+    where table_name in ({{ names | join(', ') }})
+    group by table_name
+) as newest on builds.table_name = newest.table_name and builds.build_number = newest.build_number
+    {%- endset -%}
+    {{- return(statement) -}}
+{% endmacro %}
+
+
+{% macro _record_of_build(build_number, events_build_number, since, is_whole, inputs, newest_event_at=none) %}
+    {%- set statement -%}
+insert into {{ state_relation('state_table_builds') }}
+select
+    {{ text_literal(model.name) }} as table_name,
+    {{ build_number }} as build_number,
+    {{ events_build_number }} as events_build_number,
+    {{ since }} as since_events_build_number,
+    {{ 'true' if is_whole else 'false' }} as is_whole,
+    {{ text_literal(inputs) }} as inputs,
+    {{ '(' ~ newest_event_at ~ ')' if newest_event_at else 'cast(null as ' ~ type_utc_timestamp() ~ ')' }} as newest_event_at,
     cast({{ dbt.current_timestamp() }} as {{ type_utc_timestamp() }}) as applied_at
     {%- endset -%}
     {{- return(statement) -}}
