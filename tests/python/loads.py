@@ -72,12 +72,13 @@ def load(warehouse, arrivals, condition, loaded_at, prefix=""):
         connection.execute("detach arriving")
 
 
-def contents(path):
-    """Return every table of marts and audit with its columns and all its rows, sorted."""
+def contents(path, schemas=SCHEMAS):
+    """Return every table of the schemas with its columns and all its rows, sorted."""
     with duckdb.connect(str(path), read_only=True) as connection:
         tables = connection.execute(
             "select table_schema, table_name from information_schema.tables "
-            f"where table_schema in {SCHEMAS} order by all"
+            "where table_schema in (select unnest(?)) order by all",
+            [list(schemas)],
         ).fetchall()
         found = {}
         for schema, table in tables:

@@ -6,13 +6,12 @@ that the integrity tests see it. Run them alone with `pytest tests/python/test_m
 
 from __future__ import annotations
 
-import shutil
 from typing import NamedTuple
 
 import pytest
-from warehouses import Warehouse, errors_of, event, failed_nodes, story
+from warehouses import Warehouse, copy_of_project, errors_of, event, failed_nodes, story
 
-from scripts.warehouse import AUDIT_SCHEMA, MARTS_SCHEMA, PROJECT_DIR, connect
+from scripts.warehouse import AUDIT_SCHEMA, MARTS_SCHEMA, connect
 
 pytestmark = [
     pytest.mark.xdist_group("mutations"),
@@ -20,8 +19,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:GitWildMatchPattern"),
 ]
 
-COPIED = ("models", "macros", "seeds", "tests/generic", "tests/integrity")
-COPIED_FILES = ("dbt_project.yml", "profiles.yml", ".dbtignore")
 INT = "analytics_intermediate"
 
 
@@ -263,12 +260,7 @@ CORRUPTIONS = {
 def warehouse(tmp_path_factory):
     """A copy of the project and a warehouse built with it, in which every named test passes."""
     folder = tmp_path_factory.mktemp("mutations")
-    project = folder / "project"
-    for name in COPIED:
-        shutil.copytree(PROJECT_DIR / name, project / name)
-    for name in COPIED_FILES:
-        shutil.copyfile(PROJECT_DIR / name, project / name)
-    built = Warehouse(folder, project)
+    built = Warehouse(folder, copy_of_project(folder / "project"))
     built.fresh()
     other = story("second-", "c2")
     # one event that finds no place

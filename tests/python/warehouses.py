@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,9 @@ EVENT_TABLES = (
     "ai_user_action",
 )
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+# What dbt needs of the project; the rest is for people and CI.
+PROJECT_FOLDERS = ("models", "macros", "seeds", "tests/generic", "tests/integrity")
+PROJECT_FILES = ("dbt_project.yml", "profiles.yml", ".dbtignore")
 TOOL_ERROR = "Request failed with status code 503"
 FACTS = ("fct_agent_runs", "fct_agent_sessions", "fct_agent_steps", "fct_user_actions")
 
@@ -106,6 +110,15 @@ class Warehouse:
         }
 
 
+def copy_of_project(folder):
+    """Copy what dbt needs of the project to `folder`, where a test may change it; return it."""
+    for name in PROJECT_FOLDERS:
+        shutil.copytree(PROJECT_DIR / name, folder / name)
+    for name in PROJECT_FILES:
+        shutil.copyfile(PROJECT_DIR / name, folder / name)
+    return folder
+
+
 def physical_type(value):
     """Return the column type RudderStack would choose for a first value."""
     kinds = ((bool, "BOOLEAN"), (int, "BIGINT"), (float, "DOUBLE"))
@@ -131,6 +144,20 @@ def errors_of(result):
     if result.result is None:
         return str(result.exception)
     return "\n".join(f"{node.node.name}: {node.message}" for node in result.result if node.message)
+
+
+def assert_refused(result):
+    """Fail unless every node that failed says in one line what to run instead."""
+    assert not result.success
+    if result.result is None:
+        messages = {"dbt": str(result.exception)}
+    else:
+        failed = failed_nodes(result)
+        messages = {n.node.name: n.message for n in result.result if n.node.name in failed}
+    assert messages
+    for name, message in messages.items():
+        lines = [line for line in message.splitlines() if re.search(r"\bdbt (build|run)\b", line)]
+        assert len(lines) == 1, f"{name} does not say in one line what to run: {message}"
 
 
 def at(seconds):
