@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 import duckdb
 
@@ -18,8 +19,8 @@ IDENTITIES = {
     "parent_interaction_id",
     "parent_agent_session_id",
 }
-# The log tells builds apart, which is what these comparisons are about.
-NOT_COMPARED = {"audit_build_log"}
+# Logs tell builds apart, which is what these comparisons are about.
+NOT_COMPARED = ("_build_log", "_table_builds")
 SCHEMAS = ("analytics_marts", "analytics_audit")
 
 
@@ -82,13 +83,18 @@ def contents(path, schemas=SCHEMAS):
         ).fetchall()
         found = {}
         for schema, table in tables:
-            if table in NOT_COMPARED:
+            if table.endswith(NOT_COMPARED):
                 continue
             result = connection.execute(f"select * from {schema}.{table}")
             columns = [column[0] for column in result.description]
-            rows = sorted(tuple(map(repr, row)) for row in result.fetchall())
+            rows = sorted(tuple(map(_text, row)) for row in result.fetchall())
             found[f"{schema}.{table}"] = (columns, rows)
         return found
+
+
+def _text(value):
+    """Return a value as text; a key is the same whether it is stored as 16 bytes or 32 digits."""
+    return repr(value.hex if isinstance(value, UUID) else value)
 
 
 def differences(one, other):

@@ -87,6 +87,32 @@ def test_changed_value_is_found(differences, column, value):
     assert result[0].examples[0].startswith("thing_key 3-key: DuckDB ")
 
 
+KEYS_OF_16_BYTES = TABLE.replace("n || '-key' as", "cast(md5(n || '-key') as uuid) as")
+KEYS_AS_TEXT = "select * replace (replace(cast(thing_key as varchar), '-', '') as thing_key)"
+
+
+@pytest.mark.parametrize("query", ["from things", f"{KEYS_AS_TEXT} from things"])
+def test_key_is_the_same_as_16_bytes_and_as_text(tmp_path, query):
+    """Joined by it and compared as a value, whatever type it has."""
+    warehouse, parquet = tmp_path / "warehouse.duckdb", tmp_path / "things.parquet"
+    table = f"select *, thing_key as other_key from ({KEYS_OF_16_BYTES})"
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("create schema marts")
+        connection.execute(f"create table marts.things as {table}")
+    changed = "case when amount = 3 then cast(md5('x') as uuid) else other_key end as other_key"
+    for engine, expected in (
+        (table, []),
+        (f"select * replace ({changed}) from ({table})", [("other_key", "rows differ", 1)]),
+        (f"{table} limit 9", [(None, "rows missing on the engine", 1)]),
+    ):
+        with duckdb.connect() as connection:
+            connection.execute(f"create table things as {engine}")
+            connection.execute(f"copy ({query}) to '{parquet}' (format parquet)")
+        assert found(compare_exports(warehouse, {("marts", "things"): parquet}, ["marts"])) == (
+            expected
+        )
+
+
 def test_three_examples_are_enough(differences):
     result = differences("select * replace (amount + 1 as amount) from things")
     assert found(result) == [("amount", "rows differ", 10)]

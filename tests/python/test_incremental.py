@@ -1,9 +1,11 @@
 """Builds in several steps equal one build of everything, row for row.
 
 The events of one dirty data set arrive in a random number of loads, in any order, some tables one
-load behind the others; after the last load every table of marts and audit equals a full refresh.
-Several splits of the events, told apart by a prefix of their ids, arrive beside each other: a build
-takes its time for the number of models, not of rows.
+load behind the others. Between the loads dbt runs as people run it: all models, one, a folder, what
+depends on one, a retry of what broke off, or not at all. After the last load and one more build
+every table of marts and audit equals a full refresh. Several splits of the events, told apart by a
+prefix of their ids, arrive beside each other: a build takes its time for the number of models, not
+of rows.
 """
 
 import json
@@ -19,24 +21,34 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from scripts import generate_events, load_events
-from scripts.warehouse import quote_literal
+from scripts.warehouse import PROJECT_DIR, quote_literal
+from tests.python.commands import (
+    Command,
+    draw_commands,
+    give,
+    read_project,
+    seed_columns,
+)
 from tests.python.loads import Arrivals, contents, differences, load
-from tests.python.warehouses import Warehouse, story
+from tests.python.warehouses import FACTS, Warehouse, errors_of, story
 
 # Splits that are tried.
 EXAMPLES = int(os.environ.get("AGENT_ANALYTICS_EXAMPLES", "25"))
 # So many of them at a time: two rounds in CI, four minutes.
 TOGETHER = 13
+# Decides what is drawn; a failure prints it. Without it every session draws anew.
+SEED = os.environ.get("AGENT_ANALYTICS_SEED")
 # Moments at which a build is killed.
 MOMENTS = int(os.environ.get("AGENT_ANALYTICS_MOMENTS", "3"))
 SCHEMAS = ("rudderstack", "rudderstack_second")
 VARIABLES = {"rudderstack_schemas": list(SCHEMAS)}
 DAYS = 30
+# Below zero: what comes later says that it was loaded earlier.
+HOURS_BETWEEN = (-100, -1, 0, 1, 24, 100)
 FIRST_LOAD = datetime(2026, 3, 1, tzinfo=UTC)
+A_DAY = timedelta(days=1)
 
 pytestmark = [pytest.mark.timeout(0), pytest.mark.xdist_group("incremental")]
 
@@ -64,27 +76,28 @@ def warehouse(tmp_path_factory):
 def run(warehouse, *arguments):
     """Build all models."""
     result = warehouse.dbt("run", *arguments, variables=VARIABLES)
-    assert result.success, [
-        (node.node.name, node.message) for node in result.result if node.status == "error"
-    ]
+    assert result.success, errors_of(result)
 
 
-@st.composite
-def splits(draw):
+def run_or_refuse(warehouse, *arguments):
+    """Run a dbt command, which a refusal may stop and nothing else; say whether it succeeded."""
+    outcome = give(warehouse, read_project(warehouse), Command(arguments), VARIABLES)
+    print(f"dbt {' '.join(arguments)}: {outcome}", flush=True)
+    assert not outcome.failures
+    return outcome.succeeded
+
+
+def draw_split(rng):
     """Draw how many loads there are, which events come with which, and which tables lag behind."""
-    count = draw(st.integers(2, 8))
+    count = rng.randint(2, 8)
     return {
         "count": count,
-        "order": draw(st.permutations(range(count))),
+        "order": rng.sample(range(count), count),
         # Of ten events so many come with any load; the others in the order they were received in.
-        "late_tenths": draw(st.integers(0, 10)),
-        "salt": draw(st.integers(0, 1_000_000)),
-        "lagging": draw(st.sets(st.integers(0, 15))),
+        "late_tenths": rng.randint(0, 10),
+        "salt": rng.randrange(1_000_000),
+        "lagging": set(rng.sample(range(16), rng.randint(0, 16))),
     }
-
-
-# Below zero: what comes later says that it was loaded earlier.
-HOURS_BETWEEN = st.sampled_from([-100, -1, 0, 1, 24, 100])
 
 
 def part_of(schema, table, split):
@@ -101,23 +114,34 @@ def part_of(schema, table, split):
     )
 
 
-@settings(
-    max_examples=-(-EXAMPLES // TOGETHER), deadline=None, suppress_health_check=list(HealthCheck)
-)
-@given(drawn=st.lists(splits(), min_size=TOGETHER, max_size=TOGETHER), hours_between=HOURS_BETWEEN)
-def test_any_split_into_loads_equals_one_build(drawn, hours_between, arrivals, warehouse):
-    """Whatever arrives when, the last incremental build equals a full refresh."""
+@pytest.mark.parametrize("number", range(-(-EXAMPLES // TOGETHER)))
+def test_any_split_into_loads_equals_one_build(number, arrivals, warehouse):
+    """Whatever arrives when and is run when, the build after it equals a full refresh."""
+    seed = int(SEED) if SEED else random.SystemRandom().randrange(1_000_000)
+    rng = random.Random(seed)
+    drawn = [draw_split(rng) for _ in range(TOGETHER)]
+    time_between = timedelta(hours=rng.choice(HOURS_BETWEEN))
     warehouse.fresh()
-    for step in range(max(split["count"] for split in drawn) + 1):
-        for number, split in enumerate(drawn):
+    project = read_project(warehouse)
+    steps = max(split["count"] for split in drawn) + 1
+    plan = draw_commands(rng, project, seed_columns(warehouse, project), steps)
+    # Shown when the test fails.
+    print(f"drawn with AGENT_ANALYTICS_SEED={seed}; loads {time_between} apart")
+    for step, commands in enumerate(plan):
+        for prefix, split in enumerate(drawn):
             load(
                 warehouse,
                 arrivals,
                 partial(condition, arrivals, split, step),
-                FIRST_LOAD + step * timedelta(hours=hours_between),
-                prefix=f"{number}-",
+                FIRST_LOAD + step * time_between,
+                prefix=f"{prefix}-",
             )
-        run(warehouse)
+        print(f"load {step + 1} of {steps}", flush=True)
+        for command in commands:
+            outcome = give(warehouse, project, command, VARIABLES)
+            print(f"  {command}: {outcome}", flush=True)
+            assert not outcome.failures
+    run(warehouse)
     assert_everything_arrived(warehouse, arrivals)
     assert_equals_full_refresh(warehouse)
 
@@ -172,56 +196,38 @@ def built(warehouse, built_file):
     return warehouse
 
 
-def touched(warehouse):
+def affected(warehouse):
     """Return how many runs the last build replaced, by reason."""
     rows = warehouse.query(
-        "select touched_because, count(*) from analytics_intermediate.int_runs_touched group by all"
+        "select affected_because, count(*) from analytics_working.int_runs_affected group by all"
     )
     return dict(rows)
 
 
 SEED_CHANGES = {
-    "price": (
-        "update analytics_seeds.model_pricing set input_usd_per_million_tokens = 2 * "
-        "input_usd_per_million_tokens where canonical_model = {model}",
-        "price",
-    ),
-    "alias": ("delete from analytics_seeds.model_aliases where canonical_model = {model}", "price"),
-    "convention": (
-        "update analytics_seeds.provider_token_conventions set prompt_tokens_include_cache_read = "
-        "not prompt_tokens_include_cache_read",
-        "price",
-    ),
-    "failure rule": (
-        "update analytics_seeds.failure_mode_rules set failure_mode = 'renamed' "
-        "where match_field = 'error_message'",
-        "failure rule",
-    ),
-    "failure rule on answers": (
-        "update analytics_seeds.failure_mode_rules set pattern = 'the', match_type = 'contains' "
-        "where match_field = 'response_text'",
-        "failure rule",
-    ),
-    "feedback scale": ("delete from analytics_seeds.feedback_scales", "feedback scale"),
+    "price": "update analytics_seeds.model_pricing set input_usd_per_million_tokens = 2 * "
+    "input_usd_per_million_tokens where canonical_model = {model}",
+    "alias": "delete from analytics_seeds.model_aliases where canonical_model = {model}",
+    "convention": "update analytics_seeds.provider_token_conventions set "
+    "prompt_tokens_include_cache_read = not prompt_tokens_include_cache_read",
+    "failure rule": "update analytics_seeds.failure_mode_rules set failure_mode = 'renamed' "
+    "where match_field = 'error_message'",
+    "failure rule on answers": "update analytics_seeds.failure_mode_rules set pattern = 'the', "
+    "match_type = 'contains' where match_field = 'response_text'",
+    "feedback scale": "delete from analytics_seeds.feedback_scales",
 }
 
 
 @pytest.mark.parametrize("name", SEED_CHANGES)
 def test_changed_seed_is_followed(name, built):
-    """Rows that a changed seed concerns are made again, without a full refresh."""
-    statement, reason = SEED_CHANGES[name]
+    """Rows that a changed seed concerns are rebuilt, without a full refresh."""
     model = built.query(
         "select canonical_model from analytics_marts.fct_agent_steps "
         "where cost_basis = 'list_price' group by all order by count(*) desc limit 1"
     )[0][0]
     before = contents(built.path)
-    built.query(statement.format(model=quote_literal(model)))
+    built.query(SEED_CHANGES[name].format(model=quote_literal(model)))
     run(built)
-    runs = touched(built)
-    assert set(runs) == {reason}
-    ((all_runs,),) = built.query("select count(*) from analytics_marts.fct_agent_runs")
-    # A convention concerns all models of a provider, and every run has one of them.
-    assert name == "convention" or 0 < runs[reason] < all_runs
     assert contents(built.path) != before
     assert_equals_full_refresh(built)
 
@@ -231,16 +237,16 @@ def test_changed_objectives_are_followed(built):
     before = contents(built.path)
     built.query("update analytics_seeds.agent_catalog set latency_slo_ms = 1")
     run(built)
-    assert touched(built) == {}
+    assert affected(built) == {}
     assert contents(built.path) != before
     assert_equals_full_refresh(built)
 
 
-def test_nothing_new_touches_nothing(built):
+def test_nothing_new_affects_nothing(built):
     """A build without new rows replaces no run and changes no table."""
     before = contents(built.path)
     run(built)
-    assert touched(built) == {}
+    assert affected(built) == {}
     assert differences(before, contents(built.path)) == []
 
 
@@ -269,7 +275,7 @@ def test_what_was_built_from_purged_rows_stays(warehouse, arrivals):
         warehouse.query(f"delete from {schema}.{table} where uuid_ts < {moment}::timestamptz")
     run(warehouse)
     after = contents(warehouse.path)
-    # Made anew from its raw table, which holds what could not be loaded and no events.
+    # Rebuilt from its raw table, which holds what could not be loaded and no events.
     for tables in (before, after):
         del tables["analytics_audit.audit_rudder_discards"]
     assert differences(before, after) == []
@@ -320,13 +326,14 @@ def test_second_delivery_is_ranked_with_the_first(warehouse):
     run(warehouse)
     dispositions = warehouse.query(
         "select event_disposition, count(*) "
-        "from analytics_intermediate.int_user_prompts_identified group by all order by all"
+        "from analytics_intermediate.int_events "
+        "where source_table = 'ai_user_prompt_created' group by all order by all"
     )
     assert dispositions == [("accepted", 2), ("duplicate", 1)]
     assert_equals_full_refresh(warehouse)
 
 
-def test_run_without_new_events_is_given_up(warehouse):
+def test_run_without_new_events_is_abandoned(warehouse):
     """A run in progress is abandoned when events of others show that time has passed."""
     warehouse.fresh()
     begun = story()
@@ -346,57 +353,110 @@ def test_run_without_new_events_is_given_up(warehouse):
         "from rudderstack.ai_user_prompt_created"
     )
     run(warehouse)
-    assert touched(warehouse) == {"event": 1, "status": 1}
+    assert affected(warehouse) == {"event": 1, "status": 1}
     assert warehouse.query(statuses) == [("abandoned",), ("in_progress",)]
     assert_equals_full_refresh(warehouse)
 
 
-def test_fact_is_not_made_of_touched_runs_only(built):
-    """Rebuilding one fact would leave out every run the last build did not touch."""
+def model_files(folder):
+    """Return the files of all models below a folder of `models`, relative to `models`."""
+    models = PROJECT_DIR / "models"
+    return sorted(path.relative_to(models) for path in (models / folder).rglob("*.sql"))
+
+
+@pytest.fixture
+def built_twice(built):
+    """Return the warehouse with all events, of which the last build replaced none."""
     run(built)
+    assert affected(built) == {}
+    return built
+
+
+def test_rebuilt_fact_is_whole(built_twice):
+    """Working tables hold the runs of the last build only; a fact never has just these."""
+    before = contents(built_twice.path)
+    if not run_or_refuse(built_twice, "run", "--full-refresh", "--select", "fct_agent_runs"):
+        assert differences(before, contents(built_twice.path)) == []
+    run(built_twice)
+    assert differences(before, contents(built_twice.path)) == []
+
+
+def test_selected_fact_is_neither_doubled_nor_emptied(built):
+    """A fact that is selected alone holds what it held, after a full build and however often."""
     before = contents(built.path)
-    result = built.dbt("run", "--full-refresh", "--select", "fct_agent_runs", variables=VARIABLES)
-    assert not result.success
-    assert differences(before, contents(built.path)) == []
-    built.query("drop table analytics_marts.fct_agent_runs")
-    assert not built.dbt("run", variables=VARIABLES).success
-    run(built, "--full-refresh")
-    assert differences(before, contents(built.path)) == []
+    for _ in range(2):
+        run_or_refuse(built, "run", "--select", "fct_agent_runs")
+        assert differences(before, contents(built.path)) == []
+
+
+@pytest.mark.parametrize(
+    "mart",
+    [
+        pytest.param(path.stem, marks=[] if path.stem == FACTS[0] else pytest.mark.slow)
+        for path in model_files("marts")
+    ],
+)
+def test_dropped_mart_is_rebuilt(mart, built_twice):
+    """The next build makes the table whole again, without a full refresh."""
+    before = contents(built_twice.path)
+    built_twice.query(f"drop table analytics_marts.{mart}")
+    run(built_twice)
+    assert differences(before, contents(built_twice.path)) == []
+
+
+def test_selected_folders_lose_nothing(two_loads, warehouse):
+    """Each folder is run alone, in any order, and one build catches up with what is left."""
+    states, expected, _ = two_loads
+    restore(states["incremental"], warehouse)
+    folders = sorted({path.parts[0] for path in model_files("")})
+    for folder in random.sample(folders, len(folders)):
+        run_or_refuse(warehouse, "run", "--select", f"path:models/{folder}")
+    run(warehouse)
+    assert differences(expected, contents(warehouse.path)) == []
 
 
 @pytest.fixture(scope="module")
 def two_loads(warehouse, arrivals):
-    """Return files with all events, half of them built and none; what they become; in how long."""
+    """Return, by kind of build, a file to start from and how long the build takes; and its result.
+
+    All events are there in each file; built is the first half, or nothing.
+    """
     warehouse.fresh()
-    for part in (0, 1):
-        load(warehouse, arrivals, partial(is_in_half, part), FIRST_LOAD + timedelta(days=part))
-        if part == 0:
-            run(warehouse)
+    load(warehouse, arrivals, partial(is_in_half, 0), FIRST_LOAD)
+    whole = timed_run(warehouse)
+    load(warehouse, arrivals, partial(is_in_half, 1), FIRST_LOAD + A_DAY)
     half_built = warehouse.path.with_name("half_built.duckdb")
     shutil.copyfile(warehouse.path, half_built)
-    started = time.monotonic()
-    interrupted_run(warehouse, None)
-    seconds = time.monotonic() - started
+    seconds = {"incremental": timed_run(warehouse), "first": whole, "full refresh": whole}
     expected = contents(warehouse.path)
-    warehouse.query("drop schema analytics_marts cascade")
-    for schema in ("audit", "intermediate", "staging"):
-        warehouse.query(f"drop schema analytics_{schema} cascade")
+    for (schema,) in warehouse.query(
+        "select distinct table_schema from information_schema.tables "
+        "where table_schema like 'analytics_%' and table_schema != 'analytics_seeds'"
+    ):
+        warehouse.query(f"drop schema {schema} cascade")
     not_built = warehouse.path.with_name("not_built.duckdb")
     shutil.copyfile(warehouse.path, not_built)
-    return (half_built, not_built), expected, seconds
+    states = {"incremental": half_built, "first": not_built, "full refresh": half_built}
+    return states, expected, seconds
 
 
-def interrupted_run(warehouse, seconds):
+def restore(state, warehouse):
+    """Let the warehouse be what a file holds."""
+    shutil.copyfile(state, warehouse.path)
+    Path(f"{warehouse.path}.wal").unlink(missing_ok=True)
+
+
+def timed_run(warehouse):
+    """Build all models in a process of its own and return how many seconds that takes."""
+    started = time.monotonic()
+    assert interrupted_run(warehouse, None) == 0
+    return time.monotonic() - started
+
+
+def interrupted_run(warehouse, seconds, *arguments):
     """Run dbt in a process of its own and kill it after so many seconds; without, let it end."""
-    command = [
-        sys.executable,
-        "-m",
-        "dbt.cli.main",
-        "run",
-        "--quiet",
-        "--vars",
-        json.dumps(VARIABLES),
-    ]
+    command = [sys.executable, "-m", "dbt.cli.main", "run", *arguments, "--quiet"]
+    command += ["--vars", json.dumps(VARIABLES)]
     command += ["--target-path", str(warehouse.folder / "target")]
     environment = {
         **os.environ,
@@ -413,8 +473,8 @@ def interrupted_run(warehouse, seconds):
     return process.returncode
 
 
-def test_first_build_that_did_not_end_is_made_anew(built):
-    """Tables of a first build that died, or of a version without a log, are not added to."""
+def test_no_build_depends_on_the_log(built):
+    """The log of builds is for people; without it the next build adds to nothing twice."""
     before = contents(built.path)
     built.query("drop table analytics_audit.audit_build_log")
     run(built)
@@ -422,13 +482,18 @@ def test_first_build_that_did_not_end_is_made_anew(built):
 
 
 @pytest.mark.parametrize("moment", range(MOMENTS))
-def test_killed_build_is_repaired_by_the_next(moment, two_loads, warehouse):
-    """A build that dies leaves each table old or new; the next one equals one that never died."""
+def test_killed_build_is_finished_by_the_next(moment, two_loads, warehouse):
+    """A build that dies leaves each table old or new; the next one equals one that never died.
+
+    Killed is in turn a build that adds to an earlier one, the first of all, and a full refresh.
+    """
     states, expected, seconds = two_loads
-    shutil.copyfile(states[moment % 2], warehouse.path)
-    Path(f"{warehouse.path}.wal").unlink(missing_ok=True)
+    kind = list(states)[moment % len(states)]
+    restore(states[kind], warehouse)
     # Spread over the build, at another place of each part in every session.
-    part = (moment + random.random()) / MOMENTS
-    interrupted_run(warehouse, seconds * part)
+    parts = -(-MOMENTS // len(states))
+    after = seconds[kind] * (moment // len(states) + random.random()) / parts
+    print(f"kind of build: {kind}, killed after {after:.2f} of {seconds[kind]:.2f} seconds")
+    interrupted_run(warehouse, after, *(["--full-refresh"] if kind == "full refresh" else []))
     run(warehouse)
     assert differences(expected, contents(warehouse.path)) == []

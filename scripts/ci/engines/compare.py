@@ -28,7 +28,8 @@ COLUMNS_PER_QUERY = 10
 
 # Family of DuckDB types -> beginnings of the names of its members.
 TYPE_FAMILIES = {
-    "text": ("VARCHAR",),
+    # A key is 16 bytes where the engine has a type for them, else text of their 32 digits.
+    "text": ("VARCHAR", "UUID"),
     "integer": (
         "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
         "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
@@ -105,8 +106,9 @@ def compare_exports(
 
     Rows are matched by the table's key, its first column that ends in `_key`; a table without one
     is compared as a bag of whole rows. Text, integers, booleans, dates and times must be identical,
-    null included; doubles within a relative 1e-9; decimals identical, or else within
-    `decimal_tolerance` and marked as such. Columns named in `moved` may stand anywhere.
+    null included, a UUID being text of 32 digits; doubles within a relative 1e-9; decimals
+    identical, or else within `decimal_tolerance` and marked as such. Columns named in `moved` may
+    stand anywhere.
     """
     differences: list[Difference] = []
     with duckdb.connect() as connection:
@@ -155,6 +157,15 @@ def type_family(kind: str) -> str:
     return kind
 
 
+def _with_keys_as_text(relation: str, types: Mapping[str, str]) -> str:
+    """Return a relation like the given one in which every UUID is text of 32 digits."""
+    texts = [
+        f"replace(cast({quoted} as varchar), '-', '') as {quoted}"
+        for quoted in (quote_identifier(name) for name, kind in types.items() if kind == "UUID")
+    ]
+    return f"(select * replace ({', '.join(texts)}) from {relation})" if texts else relation
+
+
 class _TableComparison:
     """The queries that compare one table; left is DuckDB, right is the engine."""
 
@@ -182,6 +193,9 @@ class _TableComparison:
             right = self._types(self._right)
         except duckdb.IOException as error:
             return [self._difference(None, f"no exported rows: {error}".splitlines()[0], 1)]
+        self._left = _with_keys_as_text(self._left, left)
+        self._right = _with_keys_as_text(self._right, right)
+        left, right = self._types(self._left), self._types(self._right)
         differences = self._column_differences(left, right)
         shared = [name for name in left if name in right]
         key = next((name for name in left if name.endswith("_key")), None)

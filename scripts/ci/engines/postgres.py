@@ -47,6 +47,7 @@ PHYSICAL_TYPES = {
 DUCKDB_TYPES = {
     "text": "VARCHAR",
     "character varying": "VARCHAR",
+    "uuid": "UUID",
     "jsonb": "VARCHAR",
     "json": "VARCHAR",
     "smallint": "SMALLINT",

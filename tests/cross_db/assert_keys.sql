@@ -1,0 +1,59 @@
+-- A key is the published digest of MD5 whatever its type, and a key made from another one is the same everywhere.
+{%- set examples = [
+    ('', 'd41d8cd98f00b204e9800998ecf8427e', 'a61f82a9c5dfce478da22c52b2668d85'),
+    ('abc', '900150983cd24fb0d6963f7d28e17f72', 'ec1c9f7cbf28cea2e559995136884d1c'),
+    ('über 😀', '9895215083fea30eb762a9c4d2f9abcf', 'fa9b746126de972f17b0e665a9839ce0'),
+    (none, none, none),
+] %}
+
+with examples as (
+
+    {% for given, digest, digest_of_both in examples -%}
+    select
+        {{ loop.index }} as example,
+        cast({{ text_literal(given) if given is not none else 'null' }} as {{ type_text() }}) as given,
+        cast({{ text_literal(digest) if digest else 'null' }} as {{ type_text() }}) as expected,
+        cast({{ text_literal(digest_of_both) if digest else 'null' }} as {{ type_text() }}) as expected_both
+    {% if not loop.last %}
+    union all
+
+    {% endif -%}
+    {% endfor %}
+
+),
+
+keys as (
+
+    select
+        example,
+        expected,
+        expected_both,
+        {{ key_of('given') }} as actual
+    from examples
+
+),
+
+results as (
+
+    select
+        example,
+        expected,
+        expected_both,
+        actual,
+        {{ key_text('actual') }} as actual_text,
+        {{ key_of(key_text('actual') ~ " || 'session 1'") }} as actual_both
+    from keys
+
+)
+
+select
+    example,
+    actual,
+    expected,
+    actual_both,
+    expected_both
+from results
+where
+    {{ differs('actual_text', 'expected') }}
+    or {{ differs('actual', 'cast(expected as ' ~ type_key() ~ ')') }}
+    or {{ differs('actual_both', 'cast(expected_both as ' ~ type_key() ~ ')') }}
