@@ -68,6 +68,40 @@
 {%- endmacro %}
 
 
+{#- A key in an `order by`, so that rows that tie are ordered alike on every engine: by their digits. -#}
+{% macro key_order(key_expression) %}
+    {{- return(adapter.dispatch('key_order', 'agent_analytics')(key_expression)) -}}
+{% endmacro %}
+
+{% macro default__key_order(key_expression) -%}
+    {{ key_expression }}
+{%- endmacro %}
+
+{#- There the second half of the digits is compared first. -#}
+{% macro clickhouse__key_order(key_expression) -%}
+    {{ key_text(key_expression) }}
+{%- endmacro %}
+
+
+{#- The key that all rows of a group have, in an aggregation by something else. -#}
+{% macro any_key(key_expression) %}
+    {{- return(adapter.dispatch('any_key', 'agent_analytics')(key_expression)) -}}
+{% endmacro %}
+
+{% macro default__any_key(key_expression) -%}
+    {{ dbt.any_value(key_expression) }}
+{%- endmacro %}
+
+{#- Before version 18 there is no least uuid, which is what dbt asks for. -#}
+{% macro postgres__any_key(key_expression) -%}
+    cast(min(cast({{ key_expression }} as text)) as {{ type_key() }})
+{%- endmacro %}
+
+{% macro redshift__any_key(key_expression) -%}
+    {{ default__any_key(key_expression) }}
+{%- endmacro %}
+
+
 {#- Value of a key in the rows of a unit test, where a key may be called `first run`: the name stands
     for the key of that text. 32 digits, with dashes or without, are a key already, and values of other
     types stay what they are.

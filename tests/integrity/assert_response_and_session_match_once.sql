@@ -21,7 +21,7 @@ repeated as (
 
     select
         'session' as grain,
-        agent_session_key as repeated_key
+        cast(agent_session_key as {{ type_text() }}) as repeated_key
     from responses
     group by agent_session_key
     having count(*) > 1
