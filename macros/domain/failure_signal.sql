@@ -1,7 +1,7 @@
 {% macro failure_signal_key(step_type, status) -%}
     case
         when {{ has_failure_signal(status) }}
-            then {{ text_hash(
+            then {{ key_of(
                 "coalesce(lower(" ~ step_type ~ "), '')"
                 ~ " || '|' || coalesce(lower(" ~ status ~ "), '')"
                 ~ " || '|' || coalesce(lower(error_type), '')"

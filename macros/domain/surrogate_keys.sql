@@ -9,7 +9,5 @@
 
 
 {% macro agent_session_key(conversation_id, interaction_id, agent_session_id) -%}
-    {{ key_of(
-        text_hash(conversation_id) ~ ' || ' ~ text_hash(interaction_id) ~ ' || ' ~ agent_session_id
-    ) }}
+    {{ key_of(text_hash(text_hash(conversation_id) ~ ' || ' ~ interaction_id) ~ ' || ' ~ agent_session_id) }}
 {%- endmacro %}

@@ -2,7 +2,8 @@
     first that no later attempt repaired. -#}
 {%- set run_order -%}
     partition by steps.run_key
-            order by steps.ended_at nulls last, steps.agent_session_key, steps.step_number nulls last, steps.step_key
+            order by steps.ended_at nulls last, {{ key_order('steps.agent_session_key') }},
+                steps.step_number nulls last, {{ key_order('steps.step_key') }}
 {%- endset -%}
 
 with steps as (

@@ -89,7 +89,7 @@ with_latest_end as (
         ended_at,
         max(ended_at) over (
             partition by run_key
-            order by started_at nulls last, ended_at nulls last, agent_session_key
+            order by started_at nulls last, ended_at nulls last, {{ key_order('agent_session_key') }}
             rows between unbounded preceding and 1 preceding
         ) as latest_end_before
     from {{ ref('int_agent_sessions_assembled') }}
@@ -134,7 +134,7 @@ failing_sessions as (
             order by
                 case when classified_sessions.failure_category = 'unclassified' then 1 else 0 end,
                 failed.ended_at nulls last,
-                failed.agent_session_key
+                {{ key_order('failed.agent_session_key') }}
         ) as failure_rank
     from {{ ref('int_agent_sessions_assembled') }} as failed
     inner join classified_sessions on failed.agent_session_key = classified_sessions.agent_session_key

@@ -36,7 +36,7 @@ failing_steps as (
                 case when is_retried then 1 else 0 end,
                 ended_at nulls last,
                 step_number nulls last,
-                step_key
+                {{ key_order('step_key') }}
         ) as failure_rank
     from {{ ref('fct_agent_steps') }}
     where

@@ -17,7 +17,7 @@ climbed as (
         ancestor_agent_session_key,
         distance,
         row_number() over (
-            partition by agent_session_key order by distance desc, ancestor_agent_session_key asc
+            partition by agent_session_key order by distance desc, {{ key_order('ancestor_agent_session_key') }} asc
         ) as root_rank,
         max(distance) over (partition by agent_session_key) as depth
     from ancestors
@@ -66,7 +66,8 @@ numbered as (
         cast(
             row_number() over (
                 partition by sessions.run_key
-                order by sessions.started_at nulls last, sessions.ended_at nulls last, sessions.agent_session_key
+                order by sessions.started_at nulls last, sessions.ended_at nulls last,
+                    {{ key_order('sessions.agent_session_key') }}
             ) as {{ dbt.type_bigint() }}
         ) as session_number
     from sessions

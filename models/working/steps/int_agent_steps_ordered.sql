@@ -37,7 +37,7 @@ select
     steps.step_status in ('error', 'timeout') as is_failed,
     case when steps.step_status != 'unknown' then steps.step_status = 'success' end as is_successful,
     places.attempt_number,
-    {{ text_hash('steps.agent_session_key || cast(places.operation_position as ' ~ type_text() ~ ')') }} as operation_key,
+    {{ key_of(key_text('steps.agent_session_key') ~ ' || cast(places.operation_position as ' ~ type_text() ~ ')') }} as operation_key,
     places.is_retry,
     places.is_fallback,
     places.is_retried,
