@@ -48,10 +48,11 @@ build: $(READY) ## load events (EVENTS="a.ndjson.gz b.ndjson"), dbt build, quali
 test: $(READY) ## everything CI runs
 	@scripts/ci/test
 
-test-incremental: $(READY) ## builds in steps against one build: 200 random splits, 20 killed builds, real traces by the hour
+test-incremental: $(READY) ## builds in steps against one build: 200 random splits, 20 killed builds, each model alone, real traces by the hour
 	@AGENT_ANALYTICS_EXAMPLES=200 AGENT_ANALYTICS_MOMENTS=20 AGENT_ANALYTICS_REAL_LOADS=0 \
 		$(BIN)/python -m pytest tests/python/test_incremental.py tests/python/test_incremental_real.py \
-		tests/python/test_retry.py -n 2 --dist loadgroup -q
+		tests/python/test_retry.py tests/python/test_every_model_alone.py \
+		tests/python/test_project_uses.py tests/python/test_add_a_mart.py -n 2 --dist loadgroup -q
 
 test-postgres: $(READY) ## build on a throw-away Postgres, compare with DuckDB
 	@$(BIN)/python -m pytest tests/engines --engine postgres -q
