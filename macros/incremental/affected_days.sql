@@ -63,6 +63,6 @@ from {{ arguments.temp_relation }};
 
 {% macro quoted_names_of_inputs() %}
     {%- set names = [] -%}
-    {%- for name in names_of_inputs() -%}{%- do names.append(text_literal(name)) -%}{%- endfor -%}
+    {%- for name in names_of_inputs().of_runs -%}{%- do names.append(text_literal(name)) -%}{%- endfor -%}
     {{- return(names | join(', ')) -}}
 {% endmacro %}

@@ -17,35 +17,38 @@
         {{- return(false) -}}
     {%- endif -%}
     {%- set inputs = names_of_inputs() -%}
-    {%- set builds = table_builds(inputs + [model.name]) -%}
+    {%- set builds = table_builds(inputs.of_runs + inputs.of_events + [model.name]) -%}
     {%- set own = builds.get(model.name) -%}
     {%- if own is none or history != 'events' and own.inputs != contents_of_seeds(model) -%}
         {{- return(true) -}}
     {%- endif -%}
     {%- set found = [] -%}
-    {%- for input in inputs if input in builds -%}
+    {%- for input in inputs.of_runs if input in builds -%}
         {%- if history == 'by_run' -%}
             {%- do found.append(builds[input].is_whole) -%}
         {%- elif history == 'by_day' -%}
             {%- do found.append(builds[input].whole_build_number > own.build_number) -%}
-        {%- elif history == 'by_event' -%}
-            {%- do found.append(builds[input].whole_events_build_number > own.events_build_number) -%}
         {%- endif -%}
+    {%- endfor -%}
+    {%- for input in inputs.of_events if input in builds and history == 'by_event' -%}
+        {%- do found.append(builds[input].whole_events_build_number > own.events_build_number) -%}
     {%- endfor -%}
     {{- return(true in found) -}}
 {% endmacro %}
 
 
 {% macro names_of_inputs() %}
-    {%- set history = model.config.meta.get('history') -%}
-    {%- set names = [] -%}
+    {%- set inputs = {'of_runs': [], 'of_events': []} -%}
     {%- for unique_id in model.depends_on.nodes if unique_id in graph.nodes -%}
         {%- set node = graph.nodes[unique_id] -%}
-        {%- if node.config.meta.get('history') or node.config.meta.get('working') -%}
-            {%- do names.append(node.name) -%}
+        {%- set meta = node.config.meta -%}
+        {%- if meta.get('working') or meta.get('history') == 'by_run' -%}
+            {%- do inputs.of_runs.append(node.name) -%}
+        {%- elif meta.get('history') in ('events', 'by_event') -%}
+            {%- do inputs.of_events.append(node.name) -%}
         {%- endif -%}
     {%- endfor -%}
-    {{- return(names) -}}
+    {{- return(inputs) -}}
 {% endmacro %}
 
 
@@ -55,7 +58,7 @@
         {{- return('') -}}
     {%- endif -%}
     {%- set inputs = names_of_inputs() -%}
-    {%- set builds = table_builds(inputs + [model.name, 'int_events']) -%}
+    {%- set builds = table_builds(inputs.of_runs + inputs.of_events + [model.name, 'int_events']) -%}
     {%- set events = builds.get('int_events') -%}
     {%- if flags.EMPTY -%}
         {%- if events is not none -%}
@@ -69,7 +72,7 @@
         {%- do refuse_changed_settings(events) -%}
         {{- return('') -}}
     {%- endif -%}
-    {%- for input in inputs if input not in builds -%}
+    {%- for input in inputs.of_runs + inputs.of_events if input not in builds -%}
         {%- do exceptions.raise_compiler_error(
             model.name ~ ' is made of ' ~ input ~ ', which was not built in ' ~ state_relation(input).schema
             ~ ' and its like; run dbt build --select +' ~ model.name
@@ -80,7 +83,7 @@
         {{- return('') -}}
     {%- endif -%}
     {%- set numbers = {} -%}
-    {%- for input in inputs if input != 'int_events' -%}
+    {%- for input in inputs.of_runs -%}
         {%- do numbers.update({builds[input].build_number: input}) -%}
     {%- endfor -%}
     {%- if numbers | length > 1 -%}
@@ -88,12 +91,12 @@
             model.name ~ ': ' ~ numbers.values() | sort | join(' and ') ~ ' were built for different runs; run dbt build'
         ) -%}
     {%- endif -%}
-    {%- set batch = builds[numbers.values() | first] -%}
-    {%- if 'int_events' in inputs and events.build_number != batch.events_build_number -%}
+    {%- set batch = builds[inputs.of_runs | first] -%}
+    {%- for input in inputs.of_events if builds[input].events_build_number != batch.events_build_number -%}
         {%- do exceptions.raise_compiler_error(
-            model.name ~ ': int_events has events that int_runs_affected has not seen; run dbt build'
+            model.name ~ ': ' ~ input ~ ' and ' ~ inputs.of_runs | first ~ ' were built from different events; run dbt build'
         ) -%}
-    {%- endif -%}
+    {%- endfor -%}
     {%- if meta.get('history') == 'by_run' and not batch.is_whole -%}
         {%- set own = builds.get(model.name) -%}
         {%- if own is none or flags.FULL_REFRESH or load_relation(this) is none
@@ -129,8 +132,6 @@
             contents, newest_event_at()
         )) -}}
     {%- endif -%}
-    {%- set names = [] -%}
-    {%- for name in names_of_inputs() if name != 'int_events' -%}{%- do names.append(text_literal(name)) -%}{%- endfor -%}
     {%- set state = state_relation('state_table_builds') -%}
     {%- set statement -%}
 insert into {{ state }}
@@ -153,7 +154,7 @@ from {{ state }} as builds
 inner join (
     select table_name, max(build_number) as build_number
     from {{ state }}
-    where table_name in ({{ names | join(', ') }})
+    where table_name in ({{ quoted_names_of_inputs() }})
     group by table_name
 ) as newest on builds.table_name = newest.table_name and builds.build_number = newest.build_number
     {%- endset -%}
