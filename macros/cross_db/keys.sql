@@ -1,5 +1,3 @@
-{#- Type of a surrogate key, which is an MD5: 16 bytes where the engine has a type for them, else text
-    of 32 digits. DuckDB writes such a column in a seventh of the time that the text takes. -#}
 {% macro type_key() %}{{ return(adapter.dispatch('type_key', 'agent_analytics')()) }}{% endmacro %}
 
 {% macro default__type_key() %}{{ type_text() }}{% endmacro %}
@@ -14,7 +12,6 @@
 {% macro clickhouse__type_key() %}UUID{% endmacro %}
 
 
-{#- MD5 of a text as a key; the same 128 bits on every engine. -#}
 {% macro key_of(text_expression) %}
     {{- return(adapter.dispatch('key_of', 'agent_analytics')(text_expression)) -}}
 {% endmacro %}
@@ -40,8 +37,6 @@
 {%- endmacro %}
 
 
-{#- A key as 32 hexadecimal digits, for a key that is made from another one: a cast to text puts
-    dashes between the digits where the engine has a type of its own, and only there. -#}
 {% macro key_text(key_expression) %}
     {{- return(adapter.dispatch('key_text', 'agent_analytics')(key_expression)) -}}
 {% endmacro %}
@@ -68,7 +63,6 @@
 {%- endmacro %}
 
 
-{#- A key in an `order by`, so that rows that tie are ordered alike on every engine: by their digits. -#}
 {% macro key_order(key_expression) %}
     {{- return(adapter.dispatch('key_order', 'agent_analytics')(key_expression)) -}}
 {% endmacro %}
@@ -83,7 +77,6 @@
 {%- endmacro %}
 
 
-{#- The key that all rows of a group have, in an aggregation by something else. -#}
 {% macro any_key(key_expression) %}
     {{- return(adapter.dispatch('any_key', 'agent_analytics')(key_expression)) -}}
 {% endmacro %}

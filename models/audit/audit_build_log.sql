@@ -6,6 +6,7 @@
     on_schema_change='append_new_columns',
     meta={'history': 'by_event'}
 ) }}
+{%- set build = table_builds(['int_events']).get('int_events') if execute else none %}
 
 with events as (
 
@@ -24,6 +25,7 @@ affected_runs as (
 select
     events.build_number as build_number,
     events.source_table as source_table,
+    {{ 'false' if build and not build.is_whole else 'true' }} as is_full_build,
     count(*) as written_row_count,
     min(events.loaded_at) as earliest_loaded_at,
     max(events.loaded_at) as newest_loaded_at,

@@ -175,7 +175,8 @@ def words(span):
 
 def exists(word):
     """Return whether a name in a document stands for something."""
-    bare = word.rstrip("/…*").lstrip("…")
+    # dbt's selection of what is up or down the graph
+    bare = word.rstrip("/…*").lstrip("…").strip("+")
     if not re.search(r"[^\W\d]", bare) or re.fullmatch(r"\d+\w*", bare):
         return True
     if "/" in bare or "<" in bare:
@@ -279,7 +280,7 @@ def names_of_dbt():
 MACRO_FILES = sorted(
     path
     for path in with_ending(".sql")
-    if "macros" in path.parts and "incremental" not in path.parts
+    if "macros" in path.parts
 )
 
 
