@@ -277,11 +277,7 @@ def names_of_dbt():
     return {name.removeprefix("dbt.") for name in macros() if name.startswith("dbt.")}
 
 
-MACRO_FILES = sorted(
-    path
-    for path in with_ending(".sql")
-    if "macros" in path.parts
-)
+MACRO_FILES = sorted(path for path in with_ending(".sql") if "macros" in path.parts)
 
 
 @pytest.mark.parametrize("file", MACRO_FILES, ids=name_of)
