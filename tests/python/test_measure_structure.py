@@ -446,7 +446,7 @@ def test_each_rule_can_be_broken(shop, breaking, expected):
 
 def test_a_combined_key_and_a_constraint_are_keys(shop):
     _, staged, *_ = shop.chain()
-    shop.test(shop.model("int_pairs", staged, key=None), "unique_combination_of_columns")
+    shop.test(shop.model("int_pairs", staged, key=None), "unique_combination")
     model = shop.model("int_keyed", staged, key=None)
     shop.content["nodes"][model]["columns"]["id"]["constraints"] = [{"type": "primary_key"}]
     assert shop.broken() == {}

@@ -27,6 +27,7 @@ observed_steps as (
 run_events as (
 
     select
+        event_key as run_event_key,
         run_key,
         conversation_id,
         interaction_id,
@@ -51,6 +52,7 @@ run_events as (
     union all
 
     select
+        agent_session_key as run_event_key,
         run_key,
         conversation_id,
         interaction_id,
