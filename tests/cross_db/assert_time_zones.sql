@@ -74,26 +74,12 @@ zoned_results as (
 )
 {%- endif %}
 
-select
-    'date_in_time_zone' as macro_name,
-    example
-from day_results
-where {{ differs('actual', 'expected') }}
-
-union all
-
-select
-    'reporting_date' as macro_name,
-    example
-from day_results
-where {{ differs('actual_reporting_date', 'expected_reporting_date') }}
-{%- if zoned %}
-
-union all
-
-select
-    'zoned_to_utc' as macro_name,
-    example
-from zoned_results
-where {{ differs('actual', 'expected') }}
+{%- set checks = [
+    ('date_in_time_zone', 'day_results', differs('actual', 'expected')),
+    ('reporting_date', 'day_results', differs('actual_reporting_date', 'expected_reporting_date'))
+] %}
+{%- if zoned -%}
+    {%- do checks.append(('zoned_to_utc', 'zoned_results', differs('actual', 'expected'))) -%}
 {%- endif %}
+
+{{ wrong_examples(checks) }}

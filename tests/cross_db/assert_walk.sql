@@ -2,21 +2,21 @@
 -- BigQuery allows recursion only at the top of a statement, not in the subquery of a data test.
 {{ config(store_failures=(target.type == 'bigquery')) }}
 {%- set links = [
-    ('tree', 'root', none, 'true'),
-    ('tree', 'child', 'root', 'true'),
-    ('tree', 'other child', 'root', 'false'),
-    ('tree', 'grandchild', 'child', 'true'),
-    ('cycle', 'x', 'y', 'true'),
-    ('cycle', 'y', 'z', 'true'),
-    ('cycle', 'z', 'x', 'true'),
-    ('own parent', 'x', 'x', 'true'),
-    ('chain', '1', '2', 'true'),
-    ('chain', '2', '3', 'false'),
-    ('chain', '3', '4', 'false'),
-    ('chain', '4', '5', 'false'),
-    ('lost', 'child', 'absent', 'true'),
-    ('alone', 'root', none, 'true'),
-    ('nobody starts', 'child', 'root', 'false'),
+    ('tree', 'root', none, true),
+    ('tree', 'child', 'root', true),
+    ('tree', 'other child', 'root', false),
+    ('tree', 'grandchild', 'child', true),
+    ('cycle', 'x', 'y', true),
+    ('cycle', 'y', 'z', true),
+    ('cycle', 'z', 'x', true),
+    ('own parent', 'x', 'x', true),
+    ('chain', '1', '2', true),
+    ('chain', '2', '3', false),
+    ('chain', '3', '4', false),
+    ('chain', '4', '5', false),
+    ('lost', 'child', 'absent', true),
+    ('alone', 'root', none, true),
+    ('nobody starts', 'child', 'root', false),
 ] %}
 {%- set expected_nodes = [
     ('tree', 'child', 'root', 1),
@@ -38,17 +38,12 @@
 
 {{ with_recursive() }} links as (
 
-    {% for walk_group, node, next_node, is_start in links -%}
-    select
-        cast({{ text_literal(walk_group) }} as {{ type_text() }}) as walk_group,
-        cast({{ text_literal(node) }} as {{ type_text() }}) as node,
-        cast({{ text_literal(next_node) if next_node else 'null' }} as {{ type_text() }}) as next_node,
-        {{ is_start }} as is_start
-    {% if not loop.last %}
-    union all
-
-    {% endif -%}
-    {% endfor %}
+    {{ example_rows(links, {
+        'walk_group': type_text(),
+        'node': type_text(),
+        'next_node': type_text(),
+        'is_start': dbt.type_boolean()
+    }) }}
 
 ),
 
@@ -72,89 +67,45 @@ no_links as (
 
 expectations as (
 
-    {% for walk_group, start_node, node, distance in expected_nodes -%}
+    {{ example_rows(expected_nodes, {
+        'walk_group': type_text(),
+        'start_node': type_text(),
+        'node': type_text(),
+        'distance': dbt.type_bigint()
+    }) }}
+
+),
+
+both_sides as (
+
+    {% for walk_name, relation, occurrences in [
+        ('walked', 'walked', 1),
+        ('walked', 'expectations', -1),
+        ('walked_two', 'walked_two', 1),
+        ('walked_two', '(select * from expectations where distance <= 2) as near', -1),
+        ('walked_nowhere', 'walked_nowhere', 1)
+    ] -%}
     select
-        cast({{ text_literal(walk_group) }} as {{ type_text() }}) as walk_group,
-        cast({{ text_literal(start_node) }} as {{ type_text() }}) as start_node,
-        cast({{ text_literal(node) }} as {{ type_text() }}) as node,
-        {{ distance }} as distance
+        '{{ walk_name }}' as walk_name,
+        walk_group || ': ' || start_node || ' > ' || node as way,
+        distance,
+        {{ occurrences }} as occurrences
+    from {{ relation }}
     {% if not loop.last %}
     union all
 
     {% endif -%}
     {% endfor %}
 
-),
-
-both_sides as (
-
-    select
-        'walked' as walk_name,
-        walk_group,
-        start_node,
-        node,
-        distance,
-        1 as occurrences
-    from walked
-
-    union all
-
-    select
-        'walked' as walk_name,
-        walk_group,
-        start_node,
-        node,
-        distance,
-        -1 as occurrences
-    from expectations
-
-    union all
-
-    select
-        'walked_two' as walk_name,
-        walk_group,
-        start_node,
-        node,
-        distance,
-        1 as occurrences
-    from walked_two
-
-    union all
-
-    select
-        'walked_two' as walk_name,
-        walk_group,
-        start_node,
-        node,
-        distance,
-        -1 as occurrences
-    from expectations
-    where distance <= 2
-
-    union all
-
-    select
-        'walked_nowhere' as walk_name,
-        walk_group,
-        start_node,
-        node,
-        distance,
-        1 as occurrences
-    from walked_nowhere
-
 )
 
 select
     walk_name,
-    walk_group,
-    start_node,
-    node,
+    way,
     distance
 from both_sides
 group by
     walk_name,
-    walk_group,
-    start_node,
-    node,
+    way,
     distance
 having sum(occurrences) != 0

@@ -532,6 +532,17 @@ def test_a_list_of_names_is_no_code():
     assert equal_pairs({"a.sql": first, "b.sql": second}) == []
 
 
+@pytest.mark.parametrize("names", ["abcd", "abcdefgh"])
+def test_a_list_with_its_head_and_foot_is_no_code(names):
+    columns = [f"column_{letter}," for letter in names]
+    fields = [f"field_{letter}," for letter in names]
+    first = code("select", *columns, "column_z", "from facts")
+    second = code("select", *fields, "field_z", "from marts")
+    assert equal_pairs({"a.sql": first, "b.sql": second}) == []
+    # to the letter it is a pair
+    assert len(equal_pairs({"a.sql": first, "b.sql": first})) == 1
+
+
 def test_what_stands_everywhere_is_no_pair():
     files = {f"{number}.sql": code(*LINES[:6], f"x{number}") for number in range(9)}
     assert len(equal_pairs(dict(list(files.items())[:8]))) == 8 * 7 / 2
