@@ -1,8 +1,8 @@
 """What a correct model must make of the events: the truth files.
 
-Everything is computed from the played simulation and the rules of SEMANTICS.md, never by a model
-of the project. Columns are named as the fact columns they predict. Where SEMANTICS leaves a choice,
-the rule taken is written at the function that takes it.
+Everything is computed from the played simulation and the rules of docs/semantics.md, never by a
+model of the project. Columns are named as the fact columns they predict. Where the rules leave a
+choice, the one taken is written at the function that takes it.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _partner(left: Ints, right: Ints) -> Ints:
 
 
 def _latest(groups: Ints, time_ms: Ints, received_ms: Ints, count: int) -> Ints:
-    """Return the position of the latest event per group, -1 for none (SEMANTICS 1)."""
+    """Return the position of the latest event per group, -1 for none."""
     winner = np.full(count, -1, dtype=np.int64)
     order = np.lexsort((received_ms, time_ms))
     winner[groups[order]] = order
@@ -123,7 +123,7 @@ def _total(tokens: Ints) -> Ints:
 
 
 def token_classes(sent: Ints, includes_read: Bools, includes_write: Bools) -> Ints:
-    """Return the four disjoint token classes of counts as a sender gives them (SEMANTICS 5).
+    """Return the four disjoint token classes of counts as a sender gives them.
 
     More cached than prompt tokens prove that they are not part of the prompt count.
     """
@@ -562,7 +562,7 @@ class TruthWriter:
         reported: Floats,
         count: int,
     ) -> tuple[Floats, Floats, Ints, Ints]:
-        """Return list cost, cost, basis and price status (SEMANTICS 6).
+        """Return list cost, cost, basis and price status.
 
         The list cost is that of the calls when they account for all tokens, because they know
         their models; else the session's tokens at the price of the session's model.
@@ -941,7 +941,7 @@ def _match_responses(
 ) -> Ints:
     """Return, per session, the position of the response that describes it, -1 for none.
 
-    The n-th response of an agent in a run belongs to the agent's n-th session (SEMANTICS 3),
+    The n-th response of an agent in a run belongs to the agent's n-th session,
     sessions ordered by end, then id. When an agent has fewer responses than sessions, the sessions
     without completion come last: they are the ones that never answered. Responses left over go,
     in order, to the sessions of the run that name no agent.
@@ -1019,8 +1019,7 @@ def _canonical(model: Ints) -> Ints:
 def _covered(run: Ints, start_ms: Ints, end_ms: Ints, count: int) -> Ints:
     """Return how long at least one session of each run was at work; -1 without any session.
 
-    The union of the session intervals: every session adds what lies after all ends before it
-    (SEMANTICS 9).
+    The union of the session intervals: every session adds what lies after all ends before it.
     """
     order = np.lexsort((end_ms, start_ms, run))
     group, begin, end = run[order], start_ms[order], end_ms[order]

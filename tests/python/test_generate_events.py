@@ -239,7 +239,7 @@ def test_data_ends_with_the_end_date(clean_events):
 
 
 def test_responses_repeat_session_completions(clean_events):
-    """The same execution is reported twice on purpose (trap T1)."""
+    """The same execution is reported twice on purpose."""
     shared = ("cost", "tokens_used", "duration_ms", "model_used", "agent_name", "steps_count")
     groups: dict[str, list[Counter]] = {}
     for table in ("ai_agent_session_completed", "ai_agent_response_received"):
@@ -722,7 +722,7 @@ def test_quarantine_reasons_all_occur(tmp_path):
 
 
 def test_lost_ids_are_repaired_where_one_place_is_known(tmp_path):
-    """Recomputed from the payloads alone, with the rule of SEMANTICS 1."""
+    """Recomputed from the payloads alone, with the rule of docs/semantics.md."""
     folder = generate(
         tmp_path,
         "--dirt", "missing_conversation_id=0.5",
