@@ -55,7 +55,7 @@ class PriceList:
         return found
 
     def cost(self, model: Ints, time_ms: Ints, tokens: Ints) -> Floats:
-        """Return USD for rows of four token counts (-1: unknown) at the price of that moment.
+        """Return USD for rows of four token counts (-1: unknown) at the price of that time.
 
         Not-a-number when no token count is known or a class with tokens has no price:
         an unpriced model is never 0.

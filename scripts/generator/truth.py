@@ -452,9 +452,9 @@ class TruthWriter:
             np.where(finished, outcome_ms - reported_ms, first_step_ms[session]),
         )
         derived = final_ms - np.minimum(first_ms, final_ms)
-        # One known moment is no duration.
-        moment = ~finished & begins & (last_ms[session] == start_ms[session])
-        duration_ms = np.where(finished, reported_ms, np.where(moment, -1, derived))
+        # One known time is no duration.
+        has_one_time = ~finished & begins & (last_ms[session] == start_ms[session])
+        duration_ms = np.where(finished, reported_ms, np.where(has_one_time, -1, derived))
 
         money = self._session_costs(
             steps,
@@ -713,8 +713,8 @@ class TruthWriter:
             "trigger_type": pa.array([trigger[row] for row in rows.tolist()], pa.string()),
             "duration_ms": _whole(duration_ms[rows]),
             "duration_source": _texts(["derived", "reported"], (reported_ms >= 0)[rows] * 1),
-            "started_at": _moments(start_ms[rows]),
-            "ended_at": _moments(end_ms[rows]),
+            "started_at": _timestamps(start_ms[rows]),
+            "ended_at": _timestamps(end_ms[rows]),
             "covered_ms": _whole(covered_ms[rows]),
             "is_final": pa.array(status[rows] != IN_PROGRESS),
             "agent_count": _whole(np.bincount(agents, minlength=count)[rows]),
@@ -841,8 +841,8 @@ class TruthWriter:
             "interaction_id": _texts(maker.interaction_ids, facts.run[order]),
             "agent_session_id": _texts(maker.session_ids, ids),
             "agent_name": _texts([item.name for item in AGENTS], facts.agent[order]),
-            "ended_at": _moments(facts.end_ms[order]),
-            "started_at": _moments(facts.start_ms[order]),
+            "ended_at": _timestamps(facts.end_ms[order]),
+            "started_at": _timestamps(facts.start_ms[order]),
             "session_source": _texts(list(SOURCES), facts.source[order]),
             "session_status": _texts(list(ALL_STATUSES), facts.status[order]),
             "depth": _whole(facts.depth[order]),
@@ -893,7 +893,7 @@ class TruthWriter:
             "is_fallback": pa.array(facts.is_fallback),
             "attempt_number": _whole(facts.attempt),
             "duration_ms": _whole(played.duration_ms[step]),
-            "ended_at": _moments(facts.events.time_ms),
+            "ended_at": _timestamps(facts.events.time_ms),
             **_token_columns(facts.tokens),
             "total_tokens": _whole(_total(facts.tokens)),
             "reported_cost_usd": _decimal(facts.reported),
@@ -917,7 +917,7 @@ class TruthWriter:
             "action_type": _texts(list(ACTION_TYPES), name),
             "feedback_type": _texts(list(FEEDBACK_TYPES), feedback),
             "rating": _decimal(actions.rating[subject]),
-            "acted_at": _moments(accepted.time_ms),
+            "acted_at": _timestamps(accepted.time_ms),
         }
         self._append("user_actions", columns)
 
@@ -1001,7 +1001,7 @@ def _decimal(values: Floats) -> pa.Array:
     return pa.array(np.round(values, 9), mask=np.isnan(values))
 
 
-def _moments(milliseconds: Ints) -> pa.Array:
+def _timestamps(milliseconds: Ints) -> pa.Array:
     """Return times as text, as DuckDB and Python both read them."""
     text = np.datetime_as_string(milliseconds.astype("datetime64[ms]"), timezone="UTC")
     return pa.array(text.tolist(), pa.string())

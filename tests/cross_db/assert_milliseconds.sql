@@ -1,4 +1,4 @@
--- Whole milliseconds between moments, cut off towards the past, before 1970 too, and moments so many
+-- Whole milliseconds between times, cut off towards the past, before 1970 too, and times so many
 -- milliseconds away, beyond what 32 bits hold.
 {%- set differences = [
     ('2026-01-31 23:59:59.750', '2026-02-01 00:00:00.000', '250'),
@@ -39,7 +39,7 @@ with differences as (
 sums as (
 
     {{ example_rows(sums, {
-        'moment': type_utc_timestamp(),
+        'given_at': type_utc_timestamp(),
         'milliseconds': dbt.type_bigint(),
         'expected': type_utc_timestamp()
     }) }}
@@ -60,9 +60,9 @@ sum_results as (
 
     select
         example,
-        moment,
+        given_at,
         expected,
-        {{ add_milliseconds('moment', 'milliseconds') }} as actual,
+        {{ add_milliseconds('given_at', 'milliseconds') }} as actual,
         {{ add_milliseconds('expected', '-milliseconds') }} as back_again
     from sums
 
@@ -83,7 +83,7 @@ epoch_results as (
     ('milliseconds_between', 'difference_results', differs('actual', 'expected')),
     (
         'add_milliseconds', 'sum_results',
-        differs('actual', 'expected') ~ ' or (expected is not null and ' ~ differs('back_again', 'moment') ~ ')'
+        differs('actual', 'expected') ~ ' or (expected is not null and ' ~ differs('back_again', 'given_at') ~ ')'
     ),
     (
         'epoch_milliseconds', 'epoch_results',

@@ -1,4 +1,4 @@
--- A moment is read in UTC or with its offset, year first; anything else is null and stops no build.
+-- A time is read in UTC or with its offset, year first; anything else is null and stops no build.
 {%- set examples = [
     ('2026-01-31T23:59:59.750Z', '2026-01-31 23:59:59.750'),
     ('2026-01-31T23:59:59.750+02:00', '2026-01-31 21:59:59.750'),

@@ -374,15 +374,15 @@ def fact_read_before(shop):
 def folders_both_ways(shop):
     _, staged, *_ = shop.chain()
 
-    def placed(name, folder, *parents):
+    def in_folder(name, folder, *parents):
         patch = f"shop://models/intermediate/{folder}/_models.yml"
         path = f"models/intermediate/{folder}/{name}.sql"
         return shop.model(name, *parents, original_file_path=path, patch_path=patch)
 
-    lines = placed("int_lines", "lines", staged)
-    customers = placed("int_customers", "customers", lines)
-    placed("int_totals", "lines", customers)
-    placed("int_more", "lines", lines)
+    lines = in_folder("int_lines", "lines", staged)
+    customers = in_folder("int_customers", "customers", lines)
+    in_folder("int_totals", "lines", customers)
+    in_folder("int_more", "lines", lines)
 
 
 def no_contract(shop):

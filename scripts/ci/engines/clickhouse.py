@@ -88,7 +88,7 @@ class ClickHouse(Engine):
     ) -> None:
         """Replace a raw table; an absent text arrives as an empty one, as RudderStack loads it.
 
-        RudderStack's tables merge rows of the same id and time of arrival at a moment nobody knows;
+        RudderStack's tables merge rows of the same id and time of arrival at a time nobody knows;
         here they all stay.
         """
         relation = _relation(schema, table)

@@ -22,7 +22,7 @@ from scripts.warehouse import PROJECT_DIR
 CLUSTER_SCRIPT = PROJECT_DIR / "scripts" / "ci" / "spark_cluster"
 HOST = "127.0.0.1"
 USER = "dbt"
-# The script itself gives up after three minutes; before that it may have to prepare an environment.
+# The script itself fails after three minutes; before that it may have to prepare an environment.
 SCRIPT_SECONDS = 900
 WARM_UP_ROUNDS = 3
 # As many as dbt opens at a time.
@@ -158,7 +158,7 @@ class Spark(CursorEngine):
     def _warm_up(self) -> None:
         """Open and close sessions side by side, as dbt does; the last round must end well.
 
-        When the first sessions end at one moment the server may fail to close one: it looks for
+        When the first sessions end at the same time the server may fail to close one: it looks for
         classes of Hive that Spark does not ship (NoClassDefFoundError), once. dbt would stop.
         """
         for _ in range(WARM_UP_ROUNDS):

@@ -1,4 +1,4 @@
--- A walk reaches every node along the links once, with its distance, and ends where it should.
+-- A recursive lookup reaches every node along the links once, with its distance, and ends where it should.
 -- BigQuery allows recursion only at the top of a statement, not in the subquery of a data test.
 {{ config(store_failures=(target.type == 'bigquery')) }}
 {%- set links = [
@@ -39,7 +39,7 @@
 {{ with_recursive() }} links as (
 
     {{ example_rows(links, {
-        'walk_group': type_text(),
+        'lookup_group': type_text(),
         'node': type_text(),
         'next_node': type_text(),
         'is_start': dbt.type_boolean()
@@ -50,7 +50,7 @@
 no_links as (
 
     select
-        walk_group,
+        lookup_group,
         node,
         next_node,
         is_start
@@ -59,16 +59,16 @@ no_links as (
 
 ),
 
-{{ walk('walked', 'links') }},
+{{ recursive_lookup('found', 'links') }},
 
-{{ walk('walked_two', 'links', maximum_distance=2) }},
+{{ recursive_lookup('found_within_two', 'links', maximum_distance=2) }},
 
-{{ walk('walked_nowhere', 'no_links') }},
+{{ recursive_lookup('found_nothing', 'no_links') }},
 
 expectations as (
 
     {{ example_rows(expected_nodes, {
-        'walk_group': type_text(),
+        'lookup_group': type_text(),
         'start_node': type_text(),
         'node': type_text(),
         'distance': dbt.type_bigint()
@@ -78,16 +78,16 @@ expectations as (
 
 both_sides as (
 
-    {% for walk_name, relation, occurrences in [
-        ('walked', 'walked', 1),
-        ('walked', 'expectations', -1),
-        ('walked_two', 'walked_two', 1),
-        ('walked_two', '(select * from expectations where distance <= 2) as near', -1),
-        ('walked_nowhere', 'walked_nowhere', 1)
+    {% for lookup_name, relation, occurrences in [
+        ('found', 'found', 1),
+        ('found', 'expectations', -1),
+        ('found_within_two', 'found_within_two', 1),
+        ('found_within_two', '(select * from expectations where distance <= 2) as near', -1),
+        ('found_nothing', 'found_nothing', 1)
     ] -%}
     select
-        '{{ walk_name }}' as walk_name,
-        walk_group || ': ' || start_node || ' > ' || node as way,
+        '{{ lookup_name }}' as lookup_name,
+        lookup_group || ': ' || start_node || ' > ' || node as way,
         distance,
         {{ occurrences }} as occurrences
     from {{ relation }}
@@ -100,12 +100,12 @@ both_sides as (
 )
 
 select
-    walk_name,
+    lookup_name,
     way,
     distance
 from both_sides
 group by
-    walk_name,
+    lookup_name,
     way,
     distance
 having sum(occurrences) != 0
