@@ -951,7 +951,7 @@ with joined as (
         text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'failure_mode') as failure_mode,
         text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'failure_category') as failure_category,
         text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'failure_group') as failure_group,
-        text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'severity') as failure_severity,
+        text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'severity') as failure_rule_severity,
         text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'rule_id') as failure_rule_id,
         case
             when
@@ -1089,7 +1089,7 @@ select
     failure_mode,
     failure_category,
     failure_group,
-    failure_severity,
+    failure_rule_severity,
     failure_rule_id,
     minus_ms(ended_at, sane_ms(duration_ms)) as started_at,
     ended_at,
@@ -1649,7 +1649,7 @@ select
     case when is_by_step then by_step.failure_mode else rule.failure_mode end as failure_mode,
     case when is_by_step then by_step.failure_category else rule.failure_category end as failure_category,
     case when is_by_step then by_step.failure_group else rule.failure_group end as failure_group,
-    rule.severity as failure_severity
+    rule.severity as failure_rule_severity
 from chosen
 left join by_step on chosen.session_key = by_step.session_key;
 
@@ -1729,7 +1729,7 @@ select
     f.failure_mode,
     f.failure_category,
     f.failure_group,
-    f.failure_severity,
+    f.failure_rule_severity,
     s.error_type,
     s.error_message_class,
     cast(null as varchar) as finish_reason,
@@ -2265,14 +2265,14 @@ failures as (
     select
         run_date as failure_date, 'run' as grain, first_failing_agent as agent_name,
         first_failing_step_type as step_type, first_failing_tool as tool_name, first_failing_model as model_name,
-        failure_mode, failure_category, failure_severity, coalesce(user_id, anonymous_id) as person_id,
+        failure_mode, failure_category, failure_severity, null as failure_rule_severity, coalesce(user_id, anonymous_id) as person_id,
         price_status, wasted_cost_usd as cost_usd, sane_ms(duration_ms) as lost_ms
     from fct_agent_runs
     where failure_mode is not null
     union all
     select
         session_date, 'session', agent_name, null, null, model_name,
-        failure_mode, failure_category, failure_severity, person_id,
+        failure_mode, failure_category, null, failure_rule_severity, person_id,
         price_status, cost_usd, sane_ms(duration_ms)
     from fct_agent_sessions
     inner join people using (run_key)
@@ -2280,7 +2280,7 @@ failures as (
     union all
     select
         step_date, 'step', agent_name, step_type, tool_name, canonical_model,
-        failure_mode, failure_category, failure_severity, person_id,
+        failure_mode, failure_category, null, failure_rule_severity, person_id,
         price_status, cost_usd, sane_ms(duration_ms)
     from fct_agent_steps
     inner join people using (run_key)
@@ -2298,6 +2298,7 @@ counted as (
         failure_mode,
         failure_category,
         failure_severity,
+        failure_rule_severity,
         count(*) as failure_count,
         count(distinct person_id) as user_count,
         cast(sum(cost_usd) as decimal(28, 9)) as wasted_cost_usd,
@@ -2305,14 +2306,14 @@ counted as (
         count(*) filter (price_status = 'unpriced') as n_unpriced
     from failures
     left join models on failures.model_name = models.model_name
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 )
 
 select
     md5(
         counted.failure_date || '|' || grain || '|' || md5(agent_name) || '|' || md5(step_type)
         || '|' || md5(tool_name) || '|' || md5(canonical_model) || '|' || failure_mode
-        || '|' || coalesce(failure_category, '') || '|' || coalesce(failure_severity, '')
+        || '|' || coalesce(failure_category, '') || '|' || coalesce(failure_severity, failure_rule_severity, '')
     ) as failure_modes_key,
     counted.* exclude (user_count, wasted_cost_usd, lost_minutes, n_unpriced),
     cast(failure_count as double) / nullif(bases.n_used, 0) as failure_share,

@@ -227,7 +227,7 @@ SECOND = timedelta(seconds=1)
 
 
 def _events_loaded(folder: Path, load_times: list[datetime | None]) -> Path:
-    """Write every table with one row per load time: known by uuid_ts, or, if odd, by received_at."""
+    """Write all tables, one row per load time: known by uuid_ts or, if odd, by received_at."""
     folder.mkdir()
     with duckdb.connect() as connection:
         connection.execute("create table e (id int, uuid_ts timestamptz, received_at timestamptz)")
@@ -243,15 +243,8 @@ def _events_loaded(folder: Path, load_times: list[datetime | None]) -> Path:
 
 def test_events_on_a_border_and_without_time_have_one_part(tmp_path):
     hour, day = NEWEST - timedelta(hours=1), NEWEST - timedelta(hours=25)
-    load_times = [
-        NEWEST,
-        hour + SECOND,
-        hour,
-        day + SECOND,
-        day,
-        NEWEST - timedelta(days=200),
-        None,
-    ]
+    long_ago = NEWEST - timedelta(days=200)
+    load_times = [NEWEST, hour + SECOND, hour, day + SECOND, day, long_ago, None]
     data = _events_loaded(tmp_path / "events", load_times)
     parts = cut.cut(data, tmp_path / "parts", [Fraction(1, 10), Fraction(1)])
     found = [
