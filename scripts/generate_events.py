@@ -32,7 +32,7 @@ from scripts.generator.writers import (
 )
 from scripts.warehouse import fail
 
-# A fixed moment, so that the default arguments write the same events next year. It lies in a busy
+# A fixed time, so that the default arguments write the same events next year. It lies in a busy
 # hour, and the last price change of a catalogued model within the 30 days before it.
 DEFAULT_END = "2026-11-20T15:00:00Z"
 LARGEST_RUN_COUNT = 20_000_000
@@ -84,14 +84,14 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def _end_ms(text: str) -> int:
     try:
-        moment = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         fail(f"--end-date {text!r} is no date; write it as 2026-11-22 or 2026-11-22T06:00:00Z")
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    if not 1971 <= moment.year <= 2200:
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    if not 1971 <= time.year <= 2200:
         fail(f"--end-date {text}: the year must lie between 1971 and 2200")
-    return int(moment.timestamp() * 1000)
+    return int(time.timestamp() * 1000)
 
 
 def _settings(options: argparse.Namespace) -> Settings:

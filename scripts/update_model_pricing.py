@@ -455,9 +455,9 @@ def usual_prices(
     model: ModelInfo, day: date, hour: int, context: dict[str, str]
 ) -> dict[str, Price]:
     """Return the package's prices for a request at `hour` UTC of a day."""
-    moment = datetime.combine(day, time(hour), tzinfo=UTC)
+    priced_at = datetime.combine(day, time(hour), tzinfo=UTC)
     return {
-        k: v for k, v in vars(model.get_prices(moment, context or None)).items() if v is not None
+        k: v for k, v in vars(model.get_prices(priced_at, context or None)).items() if v is not None
     }
 
 

@@ -27,7 +27,7 @@ DAY = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Part:
-    """Events loaded after one moment, up to and with another: a folder of one file per table."""
+    """Events loaded after one time, up to and with another: a folder of one file per table."""
 
     folder: Path
     events: int
@@ -68,10 +68,10 @@ def cut(data: Path, folder: Path, sizes: Sequence[Fraction]) -> Parts:
         oldest_us, newest_us = connection.execute(
             f"select min({LOADED_US}), max({LOADED_US}) from {read_parquet(files)}"
         ).fetchall()[0]
-        newest = _moment(newest_us)
+        newest = _timestamp(newest_us)
         day_after = newest - HOUR - DAY
         # A microsecond earlier: the part includes the oldest event, and no event is at `after`.
-        before_all = _moment(oldest_us) - timedelta(microseconds=1)
+        before_all = _timestamp(oldest_us) - timedelta(microseconds=1)
         if day_after <= before_all:
             fail(f"the events in {data} do not span more than a day and an hour: nothing to cut")
         starts = [day_after - (day_after - before_all) * float(size) for size in sizes[:-1]]
@@ -97,12 +97,12 @@ def lay_out(part: Part, lake: Path) -> None:
             shutil.copyfile(file, target)
 
 
-def _moment(microseconds: int) -> datetime:
+def _timestamp(microseconds: int) -> datetime:
     return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
 
 
-def _microseconds(moment: datetime) -> int:
-    return (moment - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
+def _microseconds(timestamp: datetime) -> int:
+    return (timestamp - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
 
 
 def _write(

@@ -7,7 +7,7 @@
 -- dirt: repeated deliveries, missing ids, orphans, conflicting completions, skewed clocks, unknown
 -- models and parents.
 --
--- How it saves time: rows are known by their place in the files and runs and sessions by a 64-bit
+-- How it saves time: rows are known by their position in the files and runs and sessions by a 64-bit
 -- hash (two of 1.3 million sessions share one in one of 20 million data sets); text keys are made
 -- once per run and session; only narrow columns are sorted; rare cases (repeated ids, missing ids,
 -- failures) are looked for with cheap passes and handled apart; working tables stay in memory.
@@ -28,8 +28,8 @@ create temp macro is_skewed(sent, received) as
     sent is null or coalesce(epoch_us(sent) > epoch_us(received) + 86400000000, false);
 create temp macro event_time(sent, received, original, device, loaded) as
     utc(case when is_skewed(sent, received) then coalesce(received, original, device, loaded) else sent end);
-create temp macro minus_ms(moment, milliseconds) as
-    make_timestamp(epoch_us(moment) - cast(milliseconds as bigint) * 1000);
+create temp macro minus_ms(given_at, milliseconds) as
+    make_timestamp(epoch_us(given_at) - cast(milliseconds as bigint) * 1000);
 create temp macro ms_between(earlier, later) as epoch_ms(later) - epoch_ms(earlier);
 create temp macro sane_ms(milliseconds) as
     case when milliseconds between 0 and 2592000000 then milliseconds end;
@@ -309,7 +309,7 @@ left join repaired_sessions as by_session
         and coalesce(incomplete.conversation_id, '') = by_session.sent_conversation_id
         and incomplete.interaction_id is null;
 
--- Events that count: first delivery, with an id, a time and a place.
+-- Events that count: first delivery, with an id, a time and a run.
 create temp table later_deliveries as
 select 1 as source, * from later_deliveries_of('sent_prompts')
 union all select 2, * from later_deliveries_of('sent_responses')
@@ -694,7 +694,7 @@ numbered_responses as (
     select
         responses.row_number,
         agent_hash,
-        row_number() over (partition by agent_hash order by event_at, received_at, event_id) as place
+        row_number() over (partition by agent_hash order by event_at, received_at, event_id) as row_order
     from responses
     where agent_hash in (select agent_hash from several)
 ),
@@ -709,7 +709,7 @@ numbered_slots as (
                 several.response_count < several.slot_count and not slots.has_completed_event,
                 slots.ended_at,
                 slots.agent_session_id
-        ) as place
+        ) as row_order
     from slots
     inner join several using (agent_hash)
 )
@@ -720,14 +720,14 @@ where response_count = 1 and slot_count = 1
 union all
 select numbered_responses.row_number, numbered_slots.session_hash, 'agent_and_order'
 from numbered_responses
-inner join numbered_slots using (agent_hash, place);
+inner join numbered_slots using (agent_hash, row_order);
 
 insert into matches
 with left_over as (
     select
         row_number,
         run_hash,
-        row_number() over (partition by run_hash order by event_at, received_at, event_id) as place
+        row_number() over (partition by run_hash order by event_at, received_at, event_id) as row_order
     from responses
     where row_number not in (select row_number from matches)
 ),
@@ -736,14 +736,14 @@ nameless as (
     select
         session_hash,
         run_hash,
-        row_number() over (partition by run_hash order by ended_at, agent_session_id) as place
+        row_number() over (partition by run_hash order by ended_at, agent_session_id) as row_order
     from slots
     where is_nameless and session_hash not in (select session_hash from matches)
 )
 
 select left_over.row_number, nameless.session_hash, 'order'
 from left_over
-inner join nameless using (run_hash, place);
+inner join nameless using (run_hash, row_order);
 
 create temp table sessions as
 with joined as (
@@ -831,7 +831,7 @@ drop table slots;
 
 -- Steps -----------------------------------------------------------------------------------------
 
-create temp table step_places as
+create temp table step_positions as
 with sortable as (
     select
         steps.row_number,
@@ -854,7 +854,7 @@ with sortable as (
 neighbours as (
     select
         row_number, session_hash, ended_at, has_clock_skew, attempt_number, is_failed, step_type, target, step_index,
-        row_number() over in_session as place,
+        row_number() over in_session as row_order,
         lag(is_failed) over in_session as was_failed,
         lag(step_type) over in_session as previous_type,
         lag(target) over in_session as previous_target,
@@ -870,8 +870,8 @@ select
     session_hash,
     ended_at,
     has_clock_skew,
-    place,
-    coalesce(step_index, place) as step_number,
+    row_order,
+    coalesce(step_index, row_order) as step_number,
     case
         when attempt_number is not null then attempt_number > 1
         else coalesce(was_failed and previous_type = step_type and previous_target = target, false)
@@ -890,16 +890,16 @@ from neighbours;
 create temp table retries as
 select
     row_number,
-    operation_place
+    operation_order
 from (
     select
         row_number,
         is_retry,
-        max(case when not is_retry then place end) over (
-            partition by session_hash order by place rows between unbounded preceding and current row
-        ) as operation_place
-    from step_places
-    where session_hash in (select session_hash from step_places where is_retry)
+        max(case when not is_retry then row_order end) over (
+            partition by session_hash order by row_order rows between unbounded preceding and current row
+        ) as operation_order
+    from step_positions
+    where session_hash in (select session_hash from step_positions where is_retry)
 )
 where is_retry;
 
@@ -920,7 +920,7 @@ select
     coalesce(then_valid.is_newest, false) as is_newest
 from models
 cross join (
-    select distinct cast(ended_at as date) as price_date from step_places
+    select distinct cast(ended_at as date) as price_date from step_positions
     union
     select cast(ended_at as date) from sessions
 ) as days
@@ -935,8 +935,8 @@ create table fct_agent_steps as
 with joined as (
     select
         sent.*,
-        place.session_hash, place.ended_at, place.step_number, place.place, place.is_retry, place.is_retried,
-        place.is_fallback, place.has_clock_skew as is_time_skewed, retries.operation_place,
+        numbered.session_hash, numbered.ended_at, numbered.step_number, numbered.row_order, numbered.is_retry, numbered.is_retried,
+        numbered.is_fallback, numbered.has_clock_skew as is_time_skewed, retries.operation_order,
         sessions.session_key, sessions.run_key,
         sessions.conversation_id as resolved_conversation_id,
         sessions.interaction_id as resolved_interaction_id,
@@ -951,7 +951,7 @@ with joined as (
         text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'failure_mode') as failure_mode,
         text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'failure_category') as failure_category,
         text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'failure_group') as failure_group,
-        text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'severity') as failure_severity,
+        text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'severity') as failure_rule_severity,
         text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'rule_id') as failure_rule_id,
         case
             when
@@ -988,8 +988,8 @@ with joined as (
                 )
         end as tool_output
     from sent_steps as sent
-    inner join step_places as place on sent.row_number = place.row_number
-    inner join sessions on place.session_hash = sessions.session_hash
+    inner join step_positions as numbered on sent.row_number = numbered.row_number
+    inner join sessions on numbered.session_hash = sessions.session_hash
     left join retries on sent.row_number = retries.row_number
     left join step_rules on sent.event_id = step_rules.event_id
 ),
@@ -1056,7 +1056,7 @@ select
     resolved_interaction_id as interaction_id,
     agent_session_id,
     md5(session_key || cast(
-        case when is_retry then coalesce(operation_place, 1) else place end as varchar
+        case when is_retry then coalesce(operation_order, 1) else row_order end as varchar
     )) as operation_key,
     step_agent_name as agent_name,
     step_number,
@@ -1069,7 +1069,7 @@ select
     tool_name,
     coalesce(
         attempt_number,
-        case when is_retry then place - coalesce(operation_place, 1) + 1 else 1 end
+        case when is_retry then row_order - coalesce(operation_order, 1) + 1 else 1 end
     ) as attempt_number,
     is_retry,
     is_retried,
@@ -1089,7 +1089,7 @@ select
     failure_mode,
     failure_category,
     failure_group,
-    failure_severity,
+    failure_rule_severity,
     failure_rule_id,
     minus_ms(ended_at, sane_ms(duration_ms)) as started_at,
     ended_at,
@@ -1123,7 +1123,7 @@ select
     length(tool_output) as tool_output_length
 from priced;
 
-drop table step_places;
+drop table step_positions;
 
 create temp table step_totals as
 select
@@ -1209,7 +1209,7 @@ from ancestors as upward
 inner join ancestors as downward
     on upward.session_hash = downward.ancestor_hash and upward.ancestor_hash = downward.session_hash;
 
--- Walk back through the ends of each set of siblings, from the last one to the first.
+-- Go back through the ends of each set of siblings, from the last one to the first.
 create temp table off_chain as
 with siblings as (
     select
@@ -1228,7 +1228,7 @@ ended as (
         session_hash,
         started_at,
         ended_at,
-        row_number() over by_end as place,
+        row_number() over by_end as row_order,
         lag(ended_at) over by_end > started_at
         or (lag(ended_at) over by_end = started_at and started_at = ended_at) as is_overlapping
     from siblings
@@ -1240,31 +1240,31 @@ lists as (
         sibling_group,
         list(
             struct_pack(hash := session_hash, s := started_at, e := ended_at, on_path := true)
-            order by place desc
-        ) as walk
+            order by row_order desc
+        ) as ends
     from ended
     where sibling_group in (select sibling_group from ended where is_overlapping)
     group by sibling_group
 ),
 
-walked as (
+followed as (
     select
         list_reduce(
-            walk[2:],
+            ends[2:],
             (state, next) -> case
-                when next.e < state.s or (next.e = state.s and not state.is_moment)
-                    then struct_pack(s := next.s, is_moment := next.s = next.e, off := state.off)
-                else struct_pack(s := state.s, is_moment := state.is_moment, off := list_append(state.off, next.hash))
+                when next.e < state.s or (next.e = state.s and not state.is_instant)
+                    then struct_pack(s := next.s, is_instant := next.s = next.e, off := state.off)
+                else struct_pack(s := state.s, is_instant := state.is_instant, off := list_append(state.off, next.hash))
             end,
             struct_pack(
-                s := walk[1].s, is_moment := walk[1].s = walk[1].e, off := cast([] as ubigint[])
+                s := ends[1].s, is_instant := ends[1].s = ends[1].e, off := cast([] as ubigint[])
             )
         ) as state
     from lists
 )
 
 select unnest(state.off) as session_hash
-from walked;
+from followed;
 
 insert into off_chain
 select distinct ancestors.session_hash
@@ -1649,7 +1649,7 @@ select
     case when is_by_step then by_step.failure_mode else rule.failure_mode end as failure_mode,
     case when is_by_step then by_step.failure_category else rule.failure_category end as failure_category,
     case when is_by_step then by_step.failure_group else rule.failure_group end as failure_group,
-    rule.severity as failure_severity
+    rule.severity as failure_rule_severity
 from chosen
 left join by_step on chosen.session_key = by_step.session_key;
 
@@ -1664,8 +1664,8 @@ with descendants as (
     group by ancestors.ancestor_hash
 ),
 
--- sessions that have a place in a tree, with the keys of those above
-placed as (
+-- sessions that stand in a tree, with the keys of those above
+in_tree as (
     select
         tree.session_hash,
         tree.depth,
@@ -1703,10 +1703,10 @@ select
     s.conversation_id,
     s.interaction_id,
     s.agent_session_id,
-    placed.parent_key as parent_agent_session_key,
-    coalesce(placed.root_key, s.session_key) as root_agent_session_key,
+    in_tree.parent_key as parent_agent_session_key,
+    coalesce(in_tree.root_key, s.session_key) as root_agent_session_key,
     s.agent_name,
-    cast(coalesce(placed.depth, 0) as bigint) as depth,
+    cast(coalesce(in_tree.depth, 0) as bigint) as depth,
     s.session_number,
     s.final_status as session_status,
     case
@@ -1722,14 +1722,14 @@ select
     s.has_completed_event,
     s.session_hash in (select session_hash from conflicting_ends) as has_conflicting_completions,
     s.parent_agent_session_id is not null
-    and placed.parent_key is null
+    and in_tree.parent_key is null
     and s.parent_agent_session_id != coalesce(s.agent_session_id, '') as has_unknown_parent,
     s.session_hash in (from cyclic)
     or coalesce(s.parent_agent_session_id = s.agent_session_id, false) as has_parent_cycle,
     f.failure_mode,
     f.failure_category,
     f.failure_group,
-    f.failure_severity,
+    f.failure_rule_severity,
     s.error_type,
     s.error_message_class,
     cast(null as varchar) as finish_reason,
@@ -1771,7 +1771,7 @@ select
     s.response_length
 from joined as s
 inner join priced_sessions as p on s.session_hash = p.session_hash
-left join placed on s.session_hash = placed.session_hash
+left join in_tree on s.session_hash = in_tree.session_hash
 left join models on s.model_name = models.model_name
 left join step_totals as t on s.session_key = t.session_key
 left join session_rules as f on s.session_key = f.session_key
@@ -1853,7 +1853,7 @@ with positions as (
     select
         run_key, step_key, agent_name, step_number, step_type, tool_name, model_name,
         failure_mode, failure_category, is_failed, is_retried,
-        row_number() over in_run as place,
+        row_number() over in_run as row_order,
         count(*) over (partition by run_key) as step_count,
         sum(cost_usd) over (partition by run_key) as total_usd,
         sum(cost_usd) over (in_run rows between unbounded preceding and current row) as so_far_usd
@@ -1864,15 +1864,15 @@ with positions as (
 
 select
     run_key,
-    arg_min(step_key, place) as step_key,
+    arg_min(step_key, row_order) as step_key,
     arg_min(struct_pack(
         agent := agent_name, number := step_number, kind := step_type, tool := tool_name, model := model_name,
-        share := cast(place as double) / step_count,
+        share := cast(row_order as double) / step_count,
         cost_after := cast(total_usd - coalesce(so_far_usd, 0) as decimal(28, 9))
-    ), place) as first_failing,
+    ), row_order) as first_failing,
     arg_min(
         struct_pack(mode := failure_mode, category := failure_category),
-        place + case when is_retried then 1000000000 else 0 end
+        row_order + case when is_retried then 1000000000 else 0 end
     ) as explanation
 from positions
 where is_failed
@@ -2265,14 +2265,14 @@ failures as (
     select
         run_date as failure_date, 'run' as grain, first_failing_agent as agent_name,
         first_failing_step_type as step_type, first_failing_tool as tool_name, first_failing_model as model_name,
-        failure_mode, failure_category, failure_severity, coalesce(user_id, anonymous_id) as person_id,
+        failure_mode, failure_category, failure_severity, null as failure_rule_severity, coalesce(user_id, anonymous_id) as person_id,
         price_status, wasted_cost_usd as cost_usd, sane_ms(duration_ms) as lost_ms
     from fct_agent_runs
     where failure_mode is not null
     union all
     select
         session_date, 'session', agent_name, null, null, model_name,
-        failure_mode, failure_category, failure_severity, person_id,
+        failure_mode, failure_category, null, failure_rule_severity, person_id,
         price_status, cost_usd, sane_ms(duration_ms)
     from fct_agent_sessions
     inner join people using (run_key)
@@ -2280,7 +2280,7 @@ failures as (
     union all
     select
         step_date, 'step', agent_name, step_type, tool_name, canonical_model,
-        failure_mode, failure_category, failure_severity, person_id,
+        failure_mode, failure_category, null, failure_rule_severity, person_id,
         price_status, cost_usd, sane_ms(duration_ms)
     from fct_agent_steps
     inner join people using (run_key)
@@ -2298,6 +2298,7 @@ counted as (
         failure_mode,
         failure_category,
         failure_severity,
+        failure_rule_severity,
         count(*) as failure_count,
         count(distinct person_id) as user_count,
         cast(sum(cost_usd) as decimal(28, 9)) as wasted_cost_usd,
@@ -2305,14 +2306,14 @@ counted as (
         count(*) filter (price_status = 'unpriced') as n_unpriced
     from failures
     left join models on failures.model_name = models.model_name
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 )
 
 select
     md5(
         counted.failure_date || '|' || grain || '|' || md5(agent_name) || '|' || md5(step_type)
         || '|' || md5(tool_name) || '|' || md5(canonical_model) || '|' || failure_mode
-        || '|' || coalesce(failure_category, '') || '|' || coalesce(failure_severity, '')
+        || '|' || coalesce(failure_category, '') || '|' || coalesce(failure_severity, failure_rule_severity, '')
     ) as failure_modes_key,
     counted.* exclude (user_count, wasted_cost_usd, lost_minutes, n_unpriced),
     cast(failure_count as double) / nullif(bases.n_used, 0) as failure_share,

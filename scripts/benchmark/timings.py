@@ -39,7 +39,7 @@ class Timing:
 def engine_seconds(run_results: Path) -> float:
     """Return the seconds from the start of dbt's first node to the end of its last one."""
     nodes = json.loads(run_results.read_text("utf-8"))["results"]
-    moments = [
+    times = [
         (
             datetime.fromisoformat(timing["started_at"]),
             datetime.fromisoformat(timing["completed_at"]),
@@ -48,7 +48,7 @@ def engine_seconds(run_results: Path) -> float:
         for timing in node["timing"]
         if timing["started_at"] and timing["completed_at"]
     ]
-    return (max(end for _, end in moments) - min(start for start, _ in moments)).total_seconds()
+    return (max(end for _, end in times) - min(start for start, _ in times)).total_seconds()
 
 
 def statement_seconds(log: Path) -> float:

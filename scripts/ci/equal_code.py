@@ -3,15 +3,16 @@
 A run is six or more lines that follow each other in two places, once white space, comments, lone
 punctuation, and lines that only import something are left out. Lines are compared twice: as they
 are, and by their shape, in which every name, text and number looks alike. What stands in more than
-eight places is too common to say anything, and so are six lines of fewer than three shapes: lists.
+eight places is too common to say anything, and so are lists: six lines of fewer than three shapes,
+or of which four have one shape, as columns between `select` and `from` or the fields of a class.
 """
 
 from __future__ import annotations
 
 import keyword
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -23,6 +24,7 @@ ENDINGS = (".sql", ".py")
 MIN_LINES = 6
 MOST_PLACES = 8
 FEWEST_SHAPES = 3
+MOST_OF_ONE_SHAPE = 3
 
 # Names keep their spelling in a shape when the language gives them a meaning.
 KEYWORDS = {word.lower() for word in Tokenizer.KEYWORDS if word.isalpha()} | set(keyword.kwlist)
@@ -121,7 +123,7 @@ def _longest_runs(
             places[window].append((name, start))
     shared: dict[tuple[str, str], set[tuple[int, int]]] = defaultdict(set)
     for window, where in places.items():
-        if len(where) > MOST_PLACES or (not is_exact and len(set(window)) < FEWEST_SHAPES):
+        if len(where) > MOST_PLACES or (not is_exact and _is_list(window)):
             continue
         for (first, start), (second, other) in combinations(where, 2):
             # two windows of one file that overlap are one list of like lines, not two places
@@ -130,6 +132,11 @@ def _longest_runs(
     for (first, second), starts in shared.items():
         length, start, other = max(_merged(starts, min_lines), key=lambda run: (run[0], -run[1]))
         yield Pair(first, second, files[first][start][0], files[second][other][0], length, is_exact)
+
+
+def _is_list(shapes: Sequence[str]) -> bool:
+    counts = Counter(shapes)
+    return len(counts) < FEWEST_SHAPES or max(counts.values()) > MOST_OF_ONE_SHAPE
 
 
 def _merged(starts: Iterable[tuple[int, int]], min_lines: int) -> Iterator[tuple[int, int, int]]:

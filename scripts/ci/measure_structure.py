@@ -220,15 +220,15 @@ def hidden_edges(project: Project, statements: Sequence[tuple[str, str]]) -> Ite
         (node["schema"], node.get("alias") or node["identifier"]): key
         for key, node in project.nodes.items()
     }
-    touched: dict[str, set[str]] = {}
+    read_by: dict[str, set[str]] = {}
     for key, statement in statements:
         if key in project.models:
-            touched.setdefault(key, set()).update(
+            read_by.setdefault(key, set()).update(
                 relations[found]
                 for found in RELATION.findall(statement)
                 if found in relations and relations[found] != key
             )
-    for key, others in sorted(touched.items()):
+    for key, others in sorted(read_by.items()):
         for other in sorted(others - project.readable(key)):
             way = "is built from it" if key in _ancestors(project, other) else "is not named by it"
             yield Violation(

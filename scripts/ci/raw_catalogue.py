@@ -49,6 +49,16 @@ class RawTypes:
     upper_case: bool = False
 
 
+SPARK_TYPES = RawTypes(
+    {
+        "string": "string",
+        "int": "bigint",
+        "float": "double",
+        "datetime": "timestamp",
+        "boolean": "boolean",
+        "json": "string",
+    }
+)
 RAW_TYPES = {
     "duckdb": RawTypes(
         {
@@ -101,26 +111,8 @@ RAW_TYPES = {
             "json": "STRING",
         }
     ),
-    "databricks": RawTypes(
-        {
-            "string": "string",
-            "int": "bigint",
-            "float": "double",
-            "datetime": "timestamp",
-            "boolean": "boolean",
-            "json": "string",
-        }
-    ),
-    "spark": RawTypes(
-        {
-            "string": "string",
-            "int": "bigint",
-            "float": "double",
-            "datetime": "timestamp",
-            "boolean": "boolean",
-            "json": "string",
-        }
-    ),
+    "databricks": SPARK_TYPES,
+    "spark": SPARK_TYPES,
     "clickhouse": RawTypes(
         {
             "string": "Nullable(String)",

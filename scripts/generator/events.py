@@ -195,7 +195,7 @@ def _events(
     subject: Ints | None = None,
     status: Ints | None = None,
 ) -> Events:
-    """Return one clean event per entry of `run`, received a moment after it happened."""
+    """Return one clean event per entry of `run`, received shortly after it happened."""
     count = len(run)
     nothing = np.full(count, -1, dtype=np.int64)
     session = nothing.copy() if session is None else session
@@ -213,7 +213,7 @@ def _events(
     key = key | (number << np.uint64(16)) | detail
     delay = 40 + 260.0 * np.exp(0.9 * keyed_normal(key, sim.plan.settings.seed, "delay"))
     received = time_ms + np.minimum(np.rint(delay), LONGEST_DELAY_MS).astype(np.int64)
-    # The last run arrives the moment it happens, so that the data ends with it.
+    # The last run arrives when it happens, so that the data ends with it.
     is_last = sim.runs.conversation[run] == len(sim.plan.workflow) - 1
     received = np.where(is_last, time_ms, received)
     zeros = np.zeros(count, dtype=np.int64)

@@ -1,7 +1,7 @@
 """Which delivered events a correct model accepts, repairs, drops as duplicates or quarantines.
 
-The rules are those of SEMANTICS 1, applied to what was played: whether an id can be repaired is
-decided by whether some other event that arrived still vouches for it.
+The rules are those of docs/semantics.md, applied to what was played: whether an id can be repaired
+is decided by whether some other event that arrived still vouches for it.
 """
 
 from __future__ import annotations

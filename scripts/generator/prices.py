@@ -55,10 +55,10 @@ class PriceList:
         return found
 
     def cost(self, model: Ints, time_ms: Ints, tokens: Ints) -> Floats:
-        """Return USD for rows of four token counts (-1: unknown) at the price of that moment.
+        """Return USD for rows of four token counts (-1: unknown) at the price of that time.
 
-        Not-a-number when no token count is known or a class with tokens has no price
-        (SEMANTICS 6: an unpriced model is never 0).
+        Not-a-number when no token count is known or a class with tokens has no price:
+        an unpriced model is never 0.
         """
         counted = np.where(tokens > 0, tokens, 0)
         parts = counted * self.rates_at(model, time_ms)

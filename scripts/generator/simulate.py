@@ -27,7 +27,7 @@ from scripts.generator.randomness import Bools, Floats, Ints, Stream
 LLM_CALL, TOOL_CALL, PLANNING, VALIDATION = range(4)
 STEP_TYPES = ("llm_call", "tool_call", "planning", "validation")
 SUCCESS, ERROR, TIMEOUT, CANCELLED, PARTIAL = range(5)
-# As run_status and session_status name them; the events say `user_cancelled` (SEMANTICS 2).
+# As run_status and session_status name them; the events say `user_cancelled`.
 STATUSES = ("success", "error", "timeout", "cancelled", "partial_success")
 COPIED, SHARED, REGENERATED, THUMBS, RATING, SCORE = range(6)
 MAX_SLOTS = 8

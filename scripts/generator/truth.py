@@ -1,8 +1,8 @@
 """What a correct model must make of the events: the truth files.
 
-Everything is computed from the played simulation and the rules of SEMANTICS.md, never by a model
-of the project. Columns are named as the fact columns they predict. Where SEMANTICS leaves a choice,
-the rule taken is written at the function that takes it.
+Everything is computed from the played simulation and the rules of docs/semantics.md, never by a
+model of the project. Columns are named as the fact columns they predict. Where the rules leave a
+choice, the one taken is written at the function that takes it.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _partner(left: Ints, right: Ints) -> Ints:
 
 
 def _latest(groups: Ints, time_ms: Ints, received_ms: Ints, count: int) -> Ints:
-    """Return the position of the latest event per group, -1 for none (SEMANTICS 1)."""
+    """Return the position of the latest event per group, -1 for none."""
     winner = np.full(count, -1, dtype=np.int64)
     order = np.lexsort((received_ms, time_ms))
     winner[groups[order]] = order
@@ -123,7 +123,7 @@ def _total(tokens: Ints) -> Ints:
 
 
 def token_classes(sent: Ints, includes_read: Bools, includes_write: Bools) -> Ints:
-    """Return the four disjoint token classes of counts as a sender gives them (SEMANTICS 5).
+    """Return the four disjoint token classes of counts as a sender gives them.
 
     More cached than prompt tokens prove that they are not part of the prompt count.
     """
@@ -452,9 +452,9 @@ class TruthWriter:
             np.where(finished, outcome_ms - reported_ms, first_step_ms[session]),
         )
         derived = final_ms - np.minimum(first_ms, final_ms)
-        # One known moment is no duration.
-        moment = ~finished & begins & (last_ms[session] == start_ms[session])
-        duration_ms = np.where(finished, reported_ms, np.where(moment, -1, derived))
+        # One known time is no duration.
+        has_one_time = ~finished & begins & (last_ms[session] == start_ms[session])
+        duration_ms = np.where(finished, reported_ms, np.where(has_one_time, -1, derived))
 
         money = self._session_costs(
             steps,
@@ -562,7 +562,7 @@ class TruthWriter:
         reported: Floats,
         count: int,
     ) -> tuple[Floats, Floats, Ints, Ints]:
-        """Return list cost, cost, basis and price status (SEMANTICS 6).
+        """Return list cost, cost, basis and price status.
 
         The list cost is that of the calls when they account for all tokens, because they know
         their models; else the session's tokens at the price of the session's model.
@@ -713,8 +713,8 @@ class TruthWriter:
             "trigger_type": pa.array([trigger[row] for row in rows.tolist()], pa.string()),
             "duration_ms": _whole(duration_ms[rows]),
             "duration_source": _texts(["derived", "reported"], (reported_ms >= 0)[rows] * 1),
-            "started_at": _moments(start_ms[rows]),
-            "ended_at": _moments(end_ms[rows]),
+            "started_at": _timestamps(start_ms[rows]),
+            "ended_at": _timestamps(end_ms[rows]),
             "covered_ms": _whole(covered_ms[rows]),
             "is_final": pa.array(status[rows] != IN_PROGRESS),
             "agent_count": _whole(np.bincount(agents, minlength=count)[rows]),
@@ -841,8 +841,8 @@ class TruthWriter:
             "interaction_id": _texts(maker.interaction_ids, facts.run[order]),
             "agent_session_id": _texts(maker.session_ids, ids),
             "agent_name": _texts([item.name for item in AGENTS], facts.agent[order]),
-            "ended_at": _moments(facts.end_ms[order]),
-            "started_at": _moments(facts.start_ms[order]),
+            "ended_at": _timestamps(facts.end_ms[order]),
+            "started_at": _timestamps(facts.start_ms[order]),
             "session_source": _texts(list(SOURCES), facts.source[order]),
             "session_status": _texts(list(ALL_STATUSES), facts.status[order]),
             "depth": _whole(facts.depth[order]),
@@ -893,7 +893,7 @@ class TruthWriter:
             "is_fallback": pa.array(facts.is_fallback),
             "attempt_number": _whole(facts.attempt),
             "duration_ms": _whole(played.duration_ms[step]),
-            "ended_at": _moments(facts.events.time_ms),
+            "ended_at": _timestamps(facts.events.time_ms),
             **_token_columns(facts.tokens),
             "total_tokens": _whole(_total(facts.tokens)),
             "reported_cost_usd": _decimal(facts.reported),
@@ -917,7 +917,7 @@ class TruthWriter:
             "action_type": _texts(list(ACTION_TYPES), name),
             "feedback_type": _texts(list(FEEDBACK_TYPES), feedback),
             "rating": _decimal(actions.rating[subject]),
-            "acted_at": _moments(accepted.time_ms),
+            "acted_at": _timestamps(accepted.time_ms),
         }
         self._append("user_actions", columns)
 
@@ -941,7 +941,7 @@ def _match_responses(
 ) -> Ints:
     """Return, per session, the position of the response that describes it, -1 for none.
 
-    The n-th response of an agent in a run belongs to the agent's n-th session (SEMANTICS 3),
+    The n-th response of an agent in a run belongs to the agent's n-th session,
     sessions ordered by end, then id. When an agent has fewer responses than sessions, the sessions
     without completion come last: they are the ones that never answered. Responses left over go,
     in order, to the sessions of the run that name no agent.
@@ -1001,7 +1001,7 @@ def _decimal(values: Floats) -> pa.Array:
     return pa.array(np.round(values, 9), mask=np.isnan(values))
 
 
-def _moments(milliseconds: Ints) -> pa.Array:
+def _timestamps(milliseconds: Ints) -> pa.Array:
     """Return times as text, as DuckDB and Python both read them."""
     text = np.datetime_as_string(milliseconds.astype("datetime64[ms]"), timezone="UTC")
     return pa.array(text.tolist(), pa.string())
@@ -1019,8 +1019,7 @@ def _canonical(model: Ints) -> Ints:
 def _covered(run: Ints, start_ms: Ints, end_ms: Ints, count: int) -> Ints:
     """Return how long at least one session of each run was at work; -1 without any session.
 
-    The union of the session intervals: every session adds what lies after all ends before it
-    (SEMANTICS 9).
+    The union of the session intervals: every session adds what lies after all ends before it.
     """
     order = np.lexsort((end_ms, start_ms, run))
     group, begin, end = run[order], start_ms[order], end_ms[order]

@@ -31,14 +31,14 @@ _EPOCH_UNITS = {10: (1000, 1), 13: (1, 1), 16: (1, 1000), 19: (1, 1_000_000)}
 
 
 class Instant(int):
-    """A moment as milliseconds since 1970 in UTC; its own class marks the type `datetime`."""
+    """A time as milliseconds since 1970 in UTC; its own class marks the type `datetime`."""
 
     __slots__ = ()
 
     def text(self) -> str:
         """Return the ISO 8601 text RudderStack writes: UTC with milliseconds."""
-        moment = _EPOCH + timedelta(milliseconds=int(self))
-        return f"{moment:%Y-%m-%dT%H:%M:%S}".rjust(19, "0") + f".{int(self) % 1000:03d}Z"
+        timestamp = _EPOCH + timedelta(milliseconds=int(self))
+        return f"{timestamp:%Y-%m-%dT%H:%M:%S}".rjust(19, "0") + f".{int(self) % 1000:03d}Z"
 
 
 def property_time(text: str) -> Instant | None:
@@ -76,12 +76,12 @@ def envelope_time(value: object) -> Instant | None:
         match = _ENVELOPE_TIME.fullmatch(iso)
         return _instant(match) if match else None
     try:
-        moment = parsedate_to_datetime(text)
+        timestamp = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return _believed((moment - _EPOCH) // timedelta(milliseconds=1))
+    if timestamp.tzinfo is None:
+        timestamp = timestamp.replace(tzinfo=UTC)
+    return _believed((timestamp - _EPOCH) // timedelta(milliseconds=1))
 
 
 def skew_corrected(received: Instant, sent: Instant, original: Instant) -> Instant:

@@ -97,9 +97,9 @@ def typed(value: object) -> Scalar:
     kind = type(value)
     if kind is str:
         if len(value) >= 10 and value[4] == "-" and value[7] == "-":
-            moment = property_time(value)
-            if moment is not None:
-                return moment
+            timestamp = property_time(value)
+            if timestamp is not None:
+                return timestamp
         return BlankText(value) if value.isspace() else value
     if kind is bool or kind is JsonText:
         return value

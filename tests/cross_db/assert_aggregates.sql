@@ -1,52 +1,42 @@
 -- Sums keep their type and every digit, counts and boolean aggregates know null.
 {%- set members = [
-    ('mixed', 'true', '9007199254740993', '0.000000001'),
-    ('mixed', 'false', '1', '123456789012345678.123456788'),
-    ('mixed', 'null', 'null', 'null'),
-    ('beyond 32 bits', 'false', '3000000000', '0.1'),
-    ('beyond 32 bits', 'false', '3000000000', '0.2'),
-    ('edge', 'true', '4611686018427387904', '-0.000000001'),
-    ('edge', 'true', '4611686018427387903', '0.000000001'),
-    ('nothing', 'null', 'null', 'null'),
-    ('nothing', 'null', 'null', 'null'),
+    ('mixed', true, '9007199254740993', '0.000000001'),
+    ('mixed', false, '1', '123456789012345678.123456788'),
+    ('mixed', none, none, none),
+    ('beyond 32 bits', false, '3000000000', '0.1'),
+    ('beyond 32 bits', false, '3000000000', '0.2'),
+    ('edge', true, '4611686018427387904', '-0.000000001'),
+    ('edge', true, '4611686018427387903', '0.000000001'),
+    ('nothing', none, none, none),
+    ('nothing', none, none, none),
 ] %}
 {%- set expectations = [
-    ('mixed', '1', 'true', '9007199254740994', '123456789012345678.123456789'),
-    ('beyond 32 bits', '0', 'false', '6000000000', '0.3'),
-    ('edge', '2', 'true', '9223372036854775807', '0'),
-    ('nothing', '0', 'null', 'null', 'null'),
+    ('mixed', '1', true, '9007199254740994', '123456789012345678.123456789'),
+    ('beyond 32 bits', '0', false, '6000000000', '0.3'),
+    ('edge', '2', true, '9223372036854775807', '0'),
+    ('nothing', '0', none, none, none),
 ] %}
 
 with members as (
 
-    {% for member_group, flag, tokens, amount in members -%}
-    select
-        {{ text_literal(member_group) }} as member_group,
-        cast({{ flag }} as {{ dbt.type_boolean() }}) as flag,
-        cast({{ tokens }} as {{ dbt.type_bigint() }}) as tokens,
-        cast({{ text_literal(amount) if amount != 'null' else amount }} as {{ type_usd() }}) as amount
-    {% if not loop.last %}
-    union all
-
-    {% endif -%}
-    {% endfor %}
+    {{ example_rows(members, {
+        'member_group': type_text(),
+        'flag': dbt.type_boolean(),
+        'tokens': dbt.type_bigint(),
+        'amount': type_usd()
+    }) }}
 
 ),
 
 expectations as (
 
-    {% for member_group, flag_count, any_flag, tokens, amount in expectations -%}
-    select
-        {{ text_literal(member_group) }} as member_group,
-        cast({{ flag_count }} as {{ dbt.type_bigint() }}) as expected_count,
-        cast({{ any_flag }} as {{ dbt.type_boolean() }}) as expected_flag,
-        cast({{ tokens }} as {{ dbt.type_bigint() }}) as expected_tokens,
-        cast({{ text_literal(amount) if amount != 'null' else amount }} as {{ type_usd() }}) as expected_amount
-    {% if not loop.last %}
-    union all
-
-    {% endif -%}
-    {% endfor %}
+    {{ example_rows(expectations, {
+        'member_group': type_text(),
+        'expected_count': dbt.type_bigint(),
+        'expected_flag': dbt.type_boolean(),
+        'expected_tokens': dbt.type_bigint(),
+        'expected_amount': type_usd()
+    }) }}
 
 ),
 

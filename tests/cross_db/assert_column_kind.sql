@@ -52,9 +52,5 @@ with results as (
 
 )
 
-select
-    type_name,
-    actual,
-    expected
-from results
+select * from results
 where {{ differs('actual', 'expected') }}

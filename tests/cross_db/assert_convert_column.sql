@@ -1,5 +1,5 @@
 -- Every kind of raw column becomes every logical type, and what does not convert becomes null.
-{%- set moment = '2026-01-31 23:59:59.750' %}
+{%- set given_at = '2026-01-31 23:59:59.750' %}
 {%- set physical = {
     'text': ('varchar', type_text()),
     'integer': ('bigint', dbt.type_bigint()),
@@ -27,7 +27,7 @@
         ('decimal', '2.5', '3'), ('decimal', '-2.5', '-3'), ('decimal', '1e30', none), ('decimal', none, none),
         ('text', '9007199254740992', '9007199254740992'), ('decimal', '9000000000000000000', '9000000000000000000'),
         ('money', '2.5', '3'),
-        ('boolean', 'true', none), ('timestamp', moment, none),
+        ('boolean', 'true', none), ('timestamp', given_at, none),
     ],
     'usd': [
         ('text', '0.29', '0.29'), ('text', '1e12', '1000000000000'), ('text', '2e12', none), ('text', 'free', none),
@@ -35,11 +35,11 @@
         ('integer', '3', '3'), ('integer', '2000000000000', none),
         ('decimal', '0.29', '0.29'), ('decimal', '0.0000000005', '0.000000001'), ('decimal', '1e30', none),
         ('money', '0.000000001', '0.000000001'), ('money', '-999999999999.123456789', '-999999999999.123456789'),
-        ('boolean', 'true', none), ('timestamp', moment, none),
+        ('boolean', 'true', none), ('timestamp', given_at, none),
     ],
     'double': [
         ('text', ' 1.5 ', '1.5'), ('text', 'abc', none), ('integer', '3', '3'), ('decimal', '0.1', '0.1'),
-        ('money', '0.5', '0.5'), ('boolean', 'true', none), ('timestamp', moment, none), ('decimal', none, none),
+        ('money', '0.5', '0.5'), ('boolean', 'true', none), ('timestamp', given_at, none), ('decimal', none, none),
     ],
     'boolean': [
         ('text', 'TRUE', 'true'), ('text', ' yes ', 'true'), ('text', '1', 'true'), ('text', 't', 'true'),
@@ -48,11 +48,11 @@
         ('integer', '2', 'true'), ('integer', '0', 'false'), ('integer', none, none),
         ('decimal', '0.5', 'true'), ('decimal', '0', 'false'),
         ('boolean', 'true', 'true'), ('boolean', 'false', 'false'), ('boolean', none, none),
-        ('timestamp', moment, none),
+        ('timestamp', given_at, none),
     ],
     'timestamp': [
-        ('text', '2026-01-31T23:59:59.750Z', moment), ('text', 'abc', none), ('text', '', none), ('text', none, none),
-        ('timestamp', moment, moment), ('timestamp', none, none),
+        ('text', '2026-01-31T23:59:59.750Z', given_at), ('text', 'abc', none), ('text', '', none), ('text', none, none),
+        ('timestamp', given_at, given_at), ('timestamp', none, none),
         ('integer', '1769903999', none), ('decimal', '1.5', none), ('boolean', 'true', none),
     ],
 } %}

@@ -9,26 +9,18 @@
 
 with examples as (
 
-    {% for given, digest, salted_digest in examples -%}
-    select
-        {{ loop.index }} as example,
-        cast({{ text_literal(given) if given is not none else 'null' }} as {{ type_text() }}) as given,
-        cast({{ text_literal(digest) if digest else 'null' }} as {{ type_text() }}) as expected,
-        cast({{ text_literal(salted_digest) if salted_digest else 'null' }} as {{ type_text() }}) as expected_salted
-    {% if not loop.last %}
-    union all
-
-    {% endif -%}
-    {% endfor %}
+    {{ example_rows(examples, {
+        'given': type_text(),
+        'expected': type_text(),
+        'expected_salted': type_text()
+    }) }}
 
 ),
 
 results as (
 
     select
-        example,
-        expected,
-        expected_salted,
+        *,
         {{ text_hash('given') }} as actual,
         {{ adapter.dispatch('salted_hash', 'agent_analytics')("'pepper' || given") }} as actual_salted,
         {{ salted_hash('given') }} as actual_deployment,
@@ -37,13 +29,7 @@ results as (
 
 )
 
-select
-    example,
-    actual,
-    expected,
-    actual_salted,
-    expected_salted
-from results
+select * from results
 where
     {{ differs('actual', 'expected') }}
     or {{ differs('actual_salted', 'expected_salted') }}

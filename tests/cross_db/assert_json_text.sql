@@ -85,10 +85,6 @@ with results as (
 
 )
 
-select
-    example,
-    actual,
-    expected
-from results
+select * from results
 -- engines differ in the spaces of the JSON they write
 where {{ differs("replace(actual, ' ', '')", "replace(expected, ' ', '')") }}

@@ -1,4 +1,4 @@
--- Whole milliseconds between moments, cut off towards the past, before 1970 too, and moments so many
+-- Whole milliseconds between times, cut off towards the past, before 1970 too, and times so many
 -- milliseconds away, beyond what 32 bits hold.
 {%- set differences = [
     ('2026-01-31 23:59:59.750', '2026-02-01 00:00:00.000', '250'),
@@ -11,8 +11,8 @@
     ('1969-12-31 23:59:59.000000', '1970-01-01 00:00:01.000000', '2000'),
     ('2026-01-01 00:00:00.000', '2027-01-01 00:00:00.000', '31536000000'),
     ('2024-02-28 00:00:00.000', '2024-03-01 00:00:00.000', '172800000'),
-    (none, '2026-01-31 00:00:00.000', 'null'),
-    ('2026-01-31 00:00:00.000', none, 'null'),
+    (none, '2026-01-31 00:00:00.000', none),
+    ('2026-01-31 00:00:00.000', none, none),
 ] %}
 {%- set sums = [
     ('2026-01-31 23:59:59.750', '250', '2026-02-01 00:00:00.000'),
@@ -22,39 +22,27 @@
     ('2026-01-31 23:59:59.750', '2592000000', '2026-03-02 23:59:59.750'),
     ('2026-03-02 23:59:59.750', '-2592000000', '2026-01-31 23:59:59.750'),
     ('1970-01-01 00:00:00.000', '-1', '1969-12-31 23:59:59.999'),
-    ('2026-01-31 23:59:59.750', 'null', none),
+    ('2026-01-31 23:59:59.750', none, none),
     (none, '250', none),
 ] %}
 
 with differences as (
 
-    {% for earlier, later, expected in differences -%}
-    select
-        {{ loop.index }} as example,
-        cast({{ text_literal(earlier) if earlier else 'null' }} as {{ type_utc_timestamp() }}) as earlier,
-        cast({{ text_literal(later) if later else 'null' }} as {{ type_utc_timestamp() }}) as later,
-        cast({{ expected }} as {{ dbt.type_bigint() }}) as expected
-    {% if not loop.last %}
-    union all
-
-    {% endif -%}
-    {% endfor %}
+    {{ example_rows(differences, {
+        'earlier': type_utc_timestamp(),
+        'later': type_utc_timestamp(),
+        'expected': dbt.type_bigint()
+    }) }}
 
 ),
 
 sums as (
 
-    {% for moment, milliseconds, expected in sums -%}
-    select
-        {{ loop.index }} as example,
-        cast({{ text_literal(moment) if moment else 'null' }} as {{ type_utc_timestamp() }}) as moment,
-        cast({{ milliseconds }} as {{ dbt.type_bigint() }}) as milliseconds,
-        cast({{ text_literal(expected) if expected else 'null' }} as {{ type_utc_timestamp() }}) as expected
-    {% if not loop.last %}
-    union all
-
-    {% endif -%}
-    {% endfor %}
+    {{ example_rows(sums, {
+        'given_at': type_utc_timestamp(),
+        'milliseconds': dbt.type_bigint(),
+        'expected': type_utc_timestamp()
+    }) }}
 
 ),
 
@@ -72,9 +60,9 @@ sum_results as (
 
     select
         example,
-        moment,
+        given_at,
         expected,
-        {{ add_milliseconds('moment', 'milliseconds') }} as actual,
+        {{ add_milliseconds('given_at', 'milliseconds') }} as actual,
         {{ add_milliseconds('expected', '-milliseconds') }} as back_again
     from sums
 
@@ -83,6 +71,7 @@ sum_results as (
 epoch_results as (
 
     select
+        1 as example,
         {{ epoch_milliseconds("cast('2026-01-31 23:59:59.750' as " ~ type_utc_timestamp() ~ ')') }} as since_1970,
         {{ epoch_milliseconds("cast('1969-12-31 23:59:59.9995' as " ~ type_utc_timestamp() ~ ')') }} as before_1970,
         {{ add_minutes("cast('2026-01-31 23:59:59.750' as " ~ type_utc_timestamp() ~ ')', 24 * 60) }} as next_day,
@@ -90,38 +79,19 @@ epoch_results as (
 
 )
 
-select
-    'milliseconds_between' as macro_name,
-    example
-from difference_results
-where {{ differs('actual', 'expected') }}
-
-union all
-
-select
-    'add_milliseconds' as macro_name,
-    example
-from sum_results
-where
-    {{ differs('actual', 'expected') }}
-    or (expected is not null and {{ differs('back_again', 'moment') }})
-
-union all
-
-select
-    'epoch_milliseconds' as macro_name,
-    1 as example
-from epoch_results
-where
-    {{ differs('since_1970', '1769903999750') }}
-    or {{ differs('before_1970', '-1') }}
-
-union all
-
-select
-    'add_minutes' as macro_name,
-    1 as example
-from epoch_results
-where
-    {{ differs('next_day', "cast('2026-02-01 23:59:59.750' as " ~ type_utc_timestamp() ~ ')') }}
-    or {{ differs('an_hour_before', "cast('2026-01-31 22:58:59.750' as " ~ type_utc_timestamp() ~ ')') }}
+{{ wrong_examples([
+    ('milliseconds_between', 'difference_results', differs('actual', 'expected')),
+    (
+        'add_milliseconds', 'sum_results',
+        differs('actual', 'expected') ~ ' or (expected is not null and ' ~ differs('back_again', 'given_at') ~ ')'
+    ),
+    (
+        'epoch_milliseconds', 'epoch_results',
+        differs('since_1970', '1769903999750') ~ ' or ' ~ differs('before_1970', '-1')
+    ),
+    (
+        'add_minutes', 'epoch_results',
+        differs('next_day', "cast('2026-02-01 23:59:59.750' as " ~ type_utc_timestamp() ~ ')')
+        ~ ' or ' ~ differs('an_hour_before', "cast('2026-01-31 22:58:59.750' as " ~ type_utc_timestamp() ~ ')')
+    )
+]) }}

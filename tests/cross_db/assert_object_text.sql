@@ -39,9 +39,7 @@ with examples as (
 results as (
 
     select
-        example,
-        expected,
-        expected_own,
+        *,
         {{ object_text('tool_output', flattened) }} as actual,
         {{ object_text('tool_output', own_column) }} as actual_own,
         {{ text_literal(object_text('tool_input', flattened)) }} as actual_absent
@@ -49,13 +47,7 @@ results as (
 
 )
 
-select
-    example,
-    actual,
-    expected,
-    actual_own,
-    expected_own
-from results
+select * from results
 where
     {{ differs('actual', 'expected') }}
     or {{ differs('actual_own', 'expected_own') }}

@@ -1,4 +1,4 @@
--- A fence keeps conditions apart and takes no row away: what is left is what both conditions leave.
+-- A barrier keeps conditions apart and takes no row away: what is left is what both conditions leave.
 with numbers as (
 
     {% for number in range(10) -%}
@@ -17,7 +17,7 @@ left_over as (
     from (
         select * from numbers
         where number >= 3 {{ optimizer_barrier() }}
-    ) as fenced
+    ) as behind_barrier
     where number < 8
 
 ),

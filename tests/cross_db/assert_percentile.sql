@@ -19,15 +19,7 @@
 
 with members as (
 
-    {% for member_group, member in members -%}
-    select
-        {{ text_literal(member_group) }} as member_group,
-        cast({{ member if member is not none else 'null' }} as {{ dbt.type_bigint() }}) as member
-    {% if not loop.last %}
-    union all
-
-    {% endif -%}
-    {% endfor %}
+    {{ example_rows(members, {'member_group': type_text(), 'member': dbt.type_bigint()}) }}
 
 ),
 

@@ -36,9 +36,5 @@ with results as (
 
 )
 
-select
-    example,
-    actual,
-    expected
-from results
+select * from results
 where {{ differs('actual', 'expected') }}

@@ -31,13 +31,7 @@ with results as (
 
 )
 
-select
-    example,
-    actual,
-    expected,
-    actual_count,
-    expected_count
-from results
+select * from results
 where
     {{ differs('actual', 'expected') }}
     or {{ differs('actual_count', 'expected_count') }}

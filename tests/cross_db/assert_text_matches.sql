@@ -58,12 +58,7 @@ with results as (
 
 )
 
-select
-    example,
-    given,
-    pattern,
-    expected
-from results
+select * from results
 where
     {{ differs('actual', 'expected') }}
     {% if takes_columns -%}

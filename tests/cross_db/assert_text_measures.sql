@@ -12,53 +12,41 @@
     (none, none, none, none),
 ] %}
 {%- set prefixes = [
-    ('abc', 'ab', 'true'),
-    ('abc', 'abc', 'true'),
-    ('abc', '', 'true'),
-    ('ab', 'abc', 'false'),
-    ('Abc', 'ab', 'false'),
-    ('cab', 'ab', 'false'),
-    ('abc', 'a_', 'false'),
-    ('a_c', 'a_', 'true'),
-    ('100', '1%', 'false'),
-    ('a.b', 'a.', 'true'),
-    ('axb', 'a.', 'false'),
-    ('Übung', 'Üb', 'true'),
-    ('Übung', 'Ub', 'false'),
-    (none, 'ab', 'null'),
-    ('abc', none, 'null'),
+    ('abc', 'ab', true),
+    ('abc', 'abc', true),
+    ('abc', '', true),
+    ('ab', 'abc', false),
+    ('Abc', 'ab', false),
+    ('cab', 'ab', false),
+    ('abc', 'a_', false),
+    ('a_c', 'a_', true),
+    ('100', '1%', false),
+    ('a.b', 'a.', true),
+    ('axb', 'a.', false),
+    ('Übung', 'Üb', true),
+    ('Übung', 'Ub', false),
+    (none, 'ab', none),
+    ('abc', none, none),
 ] %}
 
 with examples as (
 
-    {% for given, beginning, number_of_characters, in_lower_case in examples -%}
-    select
-        {{ loop.index }} as example,
-        cast({{ text_literal(given) if given is not none else 'null' }} as {{ type_text() }}) as given,
-        cast({{ text_literal(beginning) if beginning is not none else 'null' }} as {{ type_text() }}) as expected_beginning,
-        cast({{ number_of_characters if given is not none else 'null' }} as {{ dbt.type_bigint() }}) as expected_count,
-        cast({{ text_literal(in_lower_case) if given is not none else 'null' }} as {{ type_text() }}) as expected_lower_case
-    {% if not loop.last %}
-    union all
-
-    {% endif -%}
-    {% endfor %}
+    {{ example_rows(examples, {
+        'given': type_text(),
+        'expected_beginning': type_text(),
+        'expected_count': dbt.type_bigint(),
+        'expected_lower_case': type_text()
+    }) }}
 
 ),
 
 prefixes as (
 
-    {% for given, beginning, expected in prefixes -%}
-    select
-        {{ loop.index }} as example,
-        cast({{ text_literal(given) if given is not none else 'null' }} as {{ type_text() }}) as given,
-        cast({{ text_literal(beginning) if beginning is not none else 'null' }} as {{ type_text() }}) as beginning,
-        cast({{ expected }} as {{ dbt.type_boolean() }}) as expected
-    {% if not loop.last %}
-    union all
-
-    {% endif -%}
-    {% endfor %}
+    {{ example_rows(prefixes, {
+        'given': type_text(),
+        'beginning': type_text(),
+        'expected': dbt.type_boolean()
+    }) }}
 
 ),
 
@@ -90,46 +78,16 @@ prefix_results as (
 
 line_breaks as (
 
-    select cast('a' || {{ line_break() }} || 'b' as {{ type_text() }}) as two_lines
+    select
+        1 as example,
+        cast('a' || {{ line_break() }} || 'b' as {{ type_text() }}) as two_lines
 
 )
 
-select
-    'first_characters' as macro_name,
-    example
-from results
-where
-    {{ differs('actual_beginning', 'expected_beginning') }}
-    or {{ differs('actual_whole', 'given') }}
-
-union all
-
-select
-    'character_count' as macro_name,
-    example
-from results
-where {{ differs('actual_count', 'expected_count') }}
-
-union all
-
-select
-    'lower_case' as macro_name,
-    example
-from results
-where {{ differs('actual_lower_case', 'expected_lower_case') }}
-
-union all
-
-select
-    'starts_with' as macro_name,
-    example
-from prefix_results
-where {{ differs('actual', 'expected') }}
-
-union all
-
-select
-    'line_break' as macro_name,
-    1 as example
-from line_breaks
-where {{ differs(text_hash('two_lines'), "'" ~ local_md5('a\nb') ~ "'") }}
+{{ wrong_examples([
+    ('first_characters', 'results', differs('actual_beginning', 'expected_beginning') ~ ' or ' ~ differs('actual_whole', 'given')),
+    ('character_count', 'results', differs('actual_count', 'expected_count')),
+    ('lower_case', 'results', differs('actual_lower_case', 'expected_lower_case')),
+    ('starts_with', 'prefix_results', differs('actual', 'expected')),
+    ('line_break', 'line_breaks', differs(text_hash('two_lines'), "'" ~ local_md5('a\nb') ~ "'"))
+]) }}

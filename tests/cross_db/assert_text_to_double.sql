@@ -33,34 +33,18 @@
 
 with examples as (
 
-    {% for given, expected in examples -%}
-    select
-        {{ loop.index }} as example,
-        cast({{ text_literal(given) if given is not none else 'null' }} as {{ type_text() }}) as given,
-        cast({{ expected if expected is not none else 'null' }} as {{ type_double() }}) as expected
-    {% if not loop.last %}
-    union all
-
-    {% endif -%}
-    {% endfor %}
+    {{ example_rows(examples, {'given': type_text(), 'expected': type_double()}) }}
 
 ),
 
 results as (
 
     select
-        example,
-        given,
-        expected,
+        *,
         {{ text_to_double('given') }} as actual
     from examples
 
 )
 
-select
-    example,
-    given,
-    expected,
-    actual
-from results
+select * from results
 where {{ differs('actual', 'expected') }}

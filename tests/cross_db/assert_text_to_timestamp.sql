@@ -1,4 +1,4 @@
--- A moment is read in UTC or with its offset, year first; anything else is null and stops no build.
+-- A time is read in UTC or with its offset, year first; anything else is null and stops no build.
 {%- set examples = [
     ('2026-01-31T23:59:59.750Z', '2026-01-31 23:59:59.750'),
     ('2026-01-31T23:59:59.750+02:00', '2026-01-31 21:59:59.750'),
@@ -30,34 +30,18 @@
 
 with examples as (
 
-    {% for given, expected in examples -%}
-    select
-        {{ loop.index }} as example,
-        cast({{ text_literal(given) if given is not none else 'null' }} as {{ type_text() }}) as given,
-        cast({{ text_literal(expected) if expected else 'null' }} as {{ type_utc_timestamp() }}) as expected
-    {% if not loop.last %}
-    union all
-
-    {% endif -%}
-    {% endfor %}
+    {{ example_rows(examples, {'given': type_text(), 'expected': type_utc_timestamp()}) }}
 
 ),
 
 results as (
 
     select
-        example,
-        given,
-        expected,
+        *,
         {{ text_to_timestamp('given') }} as actual
     from examples
 
 )
 
-select
-    example,
-    given,
-    expected,
-    actual
-from results
+select * from results
 where {{ differs('actual', 'expected') }}

@@ -1,5 +1,5 @@
--- The calendar day of a moment in UTC elsewhere, around midnight and around the changes of the clocks,
--- and moments with an offset brought to UTC.
+-- The calendar day of a time in UTC elsewhere, around midnight and around the changes of the clocks,
+-- and times with an offset brought to UTC.
 {%- set days = [
     ('2026-01-31 22:59:59.999', 'Europe/Berlin', '2026-01-31'),
     ('2026-01-31 23:00:00.000', 'Europe/Berlin', '2026-02-01'),
@@ -19,7 +19,7 @@
     ('2026-02-01 00:00:00.000', 'UTC', '2026-02-01'),
     (none, 'Europe/Berlin', none),
 ] %}
-{#- Elsewhere every timestamp is a moment in UTC already. -#}
+{#- Elsewhere every timestamp is in UTC already. -#}
 {%- set zoned_type = {
     'duckdb': 'timestamp with time zone',
     'postgres': 'timestamp with time zone',
@@ -36,16 +36,16 @@
 
 with day_results as (
 
-    {% for moment, time_zone, expected in days -%}
+    {% for given_at, time_zone, expected in days -%}
     select
         {{ loop.index }} as example,
-        {{ date_in_time_zone('moment', time_zone) }} as actual,
+        {{ date_in_time_zone('given_at', time_zone) }} as actual,
         cast({{ text_literal(expected) if expected else 'null' }} as date) as expected,
-        {{ reporting_date('moment') }} as actual_reporting_date,
-        {{ date_in_time_zone('moment', var('reporting_timezone')) }} as expected_reporting_date
+        {{ reporting_date('given_at') }} as actual_reporting_date,
+        {{ date_in_time_zone('given_at', var('reporting_timezone')) }} as expected_reporting_date
     from (
-        select cast({{ text_literal(moment) if moment else 'null' }} as {{ type_utc_timestamp() }}) as moment
-    ) as one_moment
+        select cast({{ text_literal(given_at) if given_at else 'null' }} as {{ type_utc_timestamp() }}) as given_at
+    ) as one_time
     {% if not loop.last %}
     union all
 
@@ -57,14 +57,14 @@ with day_results as (
 
 zoned_results as (
 
-    {% for moment, expected in zoned -%}
+    {% for given_at, expected in zoned -%}
     select
         {{ loop.index }} as example,
-        {{ zoned_to_utc('moment') }} as actual,
+        {{ zoned_to_utc('given_at') }} as actual,
         cast({{ text_literal(expected) if expected else 'null' }} as {{ type_utc_timestamp() }}) as expected
     from (
-        select cast({{ text_literal(moment) if moment else 'null' }} as {{ zoned_type }}) as moment
-    ) as one_moment
+        select cast({{ text_literal(given_at) if given_at else 'null' }} as {{ zoned_type }}) as given_at
+    ) as one_time
     {% if not loop.last %}
     union all
 
@@ -74,26 +74,12 @@ zoned_results as (
 )
 {%- endif %}
 
-select
-    'date_in_time_zone' as macro_name,
-    example
-from day_results
-where {{ differs('actual', 'expected') }}
-
-union all
-
-select
-    'reporting_date' as macro_name,
-    example
-from day_results
-where {{ differs('actual_reporting_date', 'expected_reporting_date') }}
-{%- if zoned %}
-
-union all
-
-select
-    'zoned_to_utc' as macro_name,
-    example
-from zoned_results
-where {{ differs('actual', 'expected') }}
+{%- set checks = [
+    ('date_in_time_zone', 'day_results', differs('actual', 'expected')),
+    ('reporting_date', 'day_results', differs('actual_reporting_date', 'expected_reporting_date'))
+] %}
+{%- if zoned -%}
+    {%- do checks.append(('zoned_to_utc', 'zoned_results', differs('actual', 'expected'))) -%}
 {%- endif %}
+
+{{ wrong_examples(checks) }}

@@ -24,34 +24,18 @@
 
 with examples as (
 
-    {% for given, expected in examples -%}
-    select
-        {{ loop.index }} as example,
-        cast({{ text_literal(given) if given is not none else 'null' }} as {{ type_double() }}) as given,
-        cast({{ text_literal(expected) if expected is not none else 'null' }} as {{ type_usd() }}) as expected
-    {% if not loop.last %}
-    union all
-
-    {% endif -%}
-    {% endfor %}
+    {{ example_rows(examples, {'given': type_double(), 'expected': type_usd()}) }}
 
 ),
 
 results as (
 
     select
-        example,
-        given,
-        expected,
+        *,
         {{ to_usd('given') }} as actual
     from examples
 
 )
 
-select
-    example,
-    given,
-    expected,
-    actual
-from results
+select * from results
 where {{ differs('actual', 'expected') }}

@@ -17,39 +17,35 @@
 
 with examples as (
 
-    {% for given, expected in examples -%}
-    select
-        {{ loop.index }} as example,
-        cast({{ text_literal(given) if given is not none else 'null' }} as {{ type_double() }}) as given,
-        cast({{ text_literal(given) if given is not none else 'null' }} as {{ type_usd() }}) as given_usd,
-        cast({{ expected if expected is not none else 'null' }} as {{ dbt.type_bigint() }}) as expected
-    {% if not loop.last %}
-    union all
+    {{ example_rows(examples, {'given': type_double(), 'expected': dbt.type_bigint()}) }}
 
-    {% endif -%}
-    {% endfor %}
+),
+
+usd_examples as (
+
+    {{ example_rows(examples, {'given': type_usd(), 'expected': dbt.type_bigint()}) }}
 
 ),
 
 results as (
 
     select
+        'double' as given_type,
         example,
-        given,
         expected,
-        {{ to_whole_number('given') }} as actual,
-        {{ to_whole_number('given_usd') }} as actual_of_usd
+        {{ to_whole_number('given') }} as actual
     from examples
+
+    union all
+
+    select
+        'usd' as given_type,
+        example,
+        expected,
+        {{ to_whole_number('given') }} as actual
+    from usd_examples
 
 )
 
-select
-    example,
-    given,
-    expected,
-    actual,
-    actual_of_usd
-from results
-where
-    {{ differs('actual', 'expected') }}
-    or {{ differs('actual_of_usd', 'expected') }}
+select * from results
+where {{ differs('actual', 'expected') }}

@@ -1,4 +1,4 @@
--- A moment written into a statement is that moment, to the microsecond, whatever the session's time zone.
+-- A time written into a statement is that time, to the microsecond, whatever the session's time zone.
 {%- set examples = [
     ('2026-03-01', '2026-03-01T00:00:00'),
     ('2026-03-01 10:00:05', '2026-03-01T10:00:05Z'),
@@ -8,10 +8,10 @@
 
 with examples as (
 
-    {% for moment, expected in examples -%}
+    {% for given, expected in examples -%}
     select
         {{ loop.index }} as example,
-        {{ utc_timestamp_literal(moment) }} as actual,
+        {{ utc_timestamp_literal(given) }} as actual,
         {{ text_to_timestamp(text_literal(expected)) }} as expected
     {% if not loop.last %}
     union all

@@ -1,31 +1,19 @@
-{%- set facts = ['fct_agent_runs', 'fct_agent_sessions', 'fct_agent_steps'] -%}
+{%- set facts = {'run': 'fct_agent_runs', 'session': 'fct_agent_sessions', 'step': 'fct_agent_steps'} -%}
 -- Each failed row of a fact is counted once, and each share is taken of all rows of the day.
 with fact_rows as (
 
+    {% for grain, fact in facts.items() -%}
     select
-        'run' as grain,
-        run_date as failure_date,
+        '{{ grain }}' as grain,
+        {{ grain }}_date as failure_date,
         failure_mode
-    from {{ ref('fct_agent_runs') }}
-    where {{ of_tested_days('run_date', facts) }}
-
+    from {{ ref(fact) }}
+    where {{ of_tested_days(grain ~ '_date', facts.values() | list) }}
+    {% if not loop.last %}
     union all
 
-    select
-        'session' as grain,
-        session_date as failure_date,
-        failure_mode
-    from {{ ref('fct_agent_sessions') }}
-    where {{ of_tested_days('session_date', facts) }}
-
-    union all
-
-    select
-        'step' as grain,
-        step_date as failure_date,
-        failure_mode
-    from {{ ref('fct_agent_steps') }}
-    where {{ of_tested_days('step_date', facts) }}
+    {% endif -%}
+    {% endfor %}
 
 ),
 
@@ -51,7 +39,7 @@ rollup_rows as (
         max(n_all) as n_all,
         sum(failure_count) as failure_count
     from {{ ref('mart_failure_modes') }}
-    where {{ of_tested_days('failure_date', facts) }}
+    where {{ of_tested_days('failure_date', facts.values() | list) }}
     group by
         grain,
         failure_date

@@ -212,7 +212,7 @@ def test_parts_span_what_they_are_called(dirty, tmp_path):
             ).fetchall()
         ]
         assert loaded
-        assert all(part.after < moment <= part.until for moment in loaded)
+        assert all(part.after < time_loaded <= part.until for time_loaded in loaded)
     assert parts.hour.until - parts.hour.after == timedelta(hours=1)
     assert parts.day.until - parts.day.after == timedelta(hours=24)
     assert parts.hour.after == parts.day.until
@@ -226,14 +226,14 @@ NEWEST = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
-def _events_loaded(folder: Path, moments: list[datetime | None]) -> Path:
-    """Write every table with one row per moment: known by uuid_ts, or, if odd, by received_at."""
+def _events_loaded(folder: Path, load_times: list[datetime | None]) -> Path:
+    """Write all tables, one row per load time: known by uuid_ts or, if odd, by received_at."""
     folder.mkdir()
     with duckdb.connect() as connection:
         connection.execute("create table e (id int, uuid_ts timestamptz, received_at timestamptz)")
-        for number, moment in enumerate(moments):
-            times = [moment, NEWEST] if number % 2 == 0 else [None, moment]
-            if moment is None:
+        for number, time_loaded in enumerate(load_times):
+            times = [time_loaded, NEWEST] if number % 2 == 0 else [None, time_loaded]
+            if time_loaded is None:
                 times = [None, None]
             connection.execute("insert into e values (?, ?, ?)", [number, *times])
         for table in run_reference.EVENT_TABLES:
@@ -243,8 +243,9 @@ def _events_loaded(folder: Path, moments: list[datetime | None]) -> Path:
 
 def test_events_on_a_border_and_without_time_have_one_part(tmp_path):
     hour, day = NEWEST - timedelta(hours=1), NEWEST - timedelta(hours=25)
-    moments = [NEWEST, hour + SECOND, hour, day + SECOND, day, NEWEST - timedelta(days=200), None]
-    data = _events_loaded(tmp_path / "events", moments)
+    long_ago = NEWEST - timedelta(days=200)
+    load_times = [NEWEST, hour + SECOND, hour, day + SECOND, day, long_ago, None]
+    data = _events_loaded(tmp_path / "events", load_times)
     parts = cut.cut(data, tmp_path / "parts", [Fraction(1, 10), Fraction(1)])
     found = [
         sorted(
@@ -268,8 +269,8 @@ def test_lost_events_are_noticed(tmp_path):
     ("hours", "message"), [([0, 20], "nothing to cut"), ([0, 100], "more events are needed")]
 )
 def test_too_few_events_give_one_clear_line(tmp_path, capsys, hours, message):
-    moments = [NEWEST - timedelta(hours=number) for number in hours]
-    data = _events_loaded(tmp_path / "events", moments)
+    load_times = [NEWEST - timedelta(hours=number) for number in hours]
+    data = _events_loaded(tmp_path / "events", load_times)
     with pytest.raises(SystemExit):
         cut.cut(data, tmp_path / "parts", [Fraction(1)])
     error = capsys.readouterr().err
@@ -299,8 +300,8 @@ def test_overlapping_statements_count_once(intervals, seconds):
 
 
 def _log_line(name: str, second: float, **data) -> str:
-    moment = (NEWEST + timedelta(seconds=second)).isoformat().replace("+00:00", "Z")
-    return json.dumps({"data": data, "info": {"name": name, "ts": moment}}) + "\n"
+    written_at = (NEWEST + timedelta(seconds=second)).isoformat().replace("+00:00", "Z")
+    return json.dumps({"data": data, "info": {"name": name, "ts": written_at}}) + "\n"
 
 
 def test_statement_seconds_come_from_statements_that_ended(tmp_path, capsys):

@@ -79,7 +79,7 @@ def of_table(events: list[dict], table: str) -> list[dict]:
     return [event for event in events if event["event"] == table]
 
 
-def moment(text: str) -> datetime:
+def timestamp(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
@@ -223,7 +223,7 @@ def test_payloads_are_what_the_gateway_requires(clean_events):
         assert event["type"] == "track"
         assert event["event"] in TABLES
         assert event["anonymousId"]
-        assert moment(event["timestamp"]) <= moment(event["receivedAt"])
+        assert timestamp(event["timestamp"]) <= timestamp(event["receivedAt"])
         assert event["properties"]["conversation_id"]
         assert event["properties"]["interaction_id"]
     assert {event["event"] for event in clean_events} == set(TABLES)
@@ -231,15 +231,15 @@ def test_payloads_are_what_the_gateway_requires(clean_events):
 
 
 def test_data_ends_with_the_end_date(clean_events):
-    last = max(moment(event["timestamp"]) for event in clean_events)
-    assert last == moment(END)
-    assert max(moment(event["receivedAt"]) for event in clean_events) == moment(END)
-    first = min(moment(event["timestamp"]) for event in clean_events)
-    assert first >= moment(END) - timedelta(days=10)
+    last = max(timestamp(event["timestamp"]) for event in clean_events)
+    assert last == timestamp(END)
+    assert max(timestamp(event["receivedAt"]) for event in clean_events) == timestamp(END)
+    first = min(timestamp(event["timestamp"]) for event in clean_events)
+    assert first >= timestamp(END) - timedelta(days=10)
 
 
 def test_responses_repeat_session_completions(clean_events):
-    """The same execution is reported twice on purpose (trap T1)."""
+    """The same execution is reported twice on purpose."""
     shared = ("cost", "tokens_used", "duration_ms", "model_used", "agent_name", "steps_count")
     groups: dict[str, list[Counter]] = {}
     for table in ("ai_agent_session_completed", "ai_agent_response_received"):
@@ -286,7 +286,7 @@ def test_sessions_run_in_parallel(clean_events):
     for event in of_table(clean_events, "ai_agent_session_completed"):
         row = event["properties"]
         if row["agent_name"] == "web_researcher":
-            end = moment(event["timestamp"])
+            end = timestamp(event["timestamp"])
             start = end - timedelta(milliseconds=row["duration_ms"])
             spans[row["interaction_id"]].append((start, end))
     several = [sorted(times) for times in spans.values() if len(times) > 1]
@@ -299,12 +299,12 @@ def test_steps_lie_inside_their_sessions(clean_events):
     for event in clean_events:
         key = event["properties"].get("agent_session_id")
         if event["event"] == "ai_agent_session_started":
-            begins[key] = moment(event["timestamp"])
+            begins[key] = timestamp(event["timestamp"])
         if event["event"] == "ai_agent_session_completed":
-            ends[key] = moment(event["timestamp"])
+            ends[key] = timestamp(event["timestamp"])
     steps = of_table(clean_events, "ai_agent_step_completed")
     for event in steps:
-        end = moment(event["timestamp"])
+        end = timestamp(event["timestamp"])
         start = end - timedelta(milliseconds=event["properties"]["duration_ms"])
         key = event["properties"]["agent_session_id"]
         assert begins.get(key, start) <= start
@@ -313,7 +313,7 @@ def test_steps_lie_inside_their_sessions(clean_events):
 
 def test_a_price_changes_within_the_default_history(tmp_path):
     prices = load_price_list()
-    end = moment(generate_events.DEFAULT_END)
+    end = timestamp(generate_events.DEFAULT_END)
     changes = [datetime.fromtimestamp(ms / 1000, tz=end.tzinfo) for ms in prices.change_times()]
     inside = [day for day in changes if end - timedelta(days=30) < day < end]
     assert inside
@@ -321,7 +321,7 @@ def test_a_price_changes_within_the_default_history(tmp_path):
     assert generate_events.main(options) == 0
     number = next(i for i, model in enumerate(MODELS) if len(prices.starts_ms[i]) > 2)
     by_rate: dict[tuple[float, ...], int] = Counter()
-    times = {e["messageId"]: moment(e["timestamp"]) for e in payloads(tmp_path)}
+    times = {e["messageId"]: timestamp(e["timestamp"]) for e in payloads(tmp_path)}
     rows = [r for r in truth(tmp_path, "steps") if r["cost_basis"] == "list_price"]
     for row in rows:
         if row["canonical_model"] != MODELS[number].canonical_model:
@@ -470,7 +470,7 @@ def test_second_deliveries_are_counted_as_duplicates(dirty):
     for line in again:
         event = json.loads(line)
         before = known[event["messageId"]]
-        assert moment(event.pop("receivedAt")) > moment(before["receivedAt"])
+        assert timestamp(event.pop("receivedAt")) > timestamp(before["receivedAt"])
         assert event == {name: value for name, value in before.items() if name != "receivedAt"}
     counted = sum(int(row["duplicate_rows"]) for row in truth(dirty, "ledger"))
     assert counted == len(again) > 50
@@ -722,7 +722,7 @@ def test_quarantine_reasons_all_occur(tmp_path):
 
 
 def test_lost_ids_are_repaired_where_one_place_is_known(tmp_path):
-    """Recomputed from the payloads alone, with the rule of SEMANTICS 1."""
+    """Recomputed from the payloads alone, with the rule of docs/semantics.md."""
     folder = generate(
         tmp_path,
         "--dirt", "missing_conversation_id=0.5",

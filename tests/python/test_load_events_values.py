@@ -18,7 +18,7 @@ from scripts.loader.values import (
     typed,
 )
 
-MOMENT = property_time("2024-05-01T10:00:00Z")
+INSTANT = property_time("2024-05-01T10:00:00Z")
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,8 @@ def test_what_is_no_time_counts_as_absent(value):
 
 def test_skew_correction_never_leaves_the_calendar():
     earliest, latest = property_time("0001-01-01"), property_time("9999-12-31")
-    assert skew_corrected(MOMENT, latest, earliest) == MOMENT
-    assert skew_corrected(MOMENT, MOMENT, earliest) == earliest
+    assert skew_corrected(INSTANT, latest, earliest) == INSTANT
+    assert skew_corrected(INSTANT, INSTANT, earliest) == earliest
 
 
 @pytest.mark.parametrize("value", [None, "", [], [""], [[]], [[[""]]]])
@@ -149,19 +149,19 @@ WIDE = WideInteger(2**60)
         (123456.5, str, "123456.5"),
         (True, str, "true"),
         (False, str, "false"),
-        (MOMENT, str, "2024-05-01T10:00:00.000Z"),
+        (INSTANT, str, "2024-05-01T10:00:00.000Z"),
         (typed([1, "a", None]), str, '[1,"a",null]'),
         ("x", str, "x"),
         (BlankText("  "), str, None),
         (True, bool, True),
-        (MOMENT, Instant, MOMENT),
+        (INSTANT, Instant, INSTANT),
         (7, JsonText, "7"),
         (0.5, JsonText, "0.5"),
         (True, JsonText, "true"),
         ("x", JsonText, '"x"'),
         ('{"a":1}', JsonText, r'"{\"a\":1}"'),
         (typed([1]), JsonText, "[1]"),
-        (MOMENT, JsonText, '"2024-05-01T10:00:00.000Z"'),
+        (INSTANT, JsonText, '"2024-05-01T10:00:00.000Z"'),
         (JsonText('{"a":1}'), JsonText, '{"a":1}'),
         (JsonText('{"a":1}'), str, '{"a":1}'),
     ],
@@ -173,7 +173,7 @@ def test_conversions(value, kind, expected):
 
 
 NAMES = {int: "int", float: "float", str: "string", bool: "boolean", Instant: "datetime"}
-SAMPLES = {int: 7, float: 0.5, str: "x", bool: True, Instant: MOMENT}
+SAMPLES = {int: 7, float: 0.5, str: "x", bool: True, Instant: INSTANT}
 FITTING = {(int, float), (float, int)} | {(str, kind) for kind in NAMES}
 
 

@@ -179,7 +179,7 @@ def test_second_build_and_scripts_name_the_first(warehouse, alone, events):
     assert_as_if_alone(warehouse, alone)
 
 
-def test_two_builds_at_the_same_moment(warehouse, alone):
+def test_two_builds_at_the_same_time(warehouse, alone):
     """One of two builds that start together wins, the other names it."""
     builds = [dbt(warehouse.path, "run", "--quiet") for _ in range(2)]
     ended = [end(build) for build in builds]
@@ -203,7 +203,7 @@ def test_make_build_says_it_in_one_line(warehouse, tmp_path):
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
     ready = tmp_path / "ready"
     ready.touch()
-    # Never the rule that makes the environment anew.
+    # Never the rule that rebuilds the environment.
     make = ["make", "build", f"BIN={programs}", f"READY={ready}", "EVENTS="]
 
     with held(warehouse.path) as holder:
@@ -227,7 +227,7 @@ def without_make(errors):
     return "\n".join(line for line in errors.splitlines() if not line.startswith("make"))
 
 
-def test_two_first_loads_at_the_same_moment(tmp_path):
+def test_two_first_loads_at_the_same_time(tmp_path):
     """Two that find no warehouse leave one whole sample; who did not load it says why."""
     single, both = (tmp_path / name / "warehouse.duckdb" for name in ("single", "both"))
     code, _, errors = end(start(single, sys.executable, "scripts/prepare_events.py"))

@@ -1,7 +1,7 @@
 """Raw data as strange as RudderStack delivers it: every build succeeds and tells the same story.
 
 Staging looks at the raw tables while it is compiled, which dbt unit tests cannot do. So its rules
-are tested here: layouts (trap T10), times, statuses, tool outputs, privacy.
+are tested here: layouts, times, statuses, tool outputs, privacy.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@
 {%- set staged = ref('int_events_staged') -%}
 {%- set is_continued = is_incremental() -%}
 {%- set windows = load_windows(this, staged) if is_continued else {} -%}
-{#- What this build places: on a full build all that is staged. Read once for every use: a table expression
+{#- What this build writes: on a full build all that is staged. Read once for every use: a table expression
     with several readers would be kept in memory with all columns. -#}
 {%- set events = 'changed_events' if is_continued else staged -%}
 {%- set columns = event_columns().keys() | list %}

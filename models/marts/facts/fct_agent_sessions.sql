@@ -101,7 +101,7 @@ select
     classified_sessions.failure_mode,
     classified_sessions.failure_category,
     classified_sessions.failure_group,
-    classified_sessions.rule_severity as failure_severity,
+    classified_sessions.rule_severity as failure_rule_severity,
     sessions.error_type,
     sessions.error_message_class,
     sessions.finish_reason,

@@ -47,7 +47,7 @@ select
     classified_steps.failure_mode,
     classified_steps.failure_category,
     classified_steps.failure_group,
-    classified_steps.rule_severity as failure_severity,
+    classified_steps.rule_severity as failure_rule_severity,
     classified_steps.failure_rule_id,
 
     -- time

@@ -51,6 +51,7 @@ failing_rows as (
         failure_mode,
         failure_category,
         failure_severity,
+        cast(null as {{ type_text() }}) as failure_rule_severity,
         price_status,
         wasted_cost_usd,
         {{ plausible_duration('duration_ms') }} as lost_ms
@@ -71,7 +72,8 @@ failing_rows as (
         coalesce(canonical_model, model_name) as canonical_model,
         failure_mode,
         failure_category,
-        failure_severity,
+        cast(null as {{ type_text() }}) as failure_severity,
+        failure_rule_severity,
         price_status,
         cost_usd as wasted_cost_usd,
         {{ plausible_duration('duration_ms') }} as lost_ms
@@ -92,7 +94,8 @@ failing_rows as (
         canonical_model,
         failure_mode,
         failure_category,
-        failure_severity,
+        cast(null as {{ type_text() }}) as failure_severity,
+        failure_rule_severity,
         price_status,
         cost_usd as wasted_cost_usd,
         {{ plausible_duration('duration_ms') }} as lost_ms
@@ -124,6 +127,7 @@ failures as (
         failing_rows.failure_mode,
         failing_rows.failure_category,
         failing_rows.failure_severity,
+        failing_rows.failure_rule_severity,
         people.person_id,
         failing_rows.price_status,
         failing_rows.wasted_cost_usd,
@@ -145,6 +149,7 @@ counted as (
         failure_mode,
         failure_category,
         failure_severity,
+        failure_rule_severity,
         count(*) as failure_count,
         count(distinct person_id) as user_count,
         {{ count_where("price_status = 'unpriced'") }} as n_unpriced,
@@ -160,7 +165,8 @@ counted as (
         canonical_model,
         failure_mode,
         failure_category,
-        failure_severity
+        failure_severity,
+        failure_rule_severity
 
 )
 
@@ -173,7 +179,7 @@ select
         ~ " || '|' || " ~ text_hash('counted.canonical_model')
         ~ " || '|' || counted.failure_mode"
         ~ " || '|' || coalesce(counted.failure_category, '')"
-        ~ " || '|' || coalesce(counted.failure_severity, '')"
+        ~ " || '|' || coalesce(counted.failure_severity, counted.failure_rule_severity, '')"
     ) }} as failure_modes_key,
     counted.failure_date as failure_date,
     counted.grain as grain,
@@ -184,6 +190,7 @@ select
     counted.failure_mode,
     counted.failure_category,
     counted.failure_severity,
+    counted.failure_rule_severity,
     counted.failure_count,
     {{ ratio('counted.failure_count', 'bases.n_used') }} as failure_share,
     counted.user_count,

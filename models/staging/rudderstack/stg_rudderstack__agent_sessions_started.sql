@@ -14,36 +14,14 @@ with raw_events as (
 renamed as (
 
     select
-        -- ids, as they were sent
-        id as event_id,
-        conversation_id as sent_conversation_id,
-        interaction_id as sent_interaction_id,
+        -- ids, context, times and data quality
+        {{ renamed_event_columns() }},
         agent_session_id as sent_agent_session_id,
-        parent_interaction_id,
-        user_id,
-        anonymous_id,
-        context_source_id as source_id,
-        raw_schema,
         parent_agent_session_id as sent_parent_agent_session_id,
 
         -- what started
         agent_name,
-        model_used as model_name,
-
-        -- context
-        workflow_name,
-        environment,
-        lower(trigger_type) as trigger_type,
-        lower(execution_mode) as execution_mode,
-
-        -- times, UTC
-        {{ event_time() }} as event_at,
-        received_at,
-        loaded_at,
-
-        -- data quality
-        {{ is_clock_skewed() }} as has_clock_skew,
-        unconverted_columns
+        model_used as model_name
     from raw_events
 
 )

@@ -7,15 +7,8 @@ with raw_events as (
 renamed as (
 
     select
-        -- ids, as they were sent
-        id as event_id,
-        conversation_id as sent_conversation_id,
-        interaction_id as sent_interaction_id,
-        parent_interaction_id,
-        user_id,
-        anonymous_id,
-        context_source_id as source_id,
-        raw_schema,
+        -- ids, context, times and data quality
+        {{ renamed_event_columns() }},
 
         -- what happened
         {{ normalized_status('status') }} as event_status,
@@ -24,35 +17,9 @@ renamed as (
         steps_count as reported_steps_count,
         {{ character_count('final_response_text') }} as response_length,
 
-        -- usage and money, as they were sent
-        prompt_tokens as sent_prompt_tokens,
-        completion_tokens as sent_completion_tokens,
-        cache_read as sent_cache_read_tokens,
-        cache_write as sent_cache_write_tokens,
-        cost as reported_cost_usd,
-        lower(service_tier) as service_tier,
-
-        -- failure
-        lower(error_type) as error_type,
-        http_status,
-        lower(finish_reason) as finish_reason,
-        {{ message_class('error_message') }} as error_message_class,
-        {{ failure_signal_key("'run'", 'status') }} as failure_signal_key,
-
-        -- context
-        workflow_name,
-        environment,
-        lower(trigger_type) as trigger_type,
-        lower(execution_mode) as execution_mode,
-
-        -- times, UTC
-        {{ event_time() }} as event_at,
-        received_at,
-        loaded_at,
-
-        -- data quality
-        {{ is_clock_skewed() }} as has_clock_skew,
-        unconverted_columns
+        -- usage and failure
+        {{ renamed_usage_columns() }},
+        {{ renamed_failure_columns("'run'", 'status') }}
     from raw_events
 
 )

@@ -14,36 +14,14 @@ with raw_events as (
 renamed as (
 
     select
-        -- ids, as they were sent
-        id as event_id,
-        conversation_id as sent_conversation_id,
-        interaction_id as sent_interaction_id,
-        parent_interaction_id,
-        user_id,
-        anonymous_id,
-        context_source_id as source_id,
-        raw_schema,
+        -- ids, context, times and data quality
+        {{ renamed_event_columns() }},
 
         -- the action, without its text
         lower(action_type) as action_type,
         lower(feedback_type) as feedback_type,
         case when length(feedback_value) <= 40 then lower(trim(feedback_value)) end as feedback_value,
-        {{ character_count('feedback_text') }} as feedback_text_length,
-
-        -- context
-        workflow_name,
-        environment,
-        lower(trigger_type) as trigger_type,
-        lower(execution_mode) as execution_mode,
-
-        -- times, UTC
-        {{ event_time() }} as event_at,
-        received_at,
-        loaded_at,
-
-        -- data quality
-        {{ is_clock_skewed() }} as has_clock_skew,
-        unconverted_columns
+        {{ character_count('feedback_text') }} as feedback_text_length
     from raw_events
 
 )

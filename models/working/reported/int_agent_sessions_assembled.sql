@@ -192,7 +192,7 @@ select
     ended_at,
     case
         when reported_duration_ms is not null then reported_duration_ms
-        -- one known moment is no duration
+        -- one known time is no duration
         when started_event_at is null and first_step_started_at is null then null
         when completed_event_at is null and last_event_at = started_event_at then null
         else {{ milliseconds_between('least(candidate_started_at, ended_at)', 'ended_at') }}

@@ -10,6 +10,10 @@
     'ai_agent_response_received': 5,
     'ai_user_action': 6
 } -%}
+{%- set columns = [
+    'run_key', 'conversation_id', 'interaction_id', 'parent_interaction_id', 'user_id', 'anonymous_id',
+    'source_id', 'workflow_name', 'environment', 'trigger_type', 'execution_mode'
+] -%}
 
 with events as (
 
@@ -27,17 +31,8 @@ observed_steps as (
 run_events as (
 
     select
-        run_key,
-        conversation_id,
-        interaction_id,
-        parent_interaction_id,
-        user_id,
-        anonymous_id,
-        source_id,
-        workflow_name,
-        environment,
-        trigger_type,
-        execution_mode,
+        event_key as run_event_key,
+        {{ columns | join(',\n        ') }},
         event_at as first_event_at,
         event_at as last_event_at,
         has_clock_skew,
@@ -51,17 +46,8 @@ run_events as (
     union all
 
     select
-        run_key,
-        conversation_id,
-        interaction_id,
-        parent_interaction_id,
-        user_id,
-        anonymous_id,
-        source_id,
-        workflow_name,
-        environment,
-        trigger_type,
-        execution_mode,
+        agent_session_key as run_event_key,
+        {{ columns | join(',\n        ') }},
         first_event_at,
         last_event_at,
         has_clock_skew,

@@ -15,7 +15,7 @@
 links as (
 
     select
-        children.run_key as walk_group,
+        children.run_key as lookup_group,
         children.agent_session_key as node,
         parents.agent_session_key as next_node,
         true as is_start
@@ -29,7 +29,7 @@ links as (
 ),
 
 -- a cycle further up does not contain the start and would never end
-{{ walk('ancestors', 'links', maximum_distance=100) }}
+{{ recursive_lookup('ancestors', 'links', maximum_distance=100) }}
 
 select
     start_node as agent_session_key,

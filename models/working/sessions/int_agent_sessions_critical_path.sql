@@ -26,15 +26,15 @@
 
 ),
 
--- A start looks back at the ends before it. At one moment the starts of sessions without length come
+-- A start looks back at the ends before it. At the same time the starts of sessions without length come
 -- first, then the ends, then the other starts, so that no session comes before itself.
-moments as (
+boundaries as (
 
     select
         agent_session_key,
         sibling_group,
-        ended_at as moment_at,
-        1 as moment_order,
+        ended_at as boundary_at,
+        1 as boundary_order,
         end_position,
         end_position as visible_end_position
     from sessions
@@ -45,8 +45,8 @@ moments as (
     select
         agent_session_key,
         sibling_group,
-        started_at as moment_at,
-        case when started_at = ended_at then 0 else 2 end as moment_order,
+        started_at as boundary_at,
+        case when started_at = ended_at then 0 else 2 end as boundary_order,
         end_position,
         cast(null as {{ dbt.type_bigint() }}) as visible_end_position
     from sessions
@@ -59,14 +59,14 @@ looked_back as (
     select
         agent_session_key,
         sibling_group,
-        moment_order,
+        boundary_order,
         end_position,
         max(visible_end_position) over (
             partition by sibling_group
-            order by moment_at nulls last, moment_order
+            order by boundary_at nulls last, boundary_order
             rows between unbounded preceding and current row
         ) as previous_end_position
-    from moments
+    from boundaries
 
 ),
 
@@ -76,7 +76,7 @@ last_positions as (
         sibling_group,
         max(end_position) as end_position
     from looked_back
-    where moment_order != 1
+    where boundary_order != 1
     group by sibling_group
 
 ),
@@ -84,17 +84,17 @@ last_positions as (
 links as (
 
     select
-        looked_back.sibling_group as walk_group,
+        looked_back.sibling_group as lookup_group,
         looked_back.end_position as node,
         looked_back.previous_end_position as next_node,
         looked_back.end_position = last_positions.end_position as is_start
     from looked_back
     inner join last_positions on looked_back.sibling_group = last_positions.sibling_group
-    where looked_back.moment_order != 1
+    where looked_back.boundary_order != 1
 
 ),
 
-{{ walk('walked_back', 'links') }},
+{{ recursive_lookup('links_followed', 'links') }},
 
 chain as (
 
@@ -106,9 +106,9 @@ chain as (
     union all
 
     select
-        walk_group as sibling_group,
+        lookup_group as sibling_group,
         node as end_position
-    from walked_back
+    from links_followed
 
 ),
 

@@ -12,9 +12,9 @@ sessions as (
 
 ),
 
-places as (
+sequenced as (
 
-    select * from {{ ref('int_agent_steps_placed') }}
+    select * from {{ ref('int_agent_steps_sequenced') }}
 
 )
 
@@ -31,16 +31,16 @@ select
     coalesce(steps.sent_model_name, sessions.model_name) as model_name,
     steps.tool_name,
     steps.service_tier as service_tier,
-    places.step_number,
+    sequenced.step_number,
     steps.step_type,
     steps.step_status,
     steps.step_status in ('error', 'timeout') as is_failed,
     case when steps.step_status != 'unknown' then steps.step_status = 'success' end as is_successful,
-    places.attempt_number,
-    {{ key_of(key_text('steps.agent_session_key') ~ ' || cast(places.operation_position as ' ~ type_text() ~ ')') }} as operation_key,
-    places.is_retry,
-    places.is_fallback,
-    places.is_retried,
+    sequenced.attempt_number,
+    {{ key_of(key_text('steps.agent_session_key') ~ ' || cast(sequenced.operation_position as ' ~ type_text() ~ ')') }} as operation_key,
+    sequenced.is_retry,
+    sequenced.is_fallback,
+    sequenced.is_retried,
     steps.response_length as response_length,
     steps.tool_input_hash,
     steps.tool_input_length,
@@ -64,5 +64,5 @@ select
     steps.has_suspect_duration as has_suspect_duration,
     steps.has_clock_skew
 from steps
-inner join places on steps.event_key = places.event_key
+inner join sequenced on steps.event_key = sequenced.event_key
 left join sessions on steps.agent_session_key = sessions.agent_session_key

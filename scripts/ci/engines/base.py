@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from scripts.warehouse import PROJECT_DIR
 
@@ -117,6 +117,38 @@ class Engine(ABC):
     @abstractmethod
     def drop_schemas(self, prefix: str) -> None:
         """Drop every schema whose name starts with `prefix`, with all it holds."""
+
+
+class Cursor(Protocol):
+    """What is used of a cursor as PEP 249 has it."""
+
+    def execute(self, sql: str) -> object:
+        """Run one statement."""
+
+    def fetchall(self) -> list[tuple]:
+        """Return the rows of the last statement."""
+
+
+class CursorEngine(Engine):
+    """An engine whose client has cursors."""
+
+    @abstractmethod
+    def _cursor(self) -> AbstractContextManager[Cursor]:
+        """Give a cursor for as long as the context lasts; raises EngineError."""
+
+    def execute(self, sql: str) -> None:
+        """Run one statement."""
+        with self._cursor() as cursor:
+            cursor.execute(sql)
+
+    def query(self, sql: str) -> list[tuple]:
+        """Run one statement and return its rows."""
+        with self._cursor() as cursor:
+            cursor.execute(sql)
+            return self._rows(cursor)
+
+    def _rows(self, cursor: Cursor) -> list[tuple]:
+        return cursor.fetchall()
 
 
 def engines() -> dict[str, Callable[[], Engine]]:

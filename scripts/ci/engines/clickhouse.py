@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from scripts.ci.engines.base import Engine, EngineError, RawColumn
 from scripts.ci.engines.chdb_dbt import PATH_VARIABLE
+from scripts.ci.raw_catalogue import RAW_TYPES
 from scripts.warehouse import PROJECT_DIR
 
 ENGINES = PROJECT_DIR / "scripts" / "ci" / "engines"
@@ -23,14 +24,7 @@ STATEMENT_SECONDS = 600
 # A column of type DateTime has no zone of its own and is shown in that of the process.
 UTC = {"TZ": "UTC"}
 
-PHYSICAL_TYPES = {
-    "string": "Nullable(String)",
-    "int": "Nullable(Int64)",
-    "float": "Nullable(Float64)",
-    "datetime": "Nullable(DateTime)",
-    "boolean": "Nullable(UInt8)",
-    "json": "Nullable(String)",
-}
+PHYSICAL_TYPES = RAW_TYPES["clickhouse"].types
 
 
 class ClickHouse(Engine):
@@ -94,7 +88,7 @@ class ClickHouse(Engine):
     ) -> None:
         """Replace a raw table; an absent text arrives as an empty one, as RudderStack loads it.
 
-        RudderStack's tables merge rows of the same id and time of arrival at a moment nobody knows;
+        RudderStack's tables merge rows of the same id and time of arrival at a time nobody knows;
         here they all stay.
         """
         relation = _relation(schema, table)

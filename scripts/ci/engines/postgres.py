@@ -14,7 +14,8 @@ from typing import ClassVar
 import duckdb
 import psycopg2
 
-from scripts.ci.engines.base import Engine, EngineError, RawColumn, free_port
+from scripts.ci.engines.base import CursorEngine, EngineError, RawColumn, free_port
+from scripts.ci.raw_catalogue import RAW_TYPES
 from scripts.warehouse import (
     AUDIT_SCHEMA,
     PROJECT_DIR,
@@ -35,14 +36,7 @@ START_SECONDS = 300
 # and stays a text on both sides.
 NULL_MARK = r"\N"
 
-PHYSICAL_TYPES = {
-    "string": "text",
-    "int": "bigint",
-    "float": "numeric",
-    "datetime": "timestamptz",
-    "boolean": "boolean",
-    "json": "jsonb",
-}
+PHYSICAL_TYPES = RAW_TYPES["postgres"].types
 # Types of built tables, by the name Postgres gives them without length or precision.
 DUCKDB_TYPES = {
     "text": "VARCHAR",
@@ -62,7 +56,7 @@ DUCKDB_TYPES = {
 }
 
 
-class Postgres(Engine):
+class Postgres(CursorEngine):
     """Postgres of the system's package, on a free port of this machine."""
 
     name = "postgres"
@@ -147,17 +141,6 @@ class Postgres(Engine):
         finally:
             for statement in undo:
                 self.execute(statement)
-
-    def execute(self, sql: str) -> None:
-        """Run one statement."""
-        with self._cursor() as cursor:
-            cursor.execute(sql)
-
-    def query(self, sql: str) -> list[tuple]:
-        """Run one statement and return its rows."""
-        with self._cursor() as cursor:
-            cursor.execute(sql)
-            return cursor.fetchall()
 
     def list_tables(self, schema: str) -> list[str]:
         """Return the names of all tables and views of a schema."""

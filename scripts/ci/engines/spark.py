@@ -15,26 +15,20 @@ import pyhive.exc
 from pyhive import hive
 from thrift.transport.TTransport import TTransportException
 
-from scripts.ci.engines.base import Engine, EngineError, RawColumn, free_port
+from scripts.ci.engines.base import CursorEngine, EngineError, RawColumn, free_port
+from scripts.ci.raw_catalogue import RAW_TYPES
 from scripts.warehouse import PROJECT_DIR
 
 CLUSTER_SCRIPT = PROJECT_DIR / "scripts" / "ci" / "spark_cluster"
 HOST = "127.0.0.1"
 USER = "dbt"
-# The script itself gives up after three minutes; before that it may have to prepare an environment.
+# The script itself fails after three minutes; before that it may have to prepare an environment.
 SCRIPT_SECONDS = 900
 WARM_UP_ROUNDS = 3
 # As many as dbt opens at a time.
 WARM_UP_SESSIONS = 4
 
-PHYSICAL_TYPES = {
-    "string": "string",
-    "int": "bigint",
-    "float": "double",
-    "datetime": "timestamp",
-    "boolean": "boolean",
-    "json": "string",
-}
+PHYSICAL_TYPES = RAW_TYPES["spark"].types
 # RudderStack partitions by the day on which an event arrived.
 PARTITION_COLUMN = "event_date"
 ARRIVAL_COLUMN = "received_at"
@@ -42,7 +36,7 @@ ARRIVAL_COLUMN = "received_at"
 PARTITION_HEADING = "# Partition Information"
 
 
-class Spark(Engine):
+class Spark(CursorEngine):
     """Spark 4 with Parquet tables: a master, two workers and a thrift server on free ports."""
 
     name = "spark"
@@ -105,17 +99,6 @@ class Spark(Engine):
             "nothing_listens": {"AGENT_ANALYTICS_SPARK_PORT": str(free_port())},
         }[kind]
 
-    def execute(self, sql: str) -> None:
-        """Run one statement."""
-        with self._cursor() as cursor:
-            cursor.execute(sql)
-
-    def query(self, sql: str) -> list[tuple]:
-        """Run one statement and return its rows."""
-        with self._cursor() as cursor:
-            cursor.execute(sql)
-            return _rows(cursor)
-
     def list_tables(self, schema: str) -> list[str]:
         """Return the names of all tables and views of a schema."""
         if schema not in self._schemas():
@@ -175,7 +158,7 @@ class Spark(Engine):
     def _warm_up(self) -> None:
         """Open and close sessions side by side, as dbt does; the last round must end well.
 
-        When the first sessions end at one moment the server may fail to close one: it looks for
+        When the first sessions end at the same time the server may fail to close one: it looks for
         classes of Hive that Spark does not ship (NoClassDefFoundError), once. dbt would stop.
         """
         for _ in range(WARM_UP_ROUNDS):
@@ -214,6 +197,13 @@ class Spark(Engine):
                 yield cursor
         except (pyhive.exc.Error, TTransportException) as error:
             raise EngineError(f"Spark: {_first_line(error)}") from error
+
+    def _rows(self, cursor: hive.Cursor) -> list[tuple]:
+        try:
+            return super()._rows(cursor)
+        except TypeError:
+            # The thrift server before Spark 4 sends no columns at all for an empty result.
+            return []
 
     def _cluster(self, *arguments: str) -> None:
         settings = {
@@ -259,14 +249,6 @@ class Iceberg(Spark):
             for name in self._names(f"{kind}s", schema):
                 self.execute(f"drop {kind} {_relation(schema, name)}")
         super()._drop_schema(schema)
-
-
-def _rows(cursor: hive.Cursor) -> list[tuple]:
-    try:
-        return cursor.fetchall()
-    except TypeError:
-        # The thrift server before Spark 4 sends no columns at all for an empty result.
-        return []
 
 
 def _identifier(name: str) -> str:

@@ -2,32 +2,32 @@
 
 {% macro default__with_recursive() %}with recursive{% endmacro %}
 
-{#- Spark 3.5 has no recursion, and that of Spark 4 collects every round in one place. -#}
+{#- Spark 3.5 has no recursion, and that of Spark 4 collects every round on the driver. -#}
 {% macro spark__with_recursive() %}with{% endmacro %}
 
 {% macro redshift__with_recursive() %}with recursive{% endmacro %}
 
 
-{% macro walk(name, links, maximum_distance=none) %}
-    {{- return(adapter.dispatch('walk', 'agent_analytics')(name, links, maximum_distance)) -}}
+{% macro recursive_lookup(name, links, maximum_distance=none) %}
+    {{- return(adapter.dispatch('recursive_lookup', 'agent_analytics')(name, links, maximum_distance)) -}}
 {% endmacro %}
 
-{% macro default__walk(name, links, maximum_distance) -%}
-{{ name }} (walk_group, start_node, node, distance) as (
-    {{- _walk_by_recursion(name, links, maximum_distance) -}}
+{% macro default__recursive_lookup(name, links, maximum_distance) -%}
+{{ name }} (lookup_group, start_node, node, distance) as (
+    {{- _lookup_by_recursion(name, links, maximum_distance) -}}
 )
 {%- endmacro %}
 
 {#- A list of columns is not allowed there. -#}
-{% macro bigquery__walk(name, links, maximum_distance) -%}
+{% macro bigquery__recursive_lookup(name, links, maximum_distance) -%}
 {{ name }} as (
-    {{- _walk_by_recursion(name, links, maximum_distance) -}}
+    {{- _lookup_by_recursion(name, links, maximum_distance) -}}
 )
 {%- endmacro %}
 
-{% macro _walk_by_recursion(name, links, maximum_distance) %}
+{% macro _lookup_by_recursion(name, links, maximum_distance) %}
     select
-        walk_group,
+        lookup_group,
         node as start_node,
         next_node as node,
         1 as distance
@@ -39,14 +39,14 @@
     union all
 
     select
-        {{ name }}.walk_group,
+        {{ name }}.lookup_group,
         {{ name }}.start_node,
         links.next_node as node,
         {{ name }}.distance + 1 as distance
     from {{ name }}
     inner join {{ links }} as links
         on
-            {{ name }}.walk_group = links.walk_group
+            {{ name }}.lookup_group = links.lookup_group
             and {{ name }}.node = links.node
     where
         links.next_node is not null
@@ -56,17 +56,17 @@
         {%- endif %}
 {% endmacro %}
 
-{#- The links of a group travel to one executor as a map, and each walk goes through it there. -#}
-{% macro spark__walk(name, links, maximum_distance) -%}
+{#- The links of a group travel to one executor as a map, and each lookup is done in it there. -#}
+{% macro spark__recursive_lookup(name, links, maximum_distance) -%}
 {{ name }} as (
     select
-        walk_group,
+        lookup_group,
         start_node,
         node,
-        place + 1 as distance
+        node_order + 1 as distance
     from (
         select
-            starts.walk_group,
+            starts.lookup_group,
             starts.node as start_node,
             aggregate(
                 sequence(
@@ -96,17 +96,17 @@
         from {{ links }} as starts
         inner join (
             select
-                walk_group,
+                lookup_group,
                 map_from_entries(collect_list(struct(node, next_node))) as next_nodes
             from {{ links }}
             where next_node is not null
-            group by walk_group
+            group by lookup_group
         ) as maps
-            on starts.walk_group = maps.walk_group
+            on starts.lookup_group = maps.lookup_group
         where
             starts.is_start
             and starts.next_node is not null
-    ) as walked
-    lateral view posexplode(nodes) positions as place, node
+    ) as found
+    lateral view posexplode(nodes) positions as node_order, node
 )
 {%- endmacro %}

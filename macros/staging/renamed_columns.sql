@@ -1,0 +1,38 @@
+{% macro renamed_event_columns() -%}
+    id as event_id,
+        conversation_id as sent_conversation_id,
+        interaction_id as sent_interaction_id,
+        parent_interaction_id,
+        user_id,
+        anonymous_id,
+        context_source_id as source_id,
+        raw_schema,
+        workflow_name,
+        environment,
+        lower(trigger_type) as trigger_type,
+        lower(execution_mode) as execution_mode,
+        {{ event_time() }} as event_at,
+        received_at,
+        loaded_at,
+        {{ is_clock_skewed() }} as has_clock_skew,
+        unconverted_columns
+{%- endmacro %}
+
+
+{% macro renamed_usage_columns() -%}
+    prompt_tokens as sent_prompt_tokens,
+        completion_tokens as sent_completion_tokens,
+        cache_read as sent_cache_read_tokens,
+        cache_write as sent_cache_write_tokens,
+        cost as reported_cost_usd,
+        lower(service_tier) as service_tier
+{%- endmacro %}
+
+
+{% macro renamed_failure_columns(step_type, status) -%}
+    lower(error_type) as error_type,
+        http_status,
+        lower(finish_reason) as finish_reason,
+        {{ message_class('error_message') }} as error_message_class,
+        {{ failure_signal_key(step_type, status) }} as failure_signal_key
+{%- endmacro %}
