@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:GitWildMatchPattern"),
 ]
 
-INT = "analytics_intermediate"
+WORKING = "analytics_working"
 
 
 class Mutation(NamedTuple):
@@ -35,21 +35,21 @@ class Mutation(NamedTuple):
 MUTATIONS = [
     Mutation(
         "responses are matched off by one",
-        "models/intermediate/sessions/int_agent_responses_matched.sql",
+        "models/working/reported/int_agent_responses_matched.sql",
         "numbered_responses.response_number = numbered_sessions.session_number",
         "numbered_responses.response_number = numbered_sessions.session_number + 1",
         "nth_response_belongs_to_nth_session_of_its_agent",
     ),
     Mutation(
         "responses are joined by agent only and fan out",
-        "models/intermediate/sessions/int_agent_responses_matched.sql",
+        "models/working/reported/int_agent_responses_matched.sql",
         "and numbered_responses.response_number = numbered_sessions.session_number",
         "",
         "surplus_response_never_fans_out",
     ),
     Mutation(
         "cost is summed over both events of one execution",
-        "models/intermediate/sessions/int_agent_sessions_assembled.sql",
+        "models/working/reported/int_agent_sessions_assembled.sql",
         "coalesce(reported_sessions.reported_cost_usd, responses.reported_cost_usd) as",
         "coalesce(reported_sessions.reported_cost_usd, 0)"
         " + coalesce(responses.reported_cost_usd, 0) as",
@@ -57,21 +57,21 @@ MUTATIONS = [
     ),
     Mutation(
         "matched responses are counted as sessions once more",
-        "models/intermediate/sessions/int_agent_sessions_assembled.sql",
+        "models/working/reported/int_agent_sessions_assembled.sql",
         "and not matches.is_matched",
         "",
         "response_and_completion_of_one_execution_are_one_session",
     ),
     Mutation(
         "a coalesce with the response is dropped",
-        "models/intermediate/sessions/int_agent_sessions_assembled.sql",
+        "models/working/reported/int_agent_sessions_assembled.sql",
         "coalesce(reported_sessions.duration_ms, responses.duration_ms)",
         "reported_sessions.duration_ms",
         "response_fills_in_what_the_completion_left_out",
     ),
     Mutation(
         "cache reads and cache writes are swapped",
-        "models/intermediate/steps/int_agent_steps_accepted.sql",
+        "models/working/reported/int_agent_steps_accepted.sql",
         "{{ plausible_token_count('sent_cache_write_tokens') }} as cache_write_tokens",
         "{{ plausible_token_count('sent_cache_read_tokens') }} as cache_write_tokens",
         "step_is_known_by_the_id_of_its_event",
@@ -88,67 +88,89 @@ MUTATIONS = [
         "macros/domain/event_disposition.sql",
         "when delivery_number > 1 then 'duplicate'",
         "",
-        "step_keeps_earliest_delivery",
+        "earliest_delivery_of_an_event_is_kept",
     ),
     Mutation(
         "of several deliveries the latest is kept",
         "macros/domain/event_disposition.sql",
         "received_at nulls last, loaded_at nulls last",
         "received_at desc nulls last, loaded_at nulls last",
-        "prompt_keeps_earliest_delivery",
+        "earliest_delivery_of_an_event_is_kept",
     ),
     Mutation(
         "ambiguous conversations are guessed",
-        "models/intermediate/events/int_interactions_repaired.sql",
-        "case when count(*) = 1 then min(known.conversation_id) end",
-        "min(known.conversation_id)",
-        "conversation_is_repaired_only_when_it_is_the_only_one",
+        "models/intermediate/events/int_events.sql",
+        "case when count(*) = 1 then min(conversation_id) end",
+        "min(conversation_id)",
+        "event_is_placed_or_quarantined_with_reason",
+    ),
+    Mutation(
+        "ids are learnt from rows without an event id",
+        "models/intermediate/events/int_events.sql",
+        "event_id is not null\n        and sent_conversation_id is not null\n"
+        "        and sent_interaction_id in",
+        "sent_conversation_id is not null\n        and sent_interaction_id in",
+        "event_is_placed_or_quarantined_with_reason",
+    ),
+    Mutation(
+        "events of two tables share a key",
+        "macros/domain/surrogate_keys.sql",
+        "\"'\" ~ source_table ~ \"|' || coalesce(\"",
+        '"coalesce("',
+        "equal_ids_in_two_tables_are_two_events",
+    ),
+    Mutation(
+        "a duplicate is read as an event of its run",
+        "models/working/events/int_events_accepted.sql",
+        "event_disposition = 'accepted'\n    and ",
+        "",
+        "only_accepted_events_are_read",
     ),
     Mutation(
         "a run is given up one moment too late",
-        "models/intermediate/runs/int_runs_assembled.sql",
+        "models/working/reported/int_runs_assembled.sql",
         "when runs.last_event_at > {{ add_minutes(",
         "when runs.last_event_at >= {{ add_minutes(",
         "run_without_completion_is_abandoned_after_an_hour_of_data_time",
     ),
     Mutation(
         "the first of conflicting completions counts",
-        "models/intermediate/runs/int_runs_assembled.sql",
+        "models/working/reported/int_runs_assembled.sql",
         "order by event_at desc, received_at desc nulls last, event_id desc",
         "order by event_at, received_at nulls last, event_id",
         "latest_of_conflicting_run_completions_counts",
     ),
     Mutation(
         "prices are joined without their end",
-        "models/intermediate/steps/int_agent_steps_priced.sql",
+        "models/working/steps/int_agent_steps_priced.sql",
         "and cast(tokens_summed.ended_at as date) < prices.valid_to",
         "",
         "price_is_the_one_of_the_day_of_the_event",
     ),
     Mutation(
         "an unpriced model costs nothing",
-        "models/intermediate/steps/int_agent_steps_priced.sql",
+        "models/working/steps/int_agent_steps_priced.sql",
         "coalesce(believable_cost_usd, list_cost_usd) as cost_usd",
         "coalesce(believable_cost_usd, list_cost_usd, 0) as cost_usd",
         "reported_step_cost_counts_only_when_it_can_be_believed",
     ),
     Mutation(
         "a partial sum of sessions passes for the cost of the run",
-        "models/intermediate/runs/int_runs_priced.sql",
+        "models/working/runs/int_runs_priced.sql",
         "case when unpriced_session_count = 0 then sessions_cost_usd end",
         "sessions_cost_usd",
         "run_cost_is_reported_then_listed_then_summed_from_sessions",
     ),
     Mutation(
         "the shortest alias of a model wins",
-        "models/intermediate/pricing/int_models_resolved.sql",
+        "models/working/reported/int_models_resolved.sql",
         "aliases.alias_length desc,\n                case",
         "aliases.alias_length asc,\n                case",
         "model_finds_its_price_through_prefixes_and_the_longest_alias",
     ),
     Mutation(
         "a retry may be of another step type",
-        "models/intermediate/steps/int_agent_steps_placed.sql",
+        "models/working/steps/int_agent_steps_sequenced.sql",
         "previous_is_failed\n"
         "                and previous_step_type = step_type\n"
         "                and previous_step_target = step_target",
@@ -233,7 +255,7 @@ CORRUPTIONS = {
         f"update {MARTS_SCHEMA}.fct_agent_steps set failure_mode = 'tool_exception'"
     ),
     "assert_response_and_session_match_once": (
-        f"insert into {INT}.int_agent_responses_matched from {INT}.int_agent_responses_matched"
+        f"insert into {WORKING}.int_agent_responses_matched from {WORKING}.int_agent_responses_matched"
     ),
     "assert_every_run_with_sessions_has_a_critical_path": (
         f"update {MARTS_SCHEMA}.fct_agent_sessions set is_on_critical_path = false"

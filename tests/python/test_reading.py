@@ -14,12 +14,7 @@ from scripts import generate_events
 from scripts.warehouse import quote_literal
 from tests.python.warehouses import Warehouse
 
-READS_FEW_EVENTS = (
-    "int_events_incomplete",
-    "int_events_changed",
-    "int_failure_signals_classified",
-    "int_agent_steps_completed_identified",
-)
+READS_FEW_EVENTS = ("int_events", "int_failure_signals_classified")
 
 
 @pytest.fixture(scope="module")

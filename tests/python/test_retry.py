@@ -119,7 +119,7 @@ def test_failed_build_is_repaired(seed, repair, built, warehouse, arrivals):
     again = succeeds(warehouse, repair)
     assert "audit_build_log" in again
     # a retry that makes everything anew would be a run
-    assert (repair == "run") == ("int_source_reads" in again & done)
+    assert (repair == "run") == ("int_events" in again & done)
     assert_equals_one_build(warehouse, built)
 
 

@@ -74,19 +74,24 @@ with days as (
     select run_key, step_date from analytics_marts.fct_agent_steps
     union
     select run_key, action_date from analytics_marts.fct_user_actions
+),
+
+replaced as (
+    select distinct replaced_date from analytics_intermediate.state_days_replaced
+    where build_number = (select max(build_number) from analytics_intermediate.state_days_replaced)
 )
 
 select run_key
 from days
-left join analytics_intermediate.int_days_touched as touched on days.day = touched.touched_date
-left join analytics_intermediate.int_runs_touched as runs using (run_key)
+left join replaced on days.day = replaced.replaced_date
+left join analytics_working.int_runs_affected as runs using (run_key)
 where run_key in (select run_key from analytics_marts.fct_agent_steps)
 group by run_key
 having {condition}
 order by run_key
 """
-OF_TOUCHED_DAYS = "count(runs.run_key) > 0"
-OF_OTHER_DAYS = "count(touched.touched_date) = 0"
+OF_REPLACED_DAYS = "count(runs.run_key) > 0"
+OF_OTHER_DAYS = "count(replaced.replaced_date) = 0"
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +129,7 @@ def built(warehouse):
 
 def damage(warehouse, condition):
     """Break every rule for a run of its own, among those for which the condition holds."""
-    runs = [run for (run,) in warehouse.query(RUNS.format(condition=condition))]
+    runs = [str(run) for (run,) in warehouse.query(RUNS.format(condition=condition))]
     assert len(runs) >= len(DAMAGES)
     for run, statement in zip(runs, DAMAGES.values(), strict=False):
         assert warehouse.query(statement.format(run=quote_literal(run)))[0][0] > 0, statement
@@ -147,9 +152,9 @@ def test_nothing_is_broken_before(built):
         assert result.success, errors_of(result)
 
 
-def test_damage_on_a_touched_day_is_found(built):
+def test_damage_on_a_replaced_day_is_found(built):
     """Every rule is still tested on the rows that the last build replaced."""
-    damage(built, OF_TOUCHED_DAYS)
+    damage(built, OF_REPLACED_DAYS)
     assert broken_rules(built) == set(DAMAGES)
 
 
@@ -162,7 +167,7 @@ def test_damage_on_another_day_is_found_when_asked_for(built):
 
 def test_damage_after_a_full_refresh_is_found(built):
     """A full build replaces every row, so every row is tested."""
-    other = [run for (run,) in built.query(RUNS.format(condition=OF_OTHER_DAYS))]
+    other = [str(run) for (run,) in built.query(RUNS.format(condition=OF_OTHER_DAYS))]
     result = built.dbt("run", "--full-refresh")
     assert result.success, errors_of(result)
     damage(built, f"run_key in ({', '.join(map(quote_literal, other))})")
@@ -173,7 +178,7 @@ def test_session_on_another_day_belongs_to_its_run(built):
     """Facts are compared by run: of one run, session and steps may lie on days of their own."""
     run, day = built.query(
         "select run_key, (select min(run_date) from analytics_marts.fct_agent_runs) "
-        f"from ({RUNS.format(condition=OF_TOUCHED_DAYS)}) limit 1"
+        f"from ({RUNS.format(condition=OF_REPLACED_DAYS)}) limit 1"
     )[0]
     for fact, column in (("fct_agent_sessions", "session_date"), ("fct_agent_steps", "step_date")):
         built.query(f"update analytics_marts.{fact} set {column} = '{day}' where run_key = '{run}'")
@@ -210,5 +215,4 @@ def test_every_mart_is_tested_by_a_day_known_before_it(built):
             parents = set(manifest["parent_map"].get(pending.pop(), ())) - ancestors
             ancestors |= parents
             pending += parents
-        assert "model.agent_analytics.int_days_touched" in ancestors, name
-        assert "model.agent_analytics.int_runs_touched" in ancestors, name
+        assert "model.agent_analytics.int_runs_affected" in ancestors, name
