@@ -800,7 +800,7 @@ with joined as (
 timed as (
     select
         *,
-        md5(md5(conversation_id) || interaction_id) as run_key,
+        cast(md5(md5(conversation_id) || interaction_id) as uuid) as run_key,
         coalesce(completed_event_at, last_event_at) as ended_at,
         least(
             coalesce(
@@ -817,7 +817,7 @@ timed as (
 
 select
     *,
-    md5(run_key || coalesce(agent_session_id, response_name)) as session_key,
+    cast(md5(md5(md5(conversation_id) || interaction_id) || coalesce(agent_session_id, response_name)) as uuid) as session_key,
     case
         when reported_duration_ms is not null then reported_duration_ms
         when started_event_at is null and first_step_started_at is null then null
@@ -1048,16 +1048,16 @@ priced as (
 )
 
 select
-    md5(event_id) as step_key,
+    cast(md5('ai_agent_step_completed|' || event_id) as uuid) as step_key,
     event_id as step_id,
     session_key as agent_session_key,
     run_key,
     resolved_conversation_id as conversation_id,
     resolved_interaction_id as interaction_id,
     agent_session_id,
-    md5(session_key || cast(
+    cast(md5(lower(hex(cast(session_key as blob))) || cast(
         case when is_retry then coalesce(operation_order, 1) else row_order end as varchar
-    )) as operation_key,
+    )) as uuid) as operation_key,
     step_agent_name as agent_name,
     step_number,
     lower(step_type) as step_type,
@@ -1319,9 +1319,9 @@ from accepted('sent_actions', 4) as sent;
 
 create table fct_user_actions as
 select
-    md5(actions.event_id) as action_key,
+    cast(md5('ai_user_action|' || actions.event_id) as uuid) as action_key,
     actions.event_id as action_id,
-    md5(md5(conversation_id) || interaction_id) as run_key,
+    cast(md5(md5(conversation_id) || interaction_id) as uuid) as run_key,
     conversation_id,
     interaction_id,
     user_id,
@@ -1456,12 +1456,12 @@ data_end as (select max(last_event_at) as newest_event_at from run_minima),
 joined as (
     select
         m.run_hash,
-        md5(md5(m.conversation_id) || m.interaction_id) as run_key,
+        cast(md5(md5(m.conversation_id) || m.interaction_id) as uuid) as run_key,
         m.conversation_id,
         m.interaction_id,
         m.parent_interaction_id,
         parents.run_hash as parent_run_hash,
-        md5(md5(parents.conversation_id) || parents.interaction_id) as parent_run_key,
+        cast(md5(md5(parents.conversation_id) || parents.interaction_id) as uuid) as parent_run_key,
         coalesce(p.person_user_id, c.person_user_id, m.user_id) as user_id,
         coalesce(p.person_anonymous_id, c.person_anonymous_id, m.anonymous_id) as anonymous_id,
         m.source_id,
@@ -1851,7 +1851,7 @@ qualify row_number() over (
 create temp table failing_steps as
 with positions as (
     select
-        run_key, step_key, agent_name, step_number, step_type, tool_name, model_name,
+        run_key, step_key, agent_name, step_number, step_type, tool_name, model_name, canonical_model,
         failure_mode, failure_category, is_failed, is_retried,
         row_number() over in_run as row_order,
         count(*) over (partition by run_key) as step_count,
@@ -1867,6 +1867,7 @@ select
     arg_min(step_key, row_order) as step_key,
     arg_min(struct_pack(
         agent := agent_name, number := step_number, kind := step_type, tool := tool_name, model := model_name,
+        canonical_model := coalesce(canonical_model, model_name),
         share := cast(row_order as double) / step_count,
         cost_after := cast(total_usd - coalesce(so_far_usd, 0) as decimal(28, 9))
     ), row_order) as first_failing,
@@ -2059,6 +2060,7 @@ select
     first_failing.kind as first_failing_step_type,
     first_failing.tool as first_failing_tool,
     first_failing.model as first_failing_model,
+    first_failing.canonical_model as first_failing_canonical_model,
     first_failing.share as first_failing_position,
     first_failing.cost_after as cost_after_first_failure_usd,
     started_at,
