@@ -18,7 +18,7 @@ export DBT_PROFILES_DIR := $(CURDIR)
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup build test test-incremental test-postgres test-spark test-iceberg test-clickhouse check-dialects lint docs bench lock clean
+.PHONY: help setup build test test-incremental test-postgres test-spark test-iceberg test-clickhouse test-engines check-dialects lint docs bench lock clean
 
 help: ## one line per target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -64,6 +64,8 @@ test-spark: $(READY) ## the same on a throw-away Spark cluster: master, two work
 test-iceberg: $(READY) ## the same on Spark 3.5 with Iceberg tables
 	@scripts/ci/prepare_environment iceberg
 	@$(BIN)/python -m pytest tests/engines --engine iceberg -q
+
+test-engines: test-postgres test-spark test-iceberg test-clickhouse check-dialects ## all engines, one after the other
 
 test-clickhouse: $(READY) ## the same on ClickHouse's engine, in process
 	@scripts/ci/prepare_environment clickhouse
