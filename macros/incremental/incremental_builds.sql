@@ -19,7 +19,7 @@
     {%- set inputs = names_of_inputs() -%}
     {%- set builds = table_builds(inputs.of_runs + inputs.of_events + [model.name]) -%}
     {%- set own = builds.get(model.name) -%}
-    {%- if own is none or history != 'events' and own.inputs != contents_of_seeds(model) -%}
+    {%- if own is none or own.inputs == 'dropped' or history != 'events' and own.inputs != contents_of_seeds(model) -%}
         {{- return(true) -}}
     {%- endif -%}
     {%- set found = [] -%}
@@ -68,9 +68,16 @@
         {%- endif -%}
         {{- return('') -}}
     {%- endif -%}
+    {#- A table that was dropped is rebuilt whole, under the number that follows. -#}
+    {%- set statement = '' -%}
+    {%- if meta.get('history') and model.name in builds and load_relation(this) is none -%}
+        {%- set statement -%}
+update {{ state_relation('state_table_builds') }} set inputs = 'dropped' where table_name = {{ text_literal(model.name) }}
+        {%- endset -%}
+    {%- endif -%}
     {%- if meta.get('history') == 'events' -%}
         {%- do refuse_changed_settings(events) -%}
-        {{- return('') -}}
+        {{- return(statement) -}}
     {%- endif -%}
     {%- for input in inputs.of_runs + inputs.of_events if input not in builds -%}
         {%- do exceptions.raise_compiler_error(
@@ -80,7 +87,7 @@
     {%- endfor -%}
     {%- if events is not none -%}{%- do refuse_changed_settings(events) -%}{%- endif -%}
     {%- if meta.get('build_state') or meta.get('history') in ('by_load', 'by_event', 'by_day') -%}
-        {{- return('') -}}
+        {{- return(statement) -}}
     {%- endif -%}
     {%- set numbers = {} -%}
     {%- for input in inputs.of_runs -%}
@@ -107,7 +114,7 @@
             ) -%}
         {%- endif -%}
     {%- endif -%}
-    {{- return('') -}}
+    {{- return(statement) -}}
 {% endmacro %}
 
 

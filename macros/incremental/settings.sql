@@ -16,7 +16,7 @@
 
 
 {% macro refuse_changed_settings(events) %}
-    {%- if events is not none and not flags.FULL_REFRESH -%}
+    {%- if events is not none and events.inputs != 'dropped' and not flags.FULL_REFRESH -%}
         {%- set last = events.inputs.split('\n') -%}
         {%- for line in build_settings().split('\n') -%}
             {%- if line not in last -%}
