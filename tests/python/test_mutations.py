@@ -108,7 +108,7 @@ MUTATIONS = [
         "conversation_is_repaired_only_when_it_is_the_only_one",
     ),
     Mutation(
-        "a run is given up one moment too late",
+        "a run is abandoned a little too late",
         "models/intermediate/runs/int_runs_assembled.sql",
         "when runs.last_event_at > {{ add_minutes(",
         "when runs.last_event_at >= {{ add_minutes(",
