@@ -127,7 +127,7 @@ MUTATIONS = [
         "only_accepted_events_are_read",
     ),
     Mutation(
-        "a run is given up one moment too late",
+        "a run is abandoned a little too late",
         "models/working/reported/int_runs_assembled.sql",
         "when runs.last_event_at > {{ add_minutes(",
         "when runs.last_event_at >= {{ add_minutes(",

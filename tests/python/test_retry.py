@@ -118,7 +118,7 @@ def test_failed_build_is_repaired(seed, repair, built, warehouse, arrivals):
     done = breaks_off(warehouse, seed)
     again = succeeds(warehouse, repair)
     assert "audit_build_log" in again
-    # a retry that makes everything anew would be a run
+    # a retry that rebuilds everything would be a run
     assert (repair == "run") == ("int_events" in again & done)
     assert_equals_one_build(warehouse, built)
 

@@ -5,8 +5,8 @@
     meta={'history': 'by_event'}
 ) }}
 {%- set where_on_days_of_new_events = where_on_days_of_new_events() %}
-{#- More than any table has columns of which a value can be lost. -#}
-{%- set most_columns = 60 %}
+{#- No event has more columns. -#}
+{%- set most_columns = event_columns() | length %}
 
 with unconverted as (
 
@@ -24,30 +24,22 @@ with unconverted as (
 
 ),
 
-positions as (
-
-    {% for position in range(1, most_columns + 1) -%}
-    select {{ position }} as column_position
-    {%- if not loop.last %}
-    union all
-    {% endif %}
-    {%- endfor %}
-
-),
-
 -- every name of the list `first,second,`
 names as (
 
+    {% for position in range(1, most_columns + 1) -%}
     select
-        unconverted.source_table as source_table,
-        unconverted.event_date as event_date,
-        {{ dbt.split_part('unconverted.unconverted_columns', "','", 'positions.column_position') }} as column_name,
-        unconverted.row_count as row_count
+        source_table,
+        event_date,
+        {{ dbt.split_part('unconverted_columns', "','", position) }} as column_name,
+        row_count
     from unconverted
-    inner join positions
-        on
-            length(unconverted.unconverted_columns) - length(replace(unconverted.unconverted_columns, ',', ''))
-            >= positions.column_position
+    where length(unconverted_columns) - length(replace(unconverted_columns, ',', '')) >= {{ position }}
+    {% if not loop.last %}
+    union all
+
+    {% endif -%}
+    {% endfor %}
 
 )
 
