@@ -143,9 +143,9 @@ from {{ arguments.temp_relation }};
 {% endmacro %}
 
 
-{% macro raw_events_since(events, source_table, since) %}
+{% macro raw_events_since(events, source_table, since, alias='new_events') %}
     {%- if since is none -%}
-        {{- return(events) -}}
+        {{- return(events ~ (' as ' ~ alias if alias != 'new_events' else '')) -}}
     {%- endif -%}
     {%- set condition = '1 = 0' -%}
     {%- if source_table in since -%}
@@ -154,5 +154,5 @@ from {{ arguments.temp_relation }};
             {%- set condition = 'loaded_at >= ' ~ utc_timestamp_literal(since[source_table]) ~ ' or ' ~ condition -%}
         {%- endif -%}
     {%- endif -%}
-    {{- return('(select * from ' ~ events ~ ' where ' ~ condition ~ ' ' ~ optimizer_barrier() ~ ')') -}}
+    {{- return('(select * from ' ~ events ~ ' where ' ~ condition ~ ' ' ~ optimizer_barrier() ~ ') as ' ~ alias) -}}
 {% endmacro %}

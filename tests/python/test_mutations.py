@@ -115,7 +115,7 @@ MUTATIONS = [
     Mutation(
         "events of two tables share a key",
         "macros/domain/surrogate_keys.sql",
-        "\"'\" ~ source_table ~ \"|' || coalesce(\"",
+        '"\'" ~ source_table ~ "|\' || coalesce("',
         '"coalesce("',
         "equal_ids_in_two_tables_are_two_events",
     ),
@@ -255,7 +255,8 @@ CORRUPTIONS = {
         f"update {MARTS_SCHEMA}.fct_agent_steps set failure_mode = 'tool_exception'"
     ),
     "assert_response_and_session_match_once": (
-        f"insert into {WORKING}.int_agent_responses_matched from {WORKING}.int_agent_responses_matched"
+        f"insert into {WORKING}.int_agent_responses_matched "
+        f"from {WORKING}.int_agent_responses_matched"
     ),
     "assert_every_run_with_sessions_has_a_critical_path": (
         f"update {MARTS_SCHEMA}.fct_agent_sessions set is_on_critical_path = false"

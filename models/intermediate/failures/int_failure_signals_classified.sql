@@ -28,7 +28,7 @@ with signals_by_source as (
         http_status,
         lower(finish_reason) as finish_reason,
         {{ comparable_message('error_message') }} as error_message
-    from {{ raw_events_since(ref('base_rudderstack__' ~ name), source_table, since) }} as raw_events
+    from {{ raw_events_since(ref('base_rudderstack__' ~ name), source_table, since) }}
     where {{ has_failure_signal(status) }}
     {% if not loop.last %}
     union all

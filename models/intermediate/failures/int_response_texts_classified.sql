@@ -29,7 +29,7 @@ new_matches as (
         events.id as event_id,
         rules.rule_id,
         rules.priority
-    from {{ raw_events_since(ref('base_rudderstack__' ~ name), source_table, since) }} as events
+    from {{ raw_events_since(ref('base_rudderstack__' ~ name), source_table, since, 'events') }}
     inner join rules
         on case rules.match_type
             when 'contains' then {{ dbt.position('rules.pattern', lower_case('events.' ~ text_column)) }} > 0
