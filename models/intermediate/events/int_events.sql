@@ -183,14 +183,14 @@ without_interaction as (
 -- ids that were sent together
 conversations_of_interactions as (
 
-    select
+    select distinct
         sent_interaction_id as interaction_id,
         sent_conversation_id as conversation_id
     from {{ events }}
     where
         event_id is not null
         and sent_conversation_id is not null
-        and sent_interaction_id in (select interaction_id from without_conversation)
+        and sent_interaction_id in (select without_conversation.interaction_id from without_conversation)
     {%- if is_continued %}
 
     union distinct
@@ -203,14 +203,14 @@ conversations_of_interactions as (
         event_id is not null
         and has_sent_conversation_id
         and has_sent_interaction_id
-        and interaction_id in (select interaction_id from without_conversation)
+        and interaction_id in (select without_conversation.interaction_id from without_conversation)
     {%- endif %}
 
 ),
 
 interactions_of_agent_sessions as (
 
-    select
+    select distinct
         sent_agent_session_id as agent_session_id,
         sent_conversation_id as conversation_id,
         sent_interaction_id as interaction_id
@@ -219,7 +219,7 @@ interactions_of_agent_sessions as (
         event_id is not null
         and sent_conversation_id is not null
         and sent_interaction_id is not null
-        and sent_agent_session_id in (select agent_session_id from without_interaction)
+        and sent_agent_session_id in (select without_interaction.agent_session_id from without_interaction)
     {%- if is_continued %}
 
     union distinct
@@ -233,7 +233,7 @@ interactions_of_agent_sessions as (
         event_id is not null
         and has_sent_conversation_id
         and has_sent_interaction_id
-        and agent_session_id in (select agent_session_id from without_interaction)
+        and agent_session_id in (select without_interaction.agent_session_id from without_interaction)
     {%- endif %}
 
 ),
@@ -244,7 +244,7 @@ interactions_repaired as (
         interaction_id,
         count(*) as interaction_match_count,
         case when count(*) = 1 then min(conversation_id) end as repaired_conversation_id
-    from (select distinct interaction_id, conversation_id from conversations_of_interactions) as known
+    from conversations_of_interactions
     group by interaction_id
 
 ),
@@ -258,9 +258,8 @@ agent_sessions_repaired as (
         case when count(*) = 1 then min(known.conversation_id) end as repaired_conversation_id,
         case when count(*) = 1 then min(known.interaction_id) end as repaired_interaction_id
     from without_interaction
-    inner join (
-        select distinct agent_session_id, conversation_id, interaction_id from interactions_of_agent_sessions
-    ) as known on without_interaction.agent_session_id = known.agent_session_id
+    inner join interactions_of_agent_sessions as known
+        on without_interaction.agent_session_id = known.agent_session_id
     where without_interaction.conversation_id in ('', known.conversation_id)
     group by
         without_interaction.agent_session_id,
