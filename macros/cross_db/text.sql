@@ -65,3 +65,20 @@
 {% macro default__line_break() -%}chr(10){%- endmacro %}
 
 {% macro clickhouse__line_break() -%}char(10){%- endmacro %}
+
+
+{% macro item_of_list(list_expression, position) %}
+    {{- return(adapter.dispatch('item_of_list', 'agent_analytics')(list_expression, position)) -}}
+{% endmacro %}
+
+{% macro default__item_of_list(list_expression, position) -%}
+    split_part({{ list_expression }}, ',', cast({{ position }} as {{ dbt.type_int() }}))
+{%- endmacro %}
+
+{% macro bigquery__item_of_list(list_expression, position) -%}
+    split({{ list_expression }}, ',')[safe_ordinal({{ position }})]
+{%- endmacro %}
+
+{% macro clickhouse__item_of_list(list_expression, position) -%}
+    splitByChar(',', {{ list_expression }})[{{ position }}]
+{%- endmacro %}

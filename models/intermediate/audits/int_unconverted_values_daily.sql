@@ -24,22 +24,30 @@ with unconverted as (
 
 ),
 
+positions as (
+
+    {% for position in range(1, most_columns + 1) -%}
+    select cast({{ position }} as {{ dbt.type_bigint() }}) as item_position
+    {%- if not loop.last %}
+    union all
+    {% endif %}
+    {%- endfor %}
+
+),
+
 -- every name of the list `first,second,`
 names as (
 
-    {% for position in range(1, most_columns + 1) -%}
     select
-        source_table,
-        event_date,
-        {{ dbt.split_part('unconverted_columns', "','", position) }} as column_name,
-        row_count
+        unconverted.source_table as source_table,
+        unconverted.event_date as event_date,
+        {{ item_of_list('unconverted.unconverted_columns', 'positions.item_position') }} as column_name,
+        unconverted.row_count as row_count
     from unconverted
-    where length(unconverted_columns) - length(replace(unconverted_columns, ',', '')) >= {{ position }}
-    {% if not loop.last %}
-    union all
-
-    {% endif -%}
-    {% endfor %}
+    cross join positions
+    where
+        length(unconverted.unconverted_columns) - length(replace(unconverted.unconverted_columns, ',', ''))
+        >= positions.item_position
 
 )
 
