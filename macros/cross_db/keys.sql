@@ -4,11 +4,6 @@
 
 {% macro duckdb__type_key() %}uuid{% endmacro %}
 
-{% macro postgres__type_key() %}uuid{% endmacro %}
-
-{#- Redshift has no such type. -#}
-{% macro redshift__type_key() %}{{ default__type_key() }}{% endmacro %}
-
 {% macro clickhouse__type_key() %}UUID{% endmacro %}
 
 
@@ -22,14 +17,6 @@
 
 {% macro duckdb__key_of(text_expression) -%}
     cast({{ text_hash(text_expression) }} as {{ type_key() }})
-{%- endmacro %}
-
-{% macro postgres__key_of(text_expression) -%}
-    cast({{ text_hash(text_expression) }} as {{ type_key() }})
-{%- endmacro %}
-
-{% macro redshift__key_of(text_expression) -%}
-    {{ default__key_of(text_expression) }}
 {%- endmacro %}
 
 {% macro clickhouse__key_of(text_expression) -%}
@@ -48,14 +35,6 @@
 {#- Half the time of taking the dashes out of the text. -#}
 {% macro duckdb__key_text(key_expression) -%}
     lower(hex(cast({{ key_expression }} as blob)))
-{%- endmacro %}
-
-{% macro postgres__key_text(key_expression) -%}
-    encode(uuid_send({{ key_expression }}), 'hex')
-{%- endmacro %}
-
-{% macro redshift__key_text(key_expression) -%}
-    {{ default__key_text(key_expression) }}
 {%- endmacro %}
 
 {% macro clickhouse__key_text(key_expression) -%}
@@ -77,24 +56,6 @@
 {%- endmacro %}
 
 
-{% macro any_key(key_expression) %}
-    {{- return(adapter.dispatch('any_key', 'agent_analytics')(key_expression)) -}}
-{% endmacro %}
-
-{% macro default__any_key(key_expression) -%}
-    {{ dbt.any_value(key_expression) }}
-{%- endmacro %}
-
-{#- Before version 18 there is no least uuid, which is what dbt asks for. -#}
-{% macro postgres__any_key(key_expression) -%}
-    cast(min(cast({{ key_expression }} as text)) as {{ type_key() }})
-{%- endmacro %}
-
-{% macro redshift__any_key(key_expression) -%}
-    {{ default__any_key(key_expression) }}
-{%- endmacro %}
-
-
 {#- Value of a key in the rows of a unit test, where a key may be called `first run`: the name stands
     for the key of that text. 32 digits, with dashes or without, are a key already, and values of other
     types stay what they are.
@@ -113,10 +74,6 @@
 
 {#- dbt casts the values in the rows of a unit test by this macro, and nothing else in this project. -#}
 {% macro duckdb__safe_cast(field, type) -%}
-    cast({{ _named_key(field, type) }} as {{ type }})
-{%- endmacro %}
-
-{% macro postgres__safe_cast(field, type) -%}
     cast({{ _named_key(field, type) }} as {{ type }})
 {%- endmacro %}
 

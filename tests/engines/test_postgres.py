@@ -19,7 +19,7 @@ def test_tables_are_counted_when_built(engine, on_engine):
     # Postgres writes -1 where it has never counted.
     counted = engine.query(
         "select c.reltuples >= 0 from pg_class c join pg_namespace n on c.relnamespace = n.oid "
-        f"where n.nspname = '{TARGET_SCHEMA}_intermediate' and c.relkind = 'r'"
+        f"where n.nspname = '{TARGET_SCHEMA}_working' and c.relkind = 'r'"
     )
     assert counted
     assert all(is_counted for (is_counted,) in counted)

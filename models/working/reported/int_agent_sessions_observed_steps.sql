@@ -9,7 +9,7 @@ observed as (
     select
         agent_session_key,
         -- what the key is made of is the same in all rows
-        {{ any_key('run_key') }} as run_key,
+        {{ dbt.any_value('run_key') }} as run_key,
         {{ dbt.any_value('conversation_id') }} as conversation_id,
         {{ dbt.any_value('interaction_id') }} as interaction_id,
         {{ dbt.any_value('agent_session_id') }} as agent_session_id,
