@@ -31,7 +31,7 @@ keys as (
         expected_place,
         expected,
         expected_both,
-        {{ any_key(key_of('given')) }} as actual
+        {{ dbt.any_value(key_of('given')) }} as actual
     from examples
     group by example, expected_place, expected, expected_both
 
