@@ -102,7 +102,7 @@ MUTATIONS = [
         "models/intermediate/events/int_events.sql",
         "case when count(*) = 1 then min(conversation_id) end",
         "min(conversation_id)",
-        "event_is_placed_or_quarantined_with_reason",
+        "event_is_accepted_or_quarantined_with_reason",
     ),
     Mutation(
         "ids are learnt from rows without an event id",
@@ -110,7 +110,7 @@ MUTATIONS = [
         "event_id is not null\n        and sent_conversation_id is not null\n"
         "        and sent_interaction_id in",
         "sent_conversation_id is not null\n        and sent_interaction_id in",
-        "event_is_placed_or_quarantined_with_reason",
+        "event_is_accepted_or_quarantined_with_reason",
     ),
     Mutation(
         "events of two tables share a key",
