@@ -14,7 +14,7 @@ from scripts import generate_events
 from scripts.warehouse import quote_literal
 from tests.python.warehouses import Warehouse
 
-READS_FEW_EVENTS = ("int_events", "int_failure_signals_classified")
+READS_FEW_EVENTS = ("int_events", "int_response_texts_classified")
 
 
 @pytest.fixture(scope="module")
