@@ -22,7 +22,7 @@ prompts as (
     where
         source_table = 'ai_user_prompt_created'
         and event_disposition = 'accepted'
-        and conversation_id in (select conversation_id from runs)
+        and conversation_id in (select runs.conversation_id from runs)
 
 ),
 

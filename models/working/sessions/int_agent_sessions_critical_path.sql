@@ -13,7 +13,9 @@
         cast(
             row_number() over (
                 partition by coalesce(tree.parent_agent_session_key, assembled.run_key)
-                order by assembled.ended_at nulls last, assembled.started_at nulls last,
+                order by
+                    assembled.ended_at nulls last,
+                    assembled.started_at nulls last,
                     {{ key_order('assembled.agent_session_key') }}
             ) as {{ dbt.type_bigint() }}
         ) as end_position,
