@@ -54,16 +54,12 @@ from {{ arguments.temp_relation }};
     {%- if build is none or build.is_whole -%}
         {{- return('1 = 1') -}}
     {%- endif -%}
-    {%- set condition = 'run_key in (select run_key from ' ~ affected ~ ')' -%}
-    {%- if time_column is none -%}
-        {{- return(condition) -}}
-    {%- endif -%}
     {%- set range = run_query('select min(earliest_at), max(latest_at) from ' ~ affected).rows[0] -%}
     {%- if range[0] is none -%}
         {{- return('1 = 0') -}}
     {%- endif -%}
     {{- return(
-        '(' ~ condition ~ ' and ' ~ time_column ~ ' >= ' ~ utc_timestamp_literal(range[0])
+        '(run_key in (select run_key from ' ~ affected ~ ') and ' ~ time_column ~ ' >= ' ~ utc_timestamp_literal(range[0])
         ~ ' and ' ~ time_column ~ ' <= ' ~ utc_timestamp_literal(range[1]) ~ ')'
     ) -}}
 {% endmacro %}

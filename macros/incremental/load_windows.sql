@@ -47,11 +47,10 @@ select
 
 
 {% macro loaded_since(staged, source_table, since) %}
-    {%- set condition = 'source_table = ' ~ text_literal(source_table) -%}
-    {%- if since is not none -%}
-        {%- set condition = condition ~ ' and (loaded_at >= ' ~ since ~ ' or loaded_at is null)' -%}
-    {%- endif -%}
-    {{- return('(select * from ' ~ staged ~ ' where ' ~ condition ~ ' ' ~ optimizer_barrier() ~ ') as in_window') -}}
+    {{- return(
+        '(select * from ' ~ staged ~ ' where ' ~ is_in_load_window({source_table: since}) ~ ' ' ~ optimizer_barrier()
+        ~ ') as in_window'
+    ) -}}
 {% endmacro %}
 
 
@@ -143,9 +142,9 @@ from {{ arguments.temp_relation }};
 {% endmacro %}
 
 
-{% macro raw_events_since(events, source_table, since, alias='new_events') %}
+{% macro raw_events_since(events, source_table, since, alias=none) %}
     {%- if since is none -%}
-        {{- return(events ~ (' as ' ~ alias if alias != 'new_events' else '')) -}}
+        {{- return(events ~ (' as ' ~ alias if alias else '')) -}}
     {%- endif -%}
     {%- set condition = '1 = 0' -%}
     {%- if source_table in since -%}
@@ -154,5 +153,5 @@ from {{ arguments.temp_relation }};
             {%- set condition = 'loaded_at >= ' ~ utc_timestamp_literal(since[source_table]) ~ ' or ' ~ condition -%}
         {%- endif -%}
     {%- endif -%}
-    {{- return('(select * from ' ~ events ~ ' where ' ~ condition ~ ' ' ~ optimizer_barrier() ~ ') as ' ~ alias) -}}
+    {{- return('(select * from ' ~ events ~ ' where ' ~ condition ~ ' ' ~ optimizer_barrier() ~ ') as ' ~ (alias or 'new_events')) -}}
 {% endmacro %}
