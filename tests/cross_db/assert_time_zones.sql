@@ -77,9 +77,6 @@ zoned_results as (
 {%- set checks = [
     ('date_in_time_zone', 'day_results', differs('actual', 'expected')),
     ('reporting_date', 'day_results', differs('actual_reporting_date', 'expected_reporting_date'))
-] %}
-{%- if zoned -%}
-    {%- do checks.append(('zoned_to_utc', 'zoned_results', differs('actual', 'expected'))) -%}
-{%- endif %}
+] + ([('zoned_to_utc', 'zoned_results', differs('actual', 'expected'))] if zoned else []) %}
 
 {{ wrong_examples(checks) }}

@@ -66,7 +66,9 @@ numbered as (
         cast(
             row_number() over (
                 partition by sessions.run_key
-                order by sessions.started_at nulls last, sessions.ended_at nulls last,
+                order by
+                    sessions.started_at nulls last,
+                    sessions.ended_at nulls last,
                     {{ key_order('sessions.agent_session_key') }}
             ) as {{ dbt.type_bigint() }}
         ) as session_number
