@@ -65,7 +65,7 @@ from {{ arguments.temp_relation }};
 {% endmacro %}
 
 
-{% macro first_build_to_apply(contents=none) %}
+{% macro first_build_to_apply() %}
     {%- if not execute or not can_replace_rows() or flags.FULL_REFRESH or flags.EMPTY or model.resource_type == 'unit_test' -%}
         {{- return(0) -}}
     {%- endif -%}
@@ -78,7 +78,7 @@ from {{ arguments.temp_relation }};
     {%- endfor -%}
     {%- set builds = table_builds(facts + ['int_events', 'int_runs_affected']) -%}
     {%- set affected = builds.get('int_runs_affected') -%}
-    {%- if missing or affected is none or affected.inputs != (contents or contents_of_seeds(model)) -%}
+    {%- if missing or affected is none or affected.inputs != contents_of_seeds(model) -%}
         {{- return(0) -}}
     {%- endif -%}
     {%- set numbers = [] -%}

@@ -132,11 +132,10 @@ update {{ state_relation('state_table_builds') }} set inputs = 'dropped' where t
         {{- return(_record_of_build(number, number, 0, should_full_refresh(), contents_of_seeds(model))) -}}
     {%- elif meta.get('build_state') -%}
         {%- set builds = table_builds(['int_events', model.name]) -%}
-        {%- set contents = contents_of_seeds(model) -%}
-        {%- set since = first_build_to_apply(contents) -%}
+        {%- set since = first_build_to_apply() -%}
         {{- return(_record_of_build(
             builds.get(model.name, {}).get('build_number', 0) + 1, builds['int_events'].build_number, since, since == 0,
-            contents, newest_event_at()
+            contents_of_seeds(model), newest_event_at()
         )) -}}
     {%- endif -%}
     {%- set state = state_relation('state_table_builds') -%}

@@ -30,6 +30,9 @@
 
 
 {% macro contents_of_seeds(node) %}
+    {%- if 'contents_of_seeds' in node -%}
+        {{- return(node.contents_of_seeds) -}}
+    {%- endif -%}
     {%- set contents = [] -%}
     {%- for unique_id in node.depends_on.nodes | sort if unique_id.startswith('seed.') -%}
         {%- set seed = graph.nodes[unique_id] -%}
@@ -42,5 +45,6 @@
         {%- endif -%}
         {%- do contents.append(seed.name ~ '=' ~ local_md5(rows | sort | join('\n'))) -%}
     {%- endfor -%}
+    {%- if execute -%}{%- do node.update({'contents_of_seeds': contents | join('\n')}) -%}{%- endif -%}
     {{- return(contents | join('\n')) -}}
 {% endmacro %}

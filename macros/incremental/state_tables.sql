@@ -65,18 +65,25 @@
 
 
 {% macro table_builds(names) %}
-    {%- set builds = {} -%}
     {%- set state = state_relation('state_table_builds') if execute and can_replace_rows() else none -%}
-    {%- if names and state is not none and load_relation(state) is not none -%}
-        {%- set literals = [] -%}
-        {%- for name in names -%}{%- do literals.append(text_literal(name)) -%}{%- endfor -%}
+    {%- if not names or state is none or load_relation(state) is none -%}
+        {{- return({}) -}}
+    {%- endif -%}
+    {#- Asked many times per model, by dbt itself too; what was built before the model stays the same while it runs. -#}
+    {%- set read = model.setdefault('table_builds', {}) -%}
+    {%- set unread = [] -%}
+    {%- for name in (names + ['int_events', model.name]) | unique if name not in read -%}
+        {%- do unread.append(text_literal(name)) -%}
+        {%- do read.update({name: none}) -%}
+    {%- endfor -%}
+    {%- if unread -%}
         {%- set rows = run_query(
             'select table_name, build_number, events_build_number, since_events_build_number, is_whole, inputs'
-            ~ ' from ' ~ state ~ ' where table_name in (' ~ literals | join(', ') ~ ') order by build_number, applied_at'
+            ~ ' from ' ~ state ~ ' where table_name in (' ~ unread | join(', ') ~ ') order by build_number, applied_at'
         ).rows -%}
         {%- for row in rows -%}
-            {%- set earlier = builds.get(row[0], {}) -%}
-            {%- do builds.update({row[0]: {
+            {%- set earlier = read[row[0]] or {} -%}
+            {%- do read.update({row[0]: {
                 'build_number': row[1] | int,
                 'events_build_number': row[2] | int,
                 'since_events_build_number': row[3] | int,
@@ -87,6 +94,10 @@
             }}) -%}
         {%- endfor -%}
     {%- endif -%}
+    {%- set builds = {} -%}
+    {%- for name in names if read[name] -%}
+        {%- do builds.update({name: read[name]}) -%}
+    {%- endfor -%}
     {{- return(builds) -}}
 {% endmacro %}
 

@@ -5,11 +5,12 @@
             order by steps.ended_at nulls last, {{ key_order('steps.agent_session_key') }},
                 steps.step_number nulls last, {{ key_order('steps.step_key') }}
 {%- endset -%}
+{%- set of_these_runs = of_affected_runs('ended_at') -%}
 
 with steps as (
 
     select * from {{ ref('fct_agent_steps') }}
-    where {{ of_affected_runs('ended_at') }}
+    where {{ of_these_runs }}
 
 ),
 
@@ -18,7 +19,7 @@ failures as (
     select * from {{ ref('fct_agent_steps') }}
     where
         is_failed
-        and {{ of_affected_runs('ended_at') }}
+        and {{ of_these_runs }}
 
 ),
 
@@ -28,7 +29,7 @@ failing_runs as (
     from {{ ref('fct_agent_steps') }}
     where
         is_failed
-        and {{ of_affected_runs('ended_at') }}
+        and {{ of_these_runs }}
 
 ),
 
