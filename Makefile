@@ -18,7 +18,7 @@ export DBT_PROFILES_DIR := $(CURDIR)
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup build test test-incremental test-postgres test-spark test-iceberg test-clickhouse test-engines check-dialects lint docs bench lock clean
+.PHONY: help setup build test test-incremental test-slow test-nightly test-postgres test-spark test-iceberg test-clickhouse test-engines check-dialects lint docs bench lock clean
 
 help: ## one line per target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -53,6 +53,12 @@ test-incremental: $(READY) ## builds in steps against one build: 200 random spli
 		$(BIN)/python -m pytest tests/python/test_incremental.py tests/python/test_incremental_real.py \
 		tests/python/test_retry.py tests/python/test_every_model_alone.py \
 		tests/python/test_project_uses.py tests/python/test_add_a_mart.py -n 2 --dist loadgroup -q
+
+test-slow: $(READY) ## what CI has no time for beside test-incremental: mutations, more data sets, the benchmark on a few events
+	@$(BIN)/python -m pytest tests/python -m slow -n 2 --dist loadgroup -q \
+		--ignore tests/python/test_incremental_real.py --ignore tests/python/test_every_model_alone.py
+
+test-nightly: test-incremental test-slow test-engines ## everything that CI has no time for
 
 test-postgres: $(READY) ## build on a throw-away Postgres, compare with DuckDB
 	@$(BIN)/python -m pytest tests/engines --engine postgres -q

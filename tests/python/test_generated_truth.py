@@ -85,7 +85,18 @@ SETS: dict[str, tuple[list[str], bool]] = {
         False,
     ),
 }
-IN_SETS = [pytest.param(name, marks=pytest.mark.xdist_group(f"generated_{name}")) for name in SETS]
+# What Parquet changes is tried elsewhere as well.
+OFTEN = ("clean", "dirty")
+IN_SETS = [
+    pytest.param(
+        name,
+        marks=[
+            pytest.mark.xdist_group(f"generated_{name}"),
+            *([] if name in OFTEN else [pytest.mark.slow]),
+        ],
+    )
+    for name in SETS
+]
 
 
 class Built:

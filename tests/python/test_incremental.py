@@ -35,8 +35,8 @@ from tests.python.loads import Arrivals, contents, differences, load
 from tests.python.warehouses import FACTS, Warehouse, errors_of, story
 
 # Splits that are tried.
-EXAMPLES = int(os.environ.get("AGENT_ANALYTICS_EXAMPLES", "25"))
-# So many of them at a time: two rounds in CI, four minutes.
+EXAMPLES = int(os.environ.get("AGENT_ANALYTICS_EXAMPLES", "13"))
+# So many of them at a time: one round in CI, two minutes.
 TOGETHER = 13
 # Decides what is drawn; a failure prints it. Without it every session draws anew.
 SEED = os.environ.get("AGENT_ANALYTICS_SEED")
@@ -218,7 +218,17 @@ SEED_CHANGES = {
 }
 
 
-@pytest.mark.parametrize("name", SEED_CHANGES)
+# Tried in CI; the others by `make test-incremental`.
+OFTEN_CHANGED = ("price", "failure rule on answers")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in OFTEN_CHANGED else pytest.mark.slow)
+        for name in SEED_CHANGES
+    ],
+)
 def test_changed_seed_is_followed(name, built):
     """Rows that a changed seed concerns are rebuilt, without a full refresh."""
     model = built.query(
@@ -404,6 +414,7 @@ def test_dropped_mart_is_rebuilt(mart, built_twice):
     assert differences(before, contents(built_twice.path)) == []
 
 
+@pytest.mark.slow
 def test_selected_folders_lose_nothing(two_loads, warehouse):
     """Each folder is run alone, in any order, and one build catches up with what is left."""
     states, expected, _ = two_loads

@@ -179,6 +179,7 @@ def test_second_build_and_scripts_name_the_first(warehouse, alone, events):
     assert_as_if_alone(warehouse, alone)
 
 
+@pytest.mark.slow
 def test_two_builds_at_the_same_time(warehouse, alone):
     """One of two builds that start together wins, the other names it."""
     builds = [dbt(warehouse.path, "run", "--quiet") for _ in range(2)]

@@ -307,6 +307,7 @@ def test_all_named_tests_pass_without_mistakes(warehouse):
     assert {node.node.name for node in only_tests(result)} == set(names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.mistake)
 def test_mistake_turns_its_test_red(warehouse, mutation):
     path = warehouse.project / mutation.file

@@ -125,7 +125,13 @@ ALONE = {
 }
 
 
-@pytest.mark.parametrize("table", EVENT_TABLES)
+@pytest.mark.parametrize(
+    "table",
+    [
+        pytest.param(table, marks=[] if table == EVENT_TABLES[0] else pytest.mark.slow)
+        for table in EVENT_TABLES
+    ],
+)
 def test_only_one_table_exists_and_it_holds_one_event(warehouse, table):
     warehouse.fresh()
     only = story()[table][:1]
