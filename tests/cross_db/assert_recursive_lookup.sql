@@ -88,7 +88,7 @@ both_sides as (
     select
         '{{ lookup_name }}' as lookup_name,
         lookup_group || ': ' || start_node || ' > ' || node as way,
-        distance,
+        cast(distance as {{ dbt.type_bigint() }}) as distance,
         {{ occurrences }} as occurrences
     from {{ relation }}
     {% if not loop.last %}

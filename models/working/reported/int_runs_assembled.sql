@@ -158,10 +158,10 @@ assembled as (
 
         first_prompts.event_id is not null as has_prompt,
         first_prompts.event_at as prompted_at,
-        first_prompts.input_method,
-        first_prompts.intent,
-        first_prompts.prompt_hash,
-        first_prompts.prompt_length,
+        first_prompts.input_method as input_method,
+        first_prompts.intent as intent,
+        first_prompts.prompt_hash as prompt_hash,
+        first_prompts.prompt_length as prompt_length,
         coalesce(first_prompts.prompt_count, 0) as prompt_count,
 
         last_completions.event_id as completion_event_id,
@@ -176,17 +176,17 @@ assembled as (
         end as run_status,
         last_completions.duration_ms as reported_duration_ms,
         {{ is_suspect_duration('last_completions.duration_ms') }} as has_suspect_duration,
-        last_completions.reported_agents_count,
-        last_completions.reported_steps_count,
-        last_completions.response_length,
+        last_completions.reported_agents_count as reported_agents_count,
+        last_completions.reported_steps_count as reported_steps_count,
+        last_completions.response_length as response_length,
         {{ plausible_token_count('last_completions.sent_prompt_tokens') }} as sent_prompt_tokens,
         {{ plausible_token_count('last_completions.sent_completion_tokens') }} as sent_completion_tokens,
         {{ plausible_token_count('last_completions.sent_cache_read_tokens') }} as sent_cache_read_tokens,
         {{ plausible_token_count('last_completions.sent_cache_write_tokens') }} as sent_cache_write_tokens,
-        last_completions.reported_cost_usd,
-        last_completions.failure_signal_key,
-        last_completions.error_type,
-        last_completions.finish_reason
+        last_completions.reported_cost_usd as reported_cost_usd,
+        last_completions.failure_signal_key as failure_signal_key,
+        last_completions.error_type as error_type,
+        last_completions.finish_reason as finish_reason
     from runs
     left join first_prompts on runs.run_key = first_prompts.run_key
     left join last_completions on runs.run_key = last_completions.run_key

@@ -115,7 +115,7 @@ uncovered_parts as (
 covered_time as (
 
     select
-        run_key,
+        run_key as covered_run_key,
         {{ bigint_sum('uncovered_ms') }} as covered_ms
     from uncovered_parts
     group by run_key
@@ -126,7 +126,7 @@ covered_time as (
 failing_sessions as (
 
     select
-        failed.run_key,
+        failed.run_key as failing_run_key,
         classified_sessions.failure_mode,
         classified_sessions.failure_category,
         row_number() over (
@@ -148,8 +148,8 @@ select
     failing_sessions.failure_mode as session_failure_mode,
     failing_sessions.failure_category as session_failure_category
 from totals
-left join covered_time on totals.run_key = covered_time.run_key
+left join covered_time on totals.run_key = covered_time.covered_run_key
 left join failing_sessions
     on
-        totals.run_key = failing_sessions.run_key
+        totals.run_key = failing_sessions.failing_run_key
         and failing_sessions.failure_rank = 1
