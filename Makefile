@@ -48,15 +48,15 @@ build: $(READY) ## load events (EVENTS="a.ndjson.gz b.ndjson"), dbt build, quali
 test: $(READY) ## everything CI runs
 	@scripts/ci/test
 
+# Files that test-incremental runs as a whole.
+IN_STEPS := $(addprefix tests/python/test_,$(addsuffix .py,incremental incremental_real retry every_model_alone project_uses add_a_mart))
+
 test-incremental: $(READY) ## builds in steps against one build: 200 random splits, 20 killed builds, each model alone, real traces by the hour
 	@AGENT_ANALYTICS_EXAMPLES=200 AGENT_ANALYTICS_MOMENTS=20 AGENT_ANALYTICS_REAL_LOADS=0 \
-		$(BIN)/python -m pytest tests/python/test_incremental.py tests/python/test_incremental_real.py \
-		tests/python/test_retry.py tests/python/test_every_model_alone.py \
-		tests/python/test_project_uses.py tests/python/test_add_a_mart.py -n 2 --dist loadgroup -q
+		$(BIN)/python -m pytest $(IN_STEPS) -n 2 --dist loadgroup -q
 
 test-slow: $(READY) ## what CI has no time for beside test-incremental: mutations, more data sets, the benchmark on a few events
-	@$(BIN)/python -m pytest tests/python -m slow -n 2 --dist loadgroup -q \
-		--ignore tests/python/test_incremental_real.py --ignore tests/python/test_every_model_alone.py
+	@$(BIN)/python -m pytest tests/python -m slow $(addprefix --ignore ,$(IN_STEPS)) -n 2 --dist loadgroup -q
 
 test-nightly: test-incremental test-slow test-engines ## everything that CI has no time for
 

@@ -36,7 +36,7 @@ from tests.python.warehouses import FACTS, Warehouse, errors_of, story
 
 # Splits that are tried.
 EXAMPLES = int(os.environ.get("AGENT_ANALYTICS_EXAMPLES", "13"))
-# So many of them at a time: one round in CI, two minutes.
+# So many of them at a time: one round in CI.
 TOGETHER = 13
 # Decides what is drawn; a failure prints it. Without it every session draws anew.
 SEED = os.environ.get("AGENT_ANALYTICS_SEED")
