@@ -38,6 +38,7 @@
         'user_id': {'type': text},
         'anonymous_id': {'type': text},
         'source_id': {'type': text},
+        'library_name': {'type': text},
         'raw_schema': {'type': text},
 
         'agent_name': {'type': text, 'events': of_agents},
@@ -57,8 +58,12 @@
         'sent_completion_tokens': {'type': whole, 'events': outcomes},
         'sent_cache_read_tokens': {'type': whole, 'events': outcomes},
         'sent_cache_write_tokens': {'type': whole, 'events': outcomes},
+        'sent_cache_write_1h_tokens': {'type': whole, 'events': outcomes},
+        'sent_reasoning_tokens': {'type': whole, 'events': outcomes},
+        'sent_total_tokens': {'type': whole, 'events': outcomes},
         'reported_cost_usd': {'type': type_usd(), 'events': outcomes},
         'service_tier': {'type': text, 'events': outcomes},
+        'is_cache_hit': {'type': boolean, 'events': outcomes},
 
         'error_type': {'type': text, 'events': outcomes},
         'http_status': {'type': text, 'events': outcomes},

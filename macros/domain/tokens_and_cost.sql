@@ -3,18 +3,70 @@
 {%- endmacro %}
 
 
-{% macro cached_tokens_in_prompt(prompt, cache_read, cache_write, includes_read, includes_write) -%}
-    (
-        case when coalesce({{ includes_read }}, false) then coalesce({{ cache_read }}, 0) else 0 end
-        + case when coalesce({{ includes_write }}, false) then coalesce({{ cache_write }}, 0) else 0 end
-    )
+{% macro has_any_tokens(relation) -%}
+    coalesce(
+        {%- for count in ['prompt', 'completion', 'cache_read', 'cache_write', 'cache_write_1h', 'total'] %}
+        {{ relation }}.sent_{{ count }}_tokens{{ ',' if not loop.last }}
+        {%- endfor %}
+    ) is not null
 {%- endmacro %}
 
 
-{% macro uncached_input_tokens(prompt, cached_in_prompt) -%}
+{% macro sender_convention(convention) -%}
+    coalesce(of_source.{{ convention }}, of_library.{{ convention }}, models_resolved.{{ convention }}) as {{ convention }}
+{%- endmacro %}
+
+
+{#- One-hour writes are a part of the writes; some senders send only the part. -#}
+{% macro all_cache_write_tokens() -%}
     case
-        when {{ cached_in_prompt }} > {{ prompt }} then {{ prompt }}
-        else {{ prompt }} - {{ cached_in_prompt }}
+        when sent_cache_write_1h_tokens > coalesce(sent_cache_write_tokens, 0) then sent_cache_write_1h_tokens
+        else sent_cache_write_tokens
+    end
+{%- endmacro %}
+
+
+{% macro cached_tokens_in_prompt() -%}
+    {%- set cached = '(coalesce(sent_cache_read_tokens, 0) + coalesce(sent_all_cache_write_tokens, 0))' -%}
+    {%- set parts = '(sent_prompt_tokens + coalesce(sent_completion_tokens, 0))' -%}
+    {%- set reasoning = 'coalesce(sent_reasoning_tokens, 0)' -%}
+    case
+        -- the sent total proves what the prompt count contains
+        when sent_total_tokens in ({{ parts }}, {{ parts }} + {{ reasoning }}) then {{ cached }}
+        when sent_total_tokens in ({{ parts }} + {{ cached }}, {{ parts }} + {{ cached }} + {{ reasoning }}) then 0
+        else
+            case when coalesce(prompt_tokens_include_cache_read, false) then coalesce(sent_cache_read_tokens, 0) else 0 end
+            + case when coalesce(prompt_tokens_include_cache_write, false) then coalesce(sent_all_cache_write_tokens, 0) else 0 end
+    end
+{%- endmacro %}
+
+
+{% macro uncached_input_tokens() -%}
+    case
+        when cached_in_prompt > sent_prompt_tokens then sent_prompt_tokens
+        else sent_prompt_tokens - cached_in_prompt
+    end
+{%- endmacro %}
+
+
+{% macro output_tokens_with_reasoning() -%}
+    {%- set beyond_parts -%}
+        (
+            sent_total_tokens - sent_prompt_tokens - sent_completion_tokens
+            - case
+                when cached_in_prompt = 0 then coalesce(sent_cache_read_tokens, 0) + coalesce(sent_all_cache_write_tokens, 0)
+                else 0
+            end
+        )
+    {%- endset -%}
+    sent_completion_tokens
+    + case
+        -- the sent total proves that reasoning was counted apart
+        when {{ beyond_parts }} > 0 and {{ beyond_parts }} = sent_reasoning_tokens then sent_reasoning_tokens
+        when not coalesce(reasoning_tokens_counted_apart, false) then 0
+        when {{ beyond_parts }} > 0 then {{ beyond_parts }}
+        when sent_total_tokens is null then coalesce(sent_reasoning_tokens, 0)
+        else 0
     end
 {%- endmacro %}
 
@@ -30,18 +82,23 @@
 
 
 {% macro list_cost(prices, applies_long_context) -%}
-    {%- set token_costs = [] -%}
-    {%- for class in ['input', 'output', 'cache_read', 'cache_write'] -%}
-        {%- do token_costs.append(_token_class_cost(class, prices, applies_long_context)) -%}
-    {%- endfor -%}
-    {{ to_usd('(' ~ token_costs | join(' + ') ~ ') / 1000000.0 * ' ~ tier_multiplier(prices)) }}
+    {%- set five_minute_writes = 'cache_write_tokens - coalesce(sent_cache_write_1h_tokens, 0)' -%}
+    {{ to_usd(
+        '('
+        ~ _token_class_cost('input_tokens', prices, 'input', applies_long_context)
+        ~ ' + ' ~ _token_class_cost('output_tokens', prices, 'output', applies_long_context)
+        ~ ' + ' ~ _token_class_cost('cache_read_tokens', prices, 'cache_read', applies_long_context)
+        ~ ' + ' ~ _token_class_cost('(' ~ five_minute_writes ~ ')', prices, 'cache_write', applies_long_context)
+        ~ ' + ' ~ _one_hour_write_cost(prices, applies_long_context)
+        ~ ') / 1000000.0 * ' ~ tier_multiplier(prices)
+    ) }}
 {%- endmacro %}
 
 
-{% macro _token_class_cost(class, prices, applies_long_context) -%}
+{% macro _token_class_cost(tokens, prices, class, applies_long_context) -%}
     case
-        when coalesce({{ class }}_tokens, 0) = 0 then 0
-        else {{ class }}_tokens * cast(
+        when coalesce({{ tokens }}, 0) = 0 then 0
+        else {{ tokens }} * cast(
             case
                 when {{ applies_long_context }}
                     then coalesce(
@@ -55,20 +112,49 @@
 {%- endmacro %}
 
 
-{% macro tier_multiplier(prices) -%}
+{#- No list says what an hour costs above the threshold: it is as much dearer as the usual write. -#}
+{% macro _one_hour_write_cost(prices, applies_long_context) -%}
     case
-        when service_tier in ('batch', 'flex') then coalesce(cast({{ prices }}.batch_multiplier as {{ type_double() }}), 1.0)
-        when service_tier = 'priority' then coalesce(cast({{ prices }}.priority_multiplier as {{ type_double() }}), 1.0)
-        else 1.0
+        when coalesce(sent_cache_write_1h_tokens, 0) = 0 then 0
+        else sent_cache_write_1h_tokens * cast({{ prices }}.cache_write_1h_usd_per_million_tokens as {{ type_double() }})
+            * case
+                when {{ applies_long_context }} and {{ prices }}.long_context_cache_write_usd_per_million_tokens is not null
+                    then
+                        cast({{ prices }}.long_context_cache_write_usd_per_million_tokens as {{ type_double() }})
+                        / nullif(cast({{ prices }}.cache_write_usd_per_million_tokens as {{ type_double() }}), 0)
+                else 1.0
+            end
     end
 {%- endmacro %}
 
 
-{% macro believable_cost(reported_cost, total_tokens) -%}
+{% macro price_tier(sent_tier, tier) -%}
+    case when {{ sent_tier }} is null then 'standard' else {{ tier }} end
+{%- endmacro %}
+
+
+{% macro tier_multiplier(prices) -%}
+    case
+        when price_tier = 'standard' then 1.0
+        when price_tier in ('batch', 'flex') then cast({{ prices }}.batch_multiplier as {{ type_double() }})
+        when price_tier = 'priority' then cast({{ prices }}.priority_multiplier as {{ type_double() }})
+    end
+{%- endmacro %}
+
+
+{% macro is_free(prices) -%}
+    coalesce(
+        {{ prices }}.input_usd_per_million_tokens = 0 and coalesce({{ prices }}.output_usd_per_million_tokens, 0) = 0, false
+    )
+{%- endmacro %}
+
+
+{% macro believable_cost(reported_cost, zero_is_believable) -%}
     cast(
         case
             when {{ reported_cost }} > 0 then {{ reported_cost }}
-            when {{ reported_cost }} = 0 and coalesce({{ total_tokens }}, 0) = 0 then {{ reported_cost }}
+            when is_cache_hit then 0
+            when {{ reported_cost }} = 0 and {{ zero_is_believable }} then {{ reported_cost }}
         end as {{ type_usd() }}
     )
 {%- endmacro %}

@@ -6,6 +6,7 @@
         user_id,
         anonymous_id,
         context_source_id as source_id,
+        context_library_name as library_name,
         raw_schema,
         workflow_name,
         environment,
@@ -24,8 +25,12 @@
         completion_tokens as sent_completion_tokens,
         cache_read as sent_cache_read_tokens,
         cache_write as sent_cache_write_tokens,
+        cache_write_1h_tokens as sent_cache_write_1h_tokens,
+        reasoning_tokens as sent_reasoning_tokens,
+        total_tokens as sent_total_tokens,
         cost as reported_cost_usd,
-        lower(service_tier) as service_tier
+        {{ comparable_word('service_tier') }} as service_tier,
+        is_cache_hit
 {%- endmacro %}
 
 

@@ -4,6 +4,7 @@
         {'name': 'user_id', 'type': 'id'},
         {'name': 'anonymous_id', 'type': 'id'},
         {'name': 'context_source_id', 'type': 'text'},
+        {'name': 'context_library_name', 'type': 'text'},
         {'name': 'received_at', 'type': 'timestamp'},
         {'name': 'original_timestamp', 'type': 'timestamp'},
         {'name': 'sent_at', 'type': 'timestamp'},
@@ -26,13 +27,42 @@
 {% endmacro %}
 
 
-{% macro token_columns() %}
-    {{- return([
-        {'name': 'prompt_tokens', 'type': 'bigint', 'raw_names': ['prompt_tokens', 'tokens_used_prompt_tokens'], 'json': ['tokens_used', 'prompt_tokens']},
-        {'name': 'completion_tokens', 'type': 'bigint', 'raw_names': ['completion_tokens', 'tokens_used_completion_tokens'], 'json': ['tokens_used', 'completion_tokens']},
-        {'name': 'cache_read', 'type': 'bigint', 'raw_names': ['cache_read', 'tokens_used_cache_read', 'cache_read_tokens'], 'json': ['tokens_used', 'cache_read']},
-        {'name': 'cache_write', 'type': 'bigint', 'raw_names': ['cache_write', 'tokens_used_cache_write', 'cache_write_tokens'], 'json': ['tokens_used', 'cache_write']}
-    ]) -}}
+{% macro usage_columns() %}
+    {#- How SDKs, gateways and conventions spell each count; nested ones as a path. -#}
+    {%- set spellings = {
+        'prompt_tokens': [['prompt_tokens'], ['input_tokens']],
+        'completion_tokens': [['completion_tokens'], ['output_tokens']],
+        'cache_read': [
+            ['cache_read'], ['cache_read_tokens'], ['cache_read_input_tokens'], ['cached_tokens'], ['cached_input_tokens'],
+            ['prompt_tokens_details', 'cached_tokens'], ['input_tokens_details', 'cached_tokens']
+        ],
+        'cache_write': [
+            ['cache_write'], ['cache_write_tokens'], ['cache_creation_input_tokens'], ['cache_creation_tokens'],
+            ['cache_write_input_tokens']
+        ],
+        'cache_write_1h_tokens': [['cache_write_1h_tokens'], ['cache_creation', 'ephemeral_1h_input_tokens']],
+        'reasoning_tokens': [
+            ['reasoning_tokens'], ['thinking_tokens'], ['thoughts_tokens'], ['completion_tokens_details', 'reasoning_tokens'],
+            ['output_tokens_details', 'reasoning_tokens']
+        ],
+        'total_tokens': [['total_tokens']]
+    } -%}
+    {%- set columns = [
+        {'name': 'service_tier', 'type': 'text'},
+        {'name': 'is_cache_hit', 'type': 'boolean', 'raw_names': ['cache_hit', 'is_cache_hit']}
+    ] -%}
+    {%- for name, paths in spellings.items() -%}
+        {%- set raw_names = [] -%}
+        {%- set json = [] -%}
+        {%- for object in [none, 'tokens_used', 'usage'] -%}
+            {%- for path in paths -%}
+                {%- do raw_names.append((([object] if object else []) + path) | join('_')) -%}
+                {%- if object -%}{%- do json.append([object] + path) -%}{%- endif -%}
+            {%- endfor -%}
+        {%- endfor -%}
+        {%- do columns.append({'name': name, 'type': 'bigint', 'raw_names': raw_names, 'json': json}) -%}
+    {%- endfor -%}
+    {{- return(columns) -}}
 {% endmacro %}
 
 
@@ -41,7 +71,6 @@
         {'name': 'error_type', 'type': 'text', 'raw_names': ['error_type', 'error_code']},
         {'name': 'error_message', 'type': 'text'},
         {'name': 'http_status', 'type': 'text', 'raw_names': ['http_status', 'http_status_code']},
-        {'name': 'finish_reason', 'type': 'text'},
-        {'name': 'service_tier', 'type': 'text'}
+        {'name': 'finish_reason', 'type': 'text'}
     ]) -}}
 {% endmacro %}

@@ -55,16 +55,17 @@ select
         {%- if column.type == 'object' -%}
             {%- set text = object_text(column.name, raw.columns) -%}
             {%- if text -%}{%- set candidates = [{'name': text, 'type': 'text'}] -%}{%- endif -%}
-        {%- elif column.json is defined and column.json[0] in raw.columns
-            and column_kind(raw.columns[column.json[0]].type) in ('text', 'json') -%}
-            {%- do candidates.append({
-                'name': json_text(
-                    raw.columns[column.json[0]].name, column.json[1:],
-                    is_text=column_kind(raw.columns[column.json[0]].type) == 'text'
-                ),
-                'type': 'text'
-            }) -%}
         {%- endif -%}
+        {%- for path in column.get('json', []) -%}
+            {%- if path[0] in raw.columns and column_kind(raw.columns[path[0]].type) in ('text', 'json') -%}
+                {%- do candidates.append({
+                    'name': json_text(
+                        raw.columns[path[0]].name, path[1:], is_text=column_kind(raw.columns[path[0]].type) == 'text'
+                    ),
+                    'type': 'text'
+                }) -%}
+            {%- endif -%}
+        {%- endfor -%}
         {%- set converted = [] -%}
         {%- for candidate in (candidates[:1] if column.is_first_only else candidates) -%}
             {%- set expression = convert_column(candidate.name, candidate.type, column.type) -%}

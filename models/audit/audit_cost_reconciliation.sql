@@ -17,6 +17,8 @@ select
     {{ usd_sum('steps_cost_usd') }} as steps_cost_usd,
     {{ usd_sum('unexplained_cost_usd') }} as unexplained_cost_usd,
     {{ count_where('unexplained_cost_usd < 0') }} as runs_below_their_sessions,
-    {{ count_where("price_status = 'unpriced'") }} as unpriced_run_count
+    {{ usd_sum('known_cost_usd') }} as known_cost_usd,
+    {{ count_where("price_status = 'unpriced'") }} as unpriced_run_count,
+    {{ count_where("price_status = 'partial'") }} as partial_run_count
 from runs
 group by run_date

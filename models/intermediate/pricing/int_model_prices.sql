@@ -31,6 +31,8 @@ prices as (
         model_pricing.long_context_output_usd_per_million_tokens,
         model_pricing.long_context_cache_read_usd_per_million_tokens,
         model_pricing.long_context_cache_write_usd_per_million_tokens,
+        cast(null as {{ type_usd() }}) as cache_write_1h_usd_per_million_tokens,
+        false as is_extrapolated,
         model_pricing.batch_multiplier,
         model_pricing.priority_multiplier
     from model_pricing

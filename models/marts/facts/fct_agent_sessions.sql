@@ -59,7 +59,7 @@ descendants as (
     select
         ancestors.ancestor_agent_session_key as agent_session_key,
         {{ usd_sum('priced_sessions.cost_usd') }} as descendants_cost_usd,
-        {{ count_where("priced_sessions.price_status = 'unpriced'") }} as unpriced_descendant_count
+        {{ count_where('priced_sessions.has_unknown_cost') }} as unknown_cost_descendant_count
     from {{ ref('int_agent_sessions_ancestors') }} as ancestors
     inner join {{ ref('int_agent_sessions_priced') }} as priced_sessions
         on ancestors.agent_session_key = priced_sessions.agent_session_key
@@ -135,8 +135,11 @@ select
     priced_sessions.cache_write_tokens as cache_write_tokens,
     priced_sessions.total_tokens as total_tokens,
     priced_sessions.cost_usd as cost_usd,
+    priced_sessions.known_cost_usd as known_cost_usd,
     priced_sessions.cost_basis,
     priced_sessions.price_status,
+    priced_sessions.is_price_extrapolated,
+    priced_sessions.cost_includes_children,
     sessions.reported_cost_usd as reported_cost_usd,
     priced_sessions.list_cost_usd as list_cost_usd,
     priced_sessions.list_cost_today_usd as list_cost_today_usd,
@@ -147,8 +150,8 @@ select
             else coalesce(priced_sessions.cost_usd, 0) + coalesce(descendants.descendants_cost_usd, 0)
         end as {{ type_usd() }}
     ) as inclusive_cost_usd,
-    coalesce(descendants.unpriced_descendant_count, 0)
-    + case when priced_sessions.price_status = 'unpriced' then 1 else 0 end as inclusive_unpriced_count,
+    coalesce(descendants.unknown_cost_descendant_count, 0)
+    + case when priced_sessions.has_unknown_cost then 1 else 0 end as inclusive_unknown_cost_count,
     sessions.response_length
 from sessions
 inner join tree on sessions.agent_session_key = tree.agent_session_key

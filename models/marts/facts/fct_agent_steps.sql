@@ -4,12 +4,6 @@ with steps as (
 
     select * from {{ ref('int_agent_steps_priced') }}
 
-),
-
-classified_steps as (
-
-    select * from {{ ref('int_agent_steps_classified') }}
-
 )
 
 select
@@ -44,11 +38,11 @@ select
     steps.error_message_class,
     steps.http_status,
     steps.finish_reason,
-    classified_steps.failure_mode,
-    classified_steps.failure_category,
-    classified_steps.failure_group,
-    classified_steps.rule_severity as failure_rule_severity,
-    classified_steps.failure_rule_id,
+    steps.failure_mode,
+    steps.failure_category,
+    steps.failure_group,
+    steps.rule_severity as failure_rule_severity,
+    steps.failure_rule_id,
 
     -- time
     steps.started_at,
@@ -65,8 +59,11 @@ select
     steps.cache_write_tokens,
     steps.total_tokens,
     steps.cost_usd,
+    steps.known_cost_usd,
     steps.cost_basis,
     steps.price_status,
+    steps.is_price_extrapolated,
+    steps.has_unknown_cost,
     steps.reported_cost_usd,
     steps.list_cost_usd,
     steps.list_cost_today_usd,
@@ -77,4 +74,3 @@ select
     steps.tool_input_length,
     steps.tool_output_length
 from steps
-left join classified_steps on steps.event_key = classified_steps.event_key

@@ -98,6 +98,7 @@ select
     {{ count_where('is_used') }} as n_used,
     {{ count_where('not is_finished') }} as n_unfinished,
     {{ count_where("price_status = 'unpriced'") }} as n_unpriced,
+    {{ count_where("price_status = 'partial'") }} as n_partial,
     {{ count_where('is_used and llm_ms is null and tool_ms is null') }} as n_without_step_times,
 
     -- distribution

@@ -30,6 +30,7 @@ select
     {{ count_where('is_used') }} as n_used,
     {{ count_where('not is_final') }} as n_unfinished,
     {{ count_where("price_status = 'unpriced'") }} as n_unpriced,
+    {{ count_where("price_status = 'partial'") }} as n_partial,
 
     -- runs
     count(*) as run_count,
@@ -39,6 +40,7 @@ select
 
     -- money
     {{ usd_sum('cost_usd') }} as cost_usd,
+    {{ usd_sum('known_cost_usd') }} as known_cost_usd,
     {{ usd_sum('case when is_used then cost_usd end') }} as ended_cost_usd,
     {{ usd_sum('case when not is_final then cost_usd end') }} as pending_cost_usd,
     {{ to_usd(ratio('sum(case when is_used then cost_usd end)', count_where('is_used'))) }} as cost_per_run_usd,

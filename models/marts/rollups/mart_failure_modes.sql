@@ -153,6 +153,7 @@ counted as (
         count(*) as failure_count,
         count(distinct person_id) as user_count,
         {{ count_where("price_status = 'unpriced'") }} as n_unpriced,
+        {{ count_where("price_status = 'partial'") }} as n_partial,
         {{ usd_sum('wasted_cost_usd') }} as wasted_cost_usd,
         cast(sum(lost_ms) as {{ type_double() }}) / 60000 as lost_minutes
     from failures
@@ -199,7 +200,8 @@ select
     bases.n_all,
     bases.n_used,
     bases.n_all - bases.n_used as n_unfinished,
-    counted.n_unpriced
+    counted.n_unpriced,
+    counted.n_partial
 from counted
 inner join bases
     on

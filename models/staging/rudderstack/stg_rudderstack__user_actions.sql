@@ -1,8 +1,8 @@
 {%- set expected_columns = standard_event_columns() + [
     {'name': 'action_type', 'type': 'text'},
-    {'name': 'feedback_type', 'type': 'text', 'raw_names': ['feedback_type', 'action_details_feedback_type'], 'json': ['action_details', 'feedback_type']},
-    {'name': 'feedback_value', 'type': 'text', 'raw_names': ['feedback_value', 'action_details_feedback_value'], 'json': ['action_details', 'feedback_value']},
-    {'name': 'feedback_text', 'type': 'text', 'raw_names': ['feedback_text', 'action_details_feedback_text'], 'json': ['action_details', 'feedback_text']}
+    {'name': 'feedback_type', 'type': 'text', 'raw_names': ['feedback_type', 'action_details_feedback_type'], 'json': [['action_details', 'feedback_type']]},
+    {'name': 'feedback_value', 'type': 'text', 'raw_names': ['feedback_value', 'action_details_feedback_value'], 'json': [['action_details', 'feedback_value']]},
+    {'name': 'feedback_text', 'type': 'text', 'raw_names': ['feedback_text', 'action_details_feedback_text'], 'json': [['action_details', 'feedback_text']]}
 ] -%}
 
 with raw_events as (

@@ -23,6 +23,7 @@ accepted as (
         user_id,
         anonymous_id,
         source_id,
+        library_name,
         workflow_name,
         environment,
         trigger_type,
@@ -34,6 +35,7 @@ accepted as (
         step_type,
         coalesce(event_status, 'unknown') as step_status,
         service_tier,
+        coalesce(is_cache_hit, false) as is_cache_hit,
         step_index,
         sent_attempt_number,
         response_length,
@@ -44,9 +46,12 @@ accepted as (
 
         -- counts that no sender can mean are left out of all arithmetic
         {{ plausible_token_count('sent_prompt_tokens') }} as sent_prompt_tokens,
-        {{ plausible_token_count('sent_completion_tokens') }} as output_tokens,
-        {{ plausible_token_count('sent_cache_read_tokens') }} as cache_read_tokens,
-        {{ plausible_token_count('sent_cache_write_tokens') }} as cache_write_tokens,
+        {{ plausible_token_count('sent_completion_tokens') }} as sent_completion_tokens,
+        {{ plausible_token_count('sent_cache_read_tokens') }} as sent_cache_read_tokens,
+        {{ plausible_token_count('sent_cache_write_tokens') }} as sent_cache_write_tokens,
+        {{ plausible_token_count('sent_cache_write_1h_tokens') }} as sent_cache_write_1h_tokens,
+        {{ plausible_token_count('sent_reasoning_tokens') }} as sent_reasoning_tokens,
+        {{ plausible_token_count('sent_total_tokens') }} as sent_total_tokens,
         reported_cost_usd,
 
         error_type,

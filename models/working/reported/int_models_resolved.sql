@@ -22,6 +22,7 @@ providers as (
 conventions as (
 
     select * from {{ ref('provider_token_conventions') }}
+    where sender is null
 
 ),
 
@@ -122,7 +123,11 @@ resolved as (
         coalesce(
             conventions.prompt_tokens_include_cache_write,
             default_convention.prompt_tokens_include_cache_write
-        ) as prompt_tokens_include_cache_write
+        ) as prompt_tokens_include_cache_write,
+        coalesce(
+            conventions.reasoning_tokens_counted_apart,
+            default_convention.reasoning_tokens_counted_apart
+        ) as reasoning_tokens_counted_apart
     from model_names
     left join matched
         on

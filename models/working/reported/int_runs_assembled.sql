@@ -183,7 +183,13 @@ assembled as (
         {{ plausible_token_count('last_completions.sent_completion_tokens') }} as sent_completion_tokens,
         {{ plausible_token_count('last_completions.sent_cache_read_tokens') }} as sent_cache_read_tokens,
         {{ plausible_token_count('last_completions.sent_cache_write_tokens') }} as sent_cache_write_tokens,
+        {{ plausible_token_count('last_completions.sent_cache_write_1h_tokens') }} as sent_cache_write_1h_tokens,
+        {{ plausible_token_count('last_completions.sent_reasoning_tokens') }} as sent_reasoning_tokens,
+        {{ plausible_token_count('last_completions.sent_total_tokens') }} as sent_total_tokens,
         last_completions.reported_cost_usd as reported_cost_usd,
+        last_completions.service_tier as service_tier,
+        coalesce(last_completions.is_cache_hit, false) as is_cache_hit,
+        last_completions.library_name as library_name,
         last_completions.failure_signal_key as failure_signal_key,
         last_completions.error_type as error_type,
         last_completions.finish_reason as finish_reason

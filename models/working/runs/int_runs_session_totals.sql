@@ -39,7 +39,9 @@ totals as (
         {{ bigint_sum('priced_sessions.output_tokens') }} as output_tokens,
         {{ bigint_sum('priced_sessions.cache_read_tokens') }} as cache_read_tokens,
         {{ bigint_sum('priced_sessions.cache_write_tokens') }} as cache_write_tokens,
+        {{ bigint_sum('priced_sessions.total_tokens') }} as total_tokens,
         {{ usd_sum('priced_sessions.cost_usd') }} as sessions_cost_usd,
+        {{ usd_sum('priced_sessions.known_cost_usd') }} as sessions_known_cost_usd,
         {{ usd_sum('step_totals.cost_usd') }} as steps_cost_usd,
         {{ usd_sum('priced_sessions.list_cost_usd') }} as list_cost_usd,
         {{ usd_sum('priced_sessions.list_cost_today_usd') }} as list_cost_today_usd,
@@ -55,10 +57,14 @@ totals as (
         {{ count_where(
             'priced_sessions.total_tokens > 0 and priced_sessions.list_cost_today_usd is null'
         ) }} as unlisted_today_session_count,
-        {{ count_where(
-            'priced_sessions.cost_usd is not null and priced_sessions.list_cost_usd is null'
-        ) }} as costed_unlisted_session_count,
+        {{ count_where('priced_sessions.has_unknown_cost') }} as unknown_cost_session_count,
+        {{ count_where('priced_sessions.is_price_extrapolated') }} as extrapolated_session_count,
         {{ count_where("priced_sessions.price_status = 'priced'") }} as listed_session_count,
+        case
+            when
+                min(coalesce(priced_sessions.canonical_model, '')) = max(priced_sessions.canonical_model)
+                then max(priced_sessions.canonical_model)
+        end as only_canonical_model,
         -- one convention for the run only when all its models share it
         case
             when
@@ -71,7 +77,8 @@ totals as (
                 min(case when priced_sessions.prompt_tokens_include_cache_write then 1 else 0 end)
                 = max(case when priced_sessions.prompt_tokens_include_cache_write then 1 else 0 end)
                 then max(case when priced_sessions.prompt_tokens_include_cache_write then 1 else 0 end) = 1
-        end as prompt_tokens_include_cache_write
+        end as prompt_tokens_include_cache_write,
+        min(case when priced_sessions.reasoning_tokens_counted_apart then 1 else 0 end) = 1 as reasoning_tokens_counted_apart
     from sessions
     inner join priced_sessions on sessions.agent_session_key = priced_sessions.agent_session_key
     left join step_totals on sessions.agent_session_key = step_totals.agent_session_key

@@ -29,12 +29,15 @@ totals as (
         {{ bigint_sum('cache_write_tokens') }} as cache_write_tokens,
         {{ bigint_sum('total_tokens') }} as total_tokens,
         {{ usd_sum('cost_usd') }} as cost_usd,
+        {{ usd_sum('known_cost_usd') }} as known_cost_usd,
         {{ usd_sum('list_cost_usd') }} as list_cost_usd,
         {{ usd_sum('list_cost_today_usd') }} as list_cost_today_usd,
-        {{ count_where('cost_usd is null and total_tokens > 0') }} as unpriced_step_count,
+        {{ count_where("price_status = 'unpriced'") }} as unpriced_step_count,
+        {{ count_where('has_unknown_cost') }} as unknown_cost_step_count,
         {{ count_where('list_cost_usd is null and total_tokens > 0') }} as unlisted_step_count,
         {{ count_where('list_cost_today_usd is null and total_tokens > 0') }} as unlisted_today_step_count,
         {{ count_where("cost_basis = 'list_price'") }} as listed_step_count,
+        {{ count_where('is_price_extrapolated') }} as extrapolated_step_count,
         {{ count_where('is_wasted') }} as wasted_step_count,
         -- one unknown cost makes the waste unknown
         cast(

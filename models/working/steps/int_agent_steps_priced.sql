@@ -12,27 +12,77 @@ models_resolved as (
 
 ),
 
+sender_conventions as (
+
+    select * from {{ ref('provider_token_conventions') }}
+    where sender is not null
+
+),
+
+tiers as (
+
+    select * from {{ ref('service_tiers') }}
+
+),
+
 prices as (
 
     select * from {{ ref('int_model_prices') }}
 
 ),
 
-tokens_classified as (
+failures as (
+
+    select * from {{ ref('int_agent_steps_classified') }}
+
+),
+
+-- what a count means is the sender's habit, and the provider's where nothing is known of the sender
+with_conventions as (
 
     select
         steps.*,
         models_resolved.canonical_model,
-        {{ uncached_input_tokens(
-            'steps.sent_prompt_tokens',
-            cached_tokens_in_prompt(
-                'steps.sent_prompt_tokens', 'steps.cache_read_tokens', 'steps.cache_write_tokens',
-                'models_resolved.prompt_tokens_include_cache_read',
-                'models_resolved.prompt_tokens_include_cache_write'
-            )
-        ) }} as input_tokens
+        {{ price_tier('steps.service_tier', 'tiers.tier') }} as price_tier,
+        {{ sender_convention('prompt_tokens_include_cache_read') }},
+        {{ sender_convention('prompt_tokens_include_cache_write') }},
+        {{ sender_convention('reasoning_tokens_counted_apart') }},
+        {{ has_any_tokens('steps') }} as has_any_tokens
     from steps
     left join models_resolved on steps.model_name = models_resolved.model_name
+    left join tiers on steps.service_tier = tiers.word
+    left join sender_conventions as of_source on steps.source_id = of_source.sender
+    left join sender_conventions as of_library on steps.library_name = of_library.sender
+
+),
+
+cached as (
+
+    select
+        *,
+        {{ all_cache_write_tokens() }} as sent_all_cache_write_tokens
+    from with_conventions
+
+),
+
+tokens_classified as (
+
+    select
+        *,
+        {{ cached_tokens_in_prompt() }} as cached_in_prompt
+    from cached
+
+),
+
+tokens_counted as (
+
+    select
+        *,
+        {{ uncached_input_tokens() }} as input_tokens,
+        {{ output_tokens_with_reasoning() }} as output_tokens,
+        sent_cache_read_tokens as cache_read_tokens,
+        sent_all_cache_write_tokens as cache_write_tokens
+    from tokens_classified
 
 ),
 
@@ -42,7 +92,7 @@ tokens_summed as (
         *,
         {{ sum_of_token_classes() }} as total_tokens,
         coalesce(input_tokens, 0) + coalesce(cache_read_tokens, 0) + coalesce(cache_write_tokens, 0) as context_tokens
-    from tokens_classified
+    from tokens_counted
 
 ),
 
@@ -50,21 +100,39 @@ listed as (
 
     select
         tokens_summed.*,
-        {{ believable_cost('tokens_summed.reported_cost_usd', 'tokens_summed.total_tokens') }} as believable_cost_usd,
+        failures.failure_rule_id,
+        failures.failure_mode,
+        failures.failure_category,
+        failures.failure_group,
+        failures.rule_severity,
+        -- refused before anything was generated: nobody is billed for it
+        coalesce(not failures.is_billed, false) and coalesce(tokens_summed.output_tokens, 0) = 0 as is_refused,
+        -- no model answers for a second and reads and writes nothing
+        coalesce(tokens_summed.step_type = 'llm_call' and not tokens_summed.is_failed and tokens_summed.duration_ms >= 1000, false)
+            as is_working_call,
+        -- embeddings have no output
+        tokens_summed.input_tokens is not null
+        and (
+            tokens_summed.output_tokens is not null
+            or (prices.priced_model is not null and prices.output_usd_per_million_tokens is null)
+        ) as has_all_tokens,
+        {{ is_free('prices') }} as is_free,
+        prices.is_extrapolated,
         -- without the outer cast Postgres forgets that the type has nine decimals
         cast(
             case
                 when tokens_summed.total_tokens > 0
                     then {{ list_cost('prices', 'tokens_summed.context_tokens > prices.long_context_threshold_tokens') }}
             end as {{ type_usd() }}
-        ) as list_cost_usd,
+        ) as listed_usd,
         cast(
             case
                 when tokens_summed.total_tokens > 0
                     then {{ list_cost('newest_prices', 'tokens_summed.context_tokens > newest_prices.long_context_threshold_tokens') }}
             end as {{ type_usd() }}
-        ) as list_cost_today_usd
+        ) as listed_today_usd
     from tokens_summed
+    left join failures on tokens_summed.event_key = failures.event_key
     left join prices
         on
             tokens_summed.canonical_model = prices.priced_model
@@ -77,11 +145,27 @@ listed as (
 
 ),
 
+believed as (
+
+    select
+        *,
+        {{ believable_cost(
+            'reported_cost_usd',
+            '(is_free or (coalesce(total_tokens, 0) = 0 and not is_working_call))'
+        ) }} as believable_cost_usd,
+        cast(case when has_all_tokens and not is_refused then listed_usd end as {{ type_usd() }}) as list_cost_usd,
+        cast(case when has_all_tokens and not is_refused then listed_today_usd end as {{ type_usd() }}) as list_cost_today_usd
+    from listed
+
+),
+
 resolved as (
 
     select
         *,
         coalesce(believable_cost_usd, list_cost_usd) as cost_usd,
+        -- what is known of it: the price of some token classes is a floor
+        coalesce(believable_cost_usd, case when not is_refused then listed_usd end) as known_cost_usd,
         case
             when believable_cost_usd is not null then 'reported'
             when list_cost_usd is not null then 'list_price'
@@ -90,10 +174,17 @@ resolved as (
         case
             when believable_cost_usd is not null then 'reported'
             when list_cost_usd is not null then 'priced'
-            when total_tokens > 0 then 'unpriced'
+            when is_refused then 'no_usage'
+            when has_all_tokens and total_tokens > 0 then 'unpriced'
+            when has_any_tokens and (total_tokens is null or total_tokens > 0) then 'partial'
             else 'no_usage'
-        end as price_status
-    from listed
+        end as price_status,
+        coalesce(believable_cost_usd, list_cost_usd) is null
+        and not is_refused
+        and (coalesce(step_type = 'llm_call', false) or coalesce(total_tokens, case when has_any_tokens then 1 else 0 end) > 0)
+            as has_unknown_cost,
+        coalesce(believable_cost_usd is null and list_cost_usd is not null and is_extrapolated, false) as is_price_extrapolated
+    from believed
 
 )
 

@@ -1,4 +1,4 @@
-{%- set expected_columns = standard_event_columns() + token_columns() + failure_columns() + [
+{%- set expected_columns = standard_event_columns() + usage_columns() + failure_columns() + [
     {'name': 'agent_name', 'type': 'text'},
     {'name': 'response_text', 'type': 'text'},
     {'name': 'response_status', 'type': 'text', 'raw_names': ['response_status', 'status']},

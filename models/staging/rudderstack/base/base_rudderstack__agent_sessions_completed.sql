@@ -1,4 +1,4 @@
-{%- set expected_columns = standard_event_columns() + token_columns() + failure_columns() + [
+{%- set expected_columns = standard_event_columns() + usage_columns() + failure_columns() + [
     {'name': 'agent_session_id', 'type': 'id'},
     {'name': 'parent_agent_session_id', 'type': 'id'},
     {'name': 'agent_name', 'type': 'text'},

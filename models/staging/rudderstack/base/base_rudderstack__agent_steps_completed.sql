@@ -1,4 +1,4 @@
-{%- set expected_columns = standard_event_columns() + token_columns() + failure_columns() + [
+{%- set expected_columns = standard_event_columns() + usage_columns() + failure_columns() + [
     {'name': 'agent_session_id', 'type': 'id'},
     {'name': 'parent_agent_session_id', 'type': 'id'},
     {'name': 'agent_name', 'type': 'text'},
@@ -11,11 +11,11 @@
     {'name': 'tool_name', 'type': 'text'},
     {'name': 'tool_input', 'type': 'object'},
     {'name': 'tool_output', 'type': 'object'},
-    {'name': 'tool_output_error', 'type': 'text', 'json': ['tool_output', 'error']},
-    {'name': 'tool_output_ok', 'type': 'boolean', 'json': ['tool_output', 'ok']},
-    {'name': 'tool_output_is_error', 'type': 'boolean', 'json': ['tool_output', 'isError']},
-    {'name': 'tool_output_failed', 'type': 'double', 'json': ['tool_output', 'failed']},
-    {'name': 'tool_output_rows_returned', 'type': 'double', 'json': ['tool_output', 'rows_returned']},
+    {'name': 'tool_output_error', 'type': 'text', 'json': [['tool_output', 'error']]},
+    {'name': 'tool_output_ok', 'type': 'boolean', 'json': [['tool_output', 'ok']]},
+    {'name': 'tool_output_is_error', 'type': 'boolean', 'json': [['tool_output', 'isError']]},
+    {'name': 'tool_output_failed', 'type': 'double', 'json': [['tool_output', 'failed']]},
+    {'name': 'tool_output_rows_returned', 'type': 'double', 'json': [['tool_output', 'rows_returned']]},
     {'name': 'step_index', 'type': 'bigint'},
     {'name': 'attempt_number', 'type': 'bigint'}
 ] -%}

@@ -1,4 +1,4 @@
-{%- set expected_columns = standard_event_columns() + token_columns() + failure_columns() + [
+{%- set expected_columns = standard_event_columns() + usage_columns() + failure_columns() + [
     {'name': 'status', 'type': 'text'},
     {'name': 'final_response_text', 'type': 'text'},
     {'name': 'duration_ms', 'type': 'bigint'},

@@ -1,0 +1,3 @@
+{% macro comparable_word(word) -%}
+    replace(replace(lower(trim({{ word }})), ' ', '_'), '-', '_')
+{%- endmacro %}
