@@ -422,6 +422,7 @@ class ErrorKind:
     message: str
     http_status: int = 0
     weight: float = 1.0
+    is_billed: bool = True  # whether a model call that fails so is billed all the same
 
 
 ERROR_KINDS: tuple[ErrorKind, ...] = (
@@ -436,11 +437,15 @@ ERROR_KINDS: tuple[ErrorKind, ...] = (
     ErrorKind("tool", "error", "", "fetch_invoices is not a valid tool, try run_sql", 0, 1),
     ErrorKind("tool", "timeout", "", "tool call timed out after 30 seconds", 0, 3),
     ErrorKind("tool", "timeout", "TimeoutError", "", 504, 1),
-    ErrorKind("model", "error", "rate_limit_error", "Rate limit reached, retry in 12 s", 429, 4),
-    ErrorKind("model", "error", "overloaded_error", "Overloaded", 529, 3),
-    ErrorKind("model", "error", "", "Connection error.", 0, 1.5),
+    ErrorKind(
+        "model", "error", "rate_limit_error", "Rate limit reached, retry in 12 s", 429, 4, False
+    ),
+    ErrorKind("model", "error", "overloaded_error", "Overloaded", 529, 3, False),
+    ErrorKind("model", "error", "", "Connection error.", 0, 1.5, False),
     ErrorKind("model", "error", "api_error", "Internal server error", 500, 2),
-    ErrorKind("model", "error", "", "prompt is too long: 214100 tokens > 200000 maximum", 400, 1),
+    ErrorKind(
+        "model", "error", "", "prompt is too long: 214100 tokens > 200000 maximum", 400, 1, False
+    ),
     ErrorKind("model", "error", "JSONDecodeError", "Expecting value: line 1 column 1", 0, 1.5),
     ErrorKind("model", "error", "content_filter", "Output blocked by content filtering", 400, 0.7),
     ErrorKind("model", "timeout", "APITimeoutError", "Request timed out.", 0, 2.5),

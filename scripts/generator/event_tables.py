@@ -530,7 +530,9 @@ class TableMaker:
         sends_attempt = workflow_flag("sends_attempt_number")[workflow]
         sends_call = workflow_flag("sends_tool_call_id")[workflow] & is_tool
         tokens = steps.sent_tokens[step]
-        total = np.where(tokens[:, 1] >= 0, tokens[:, 0] + tokens[:, 1], -1)
+        # A total counts every token once, whatever the sender calls prompt tokens.
+        classes = steps.tokens[step]
+        total = np.where(tokens[:, 1] >= 0, np.maximum(classes, 0).sum(axis=1), -1)
         calls, call_codes = np.unique(
             np.where(sends_call, steps.number[step], 0), return_inverse=True
         )

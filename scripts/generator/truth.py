@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from scripts.generator.catalog import AGENTS, MODELS, TOOLS, WORKFLOWS
+from scripts.generator.catalog import AGENTS, ERROR_KINDS, MODELS, TOOLS, WORKFLOWS
 from scripts.generator.event_tables import TableMaker
 from scripts.generator.events import (
     ACTION,
@@ -58,11 +58,14 @@ ALL_STATUSES = (*STATUSES, "in_progress", "abandoned", "unknown")
 SOURCES = ("session_events", "response", "inferred")
 BASES = ("reported", "list_price", "sum_of_steps", "sum_of_sessions", "none")
 REPORTED, LISTED, STEPS_SUM, SESSIONS_SUM, NONE = range(5)
-PRICE_STATUSES = ("reported", "priced", "unpriced", "no_usage")
-PS_REPORTED, PS_PRICED, PS_UNPRICED, PS_NO_USAGE = range(4)
+PRICE_STATUSES = ("reported", "priced", "partial", "unpriced", "no_usage")
+PS_REPORTED, PS_PRICED, PS_PARTIAL, PS_UNPRICED, PS_NO_USAGE = range(5)
+# No model answers for so long without reading or writing a token.
+WORKING_MS = 1_000
 ACTION_TYPES = ("copied", "shared", "regenerated", "feedback_given")
 FEEDBACK_TYPES = ("thumbs", "rating", "score")
 CANONICAL_MODELS = sorted({model.canonical_model for model in MODELS if model.canonical_model})
+_IS_BILLED = np.array([kind.is_billed for kind in ERROR_KINDS])
 _LATE = np.iinfo(np.int64).max
 _EARLY = np.iinfo(np.int64).min
 
@@ -135,10 +138,22 @@ def token_classes(sent: Ints, includes_read: Bools, includes_write: Bools) -> In
     return classes
 
 
-def believable(cost: Floats, total_tokens: Ints) -> Floats:
-    """Return the sender's figure where it is to be believed: not negative, not 0 with tokens."""
-    fine = (cost > 0) | ((cost == 0) & (total_tokens <= 0))
-    return np.where(fine, cost, np.nan)
+def believable(cost: Floats, zero_is_fine: Bools) -> Floats:
+    """Return the sender's figure where it is to be believed: above 0, or 0 where that can be."""
+    return np.where((cost > 0) | ((cost == 0) & zero_is_fine), cost, np.nan)
+
+
+def has_all_tokens(tokens: Ints) -> Bools:
+    """Return whether input and output tokens are both known."""
+    return (tokens[:, 0] >= 0) & (tokens[:, 1] >= 0)
+
+
+def first_known(*figures: Floats) -> Floats:
+    """Return per row the first figure that is a number."""
+    result = figures[0]
+    for figure in figures[1:]:
+        result = np.where(np.isnan(result), figure, result)
+    return result
 
 
 @dataclass
@@ -157,6 +172,8 @@ class _StepFacts:
     reported: Floats
     listed: Floats
     cost: Floats
+    known: Floats
+    unknown: Bools  # a billed model call of unknown cost
     basis: Ints
     price_status: Ints
 
@@ -180,6 +197,8 @@ class _SessionFacts:
     reported: Floats
     listed: Floats
     cost: Floats
+    known: Floats
+    unknown: Bools  # has model calls of unknown cost and no cost of its own
     basis: Ints
     price_status: Ints
     model: Ints  # -1 where nobody names it
@@ -316,14 +335,26 @@ class TruthWriter:
         )
         total = _total(tokens)
         reported = np.where(costs.step_text[step], np.nan, costs.step[step])
-        listed = self._prices.cost(known_model, events.time_ms, tokens)
-        listed = np.where((total > 0) & (model >= 0), listed, np.nan)
-        believed = believable(reported, total)
-        cost = np.where(np.isnan(believed), listed, believed)
+        is_call = kind == LLM_CALL
+        # Refused before anything was generated: nobody is billed for it.
+        refused = is_failed & (played.error[step] >= 0) & (tokens[:, 1] <= 0)
+        refused &= ~_IS_BILLED[np.maximum(played.error[step], 0)]
+        floor = self._prices.cost(known_model, events.time_ms, tokens)
+        floor = np.where((total > 0) & (model >= 0) & ~refused, floor, np.nan)
+        listed = np.where(has_all_tokens(tokens), floor, np.nan)
+        is_working = is_call & ~is_failed & (played.duration_ms[step] >= WORKING_MS)
+        believed = believable(reported, (total <= 0) & ~is_working)
+        cost = first_known(believed, listed)
         basis = np.select([~np.isnan(believed), ~np.isnan(listed)], [REPORTED, LISTED], NONE)
         price_status = np.select(
-            [basis == REPORTED, basis == LISTED, total > 0],
-            [PS_REPORTED, PS_PRICED, PS_UNPRICED],
+            [
+                basis == REPORTED,
+                basis == LISTED,
+                refused,
+                has_all_tokens(tokens) & (total > 0),
+                total > 0,
+            ],
+            [PS_REPORTED, PS_PRICED, PS_NO_USAGE, PS_UNPRICED, PS_PARTIAL],
             PS_NO_USAGE,
         )
         return _StepFacts(
@@ -339,6 +370,8 @@ class TruthWriter:
             reported=reported,
             listed=listed,
             cost=cost,
+            known=first_known(believed, floor),
+            unknown=np.isnan(cost) & ~refused & (is_call | (total > 0)),
             basis=basis,
             price_status=price_status,
         )
@@ -436,7 +469,8 @@ class TruthWriter:
         step_tokens = sum_tokens(steps.session, steps.tokens, count)
         step_tokens[~exists] = -1
         of_steps = np.where(has_id[:, None], step_tokens[session], -1)
-        has_tokens = (sent >= 0).any(axis=1)
+        # No tokens at all beside steps that used some is no count.
+        has_tokens = (sent >= 0).any(axis=1) & ~((_total(tokens) <= 0) & (_total(of_steps) > 0))
         tokens = np.where(has_tokens[:, None], tokens, of_steps)
         total = _total(tokens)
 
@@ -464,7 +498,9 @@ class TruthWriter:
             final_ms=final_ms,
             tokens=tokens,
             total=total,
+            has_tokens=has_tokens,
             reported=reported,
+            is_call=sim.steps.kind[steps.step] == LLM_CALL,
             count=count,
         )
         counts = np.stack(
@@ -514,8 +550,10 @@ class TruthWriter:
             reported=reported,
             listed=money[0],
             cost=money[1],
-            basis=money[2],
-            price_status=money[3],
+            known=money[2],
+            unknown=money[3],
+            basis=money[4],
+            price_status=money[5],
             model=model,
             counts=np.where(has_id[:, None], counts[session], 0),
             call_ms=np.where(has_id[:, None], milliseconds[session], -1),
@@ -559,57 +597,68 @@ class TruthWriter:
         final_ms: Ints,
         tokens: Ints,
         total: Ints,
+        has_tokens: Bools,
         reported: Floats,
+        is_call: Bools,
         count: int,
-    ) -> tuple[Floats, Floats, Ints, Ints]:
-        """Return list cost, cost, basis and price status.
+    ) -> tuple[Floats, Floats, Floats, Bools, Ints, Ints]:
+        """Return list cost, cost, known cost, whether that is too little, basis and price status.
 
-        The list cost is that of the calls when they account for all tokens, because they know
-        their models; else the session's tokens at the price of the session's model.
+        What was reported goes first, then the sum of the calls when all have a cost and they
+        account for all tokens, then the session's own tokens at the price of its model.
         """
         step_total = np.maximum(_total(steps.tokens), 0)
+        calls = np.bincount(steps.session, is_call, minlength=count)
+        unknown_calls = np.bincount(steps.session, steps.unknown, minlength=count)
+        unpriced_calls = np.bincount(
+            steps.session, steps.price_status == PS_UNPRICED, minlength=count
+        )
+        known_sum, known_count = _sum(steps.session, steps.known, count)
         all_tokens = np.bincount(steps.session, step_total, minlength=count).astype(np.int64)
         listed_sum, listed_known = _sum(steps.session, steps.listed, count)
         unlisted = np.bincount(
             steps.session, (step_total > 0) & np.isnan(steps.listed), minlength=count
         )
         cost_sum, cost_known = _sum(steps.session, steps.cost, count)
-        uncosted = np.bincount(
-            steps.session, (step_total > 0) & np.isnan(steps.cost), minlength=count
-        )
         by_list = np.bincount(steps.session, steps.basis == LISTED, minlength=count)
 
         agrees = has_id & (all_tokens[session] == total) & (total > 0)
         agrees &= (unlisted[session] == 0) & (listed_known[session] > 0)
-        flat = self._prices.cost(np.maximum(model, 0), final_ms, tokens)
-        flat = np.where((total > 0) & (model >= 0), flat, np.nan)
-        listed = np.where(agrees, listed_sum[session], flat)
-        believed = believable(reported, total)
-        complete = has_id & (uncosted[session] == 0) & (cost_known[session] > 0)
+        own_floor = self._prices.cost(np.maximum(model, 0), final_ms, tokens)
+        own_floor = np.where(has_tokens & (total > 0) & (model >= 0), own_floor, np.nan)
+        listed = np.where(has_all_tokens(tokens), own_floor, np.nan)
+        listed = np.where(agrees, listed_sum[session], listed)
+        has_calls = has_id & (calls[session] > 0)
+        spent_below = has_id & (cost_known[session] > 0) & (cost_sum[session] > 0)
+        believed = believable(reported, (total <= 0) & ~has_calls & ~spent_below)
+        complete = has_id & (unknown_calls[session] == 0) & (cost_known[session] > 0)
+        complete &= ~has_tokens | (all_tokens[session] >= total)
         summed = np.where(complete, cost_sum[session], np.nan)
-        cost = np.where(np.isnan(believed), np.where(np.isnan(listed), summed, listed), believed)
+        cost = first_known(believed, summed, np.where(has_tokens, listed, np.nan))
         basis = np.select(
-            [~np.isnan(believed), ~np.isnan(listed), ~np.isnan(summed)],
-            [REPORTED, LISTED, STEPS_SUM],
+            [~np.isnan(believed), ~np.isnan(summed), ~np.isnan(cost)],
+            [REPORTED, STEPS_SUM, LISTED],
             NONE,
         )
-        used = (total > 0) | (has_id & (all_tokens[session] > 0))
+        of_steps = np.where(has_id & (known_count[session] > 0), known_sum[session], np.nan)
+        floor = np.fmax(of_steps, own_floor)
+        unpriced = has_id & (unpriced_calls[session] > 0)
+        unpriced |= has_tokens & has_all_tokens(tokens) & (total > 0)
+        partial = (has_tokens & (total > 0)) | ~np.isnan(floor)
+        partial |= has_id & (all_tokens[session] > 0)
         status = np.select(
             [
                 basis == REPORTED,
-                basis == LISTED,
-                basis == STEPS_SUM,
-                used,
+                (basis == STEPS_SUM) & (by_list[session] == 0),
+                basis != NONE,
+                unpriced,
+                partial,
             ],
-            [
-                PS_REPORTED,
-                PS_PRICED,
-                np.where(by_list[session] > 0, PS_PRICED, PS_REPORTED),
-                PS_UNPRICED,
-            ],
+            [PS_REPORTED, PS_REPORTED, PS_PRICED, PS_UNPRICED, PS_PARTIAL],
             PS_NO_USAGE,
         )
-        return listed, cost, basis, status
+        unknown = (has_id & (unknown_calls[session] > 0)) | (has_tokens & (total > 0))
+        return listed, cost, first_known(cost, floor), unknown & np.isnan(cost), basis, status
 
     def _depths(
         self, sim: Simulation, session: Ints, has_id: Bools, has_event: Bools, exists: Bools
@@ -668,11 +717,12 @@ class TruthWriter:
         totals = np.stack(
             [np.bincount(sessions.run, column, count) for column in sessions.counts.T], axis=1
         ).astype(np.int64)
-        money = self._run_costs(costs, sessions, ends, count)
-        tokens, reported, cost, basis, price_status = money
+        money = self._run_costs(
+            costs, sessions, ends=ends, end_ms=end_ms, calls=totals[:, 1], count=count
+        )
+        tokens, reported, cost, known, basis, price_status = money
         covered_ms = _covered(sessions.run, sessions.start_ms, sessions.end_ms, count)
-        is_tool_call = sim.steps.kind[steps.step] == TOOL_CALL
-        wasted = self._wasted(steps, is_tool_call, cost, status, count)
+        wasted = self._wasted(steps, cost, status, count)
         named = sessions.agent >= 0
         agents = np.unique(sessions.run[named] * 64 + sessions.agent[named]) // 64
         sessions_cost, sessions_costed = _sum(sessions.run, sessions.cost, count)
@@ -731,6 +781,7 @@ class TruthWriter:
             "steps_cost_usd": _decimal(_if_any(steps_cost, steps_costed)[rows]),
             "wasted_cost_usd": _decimal(wasted[rows]),
             "cost_usd": _decimal(cost[rows]),
+            "known_cost_usd": _decimal(known[rows]),
             "cost_basis": _texts(list(BASES), basis[rows]),
             "price_status": _texts(list(PRICE_STATUSES), price_status[rows]),
             "rating": _decimal(mean_rating[rows]),
@@ -745,17 +796,15 @@ class TruthWriter:
         self._append("runs", columns)
         self._write_sessions(sessions, maker)
 
-    def _wasted(
-        self, steps: _StepFacts, is_tool_call: Bools, cost: Floats, status: Ints, count: int
-    ) -> Floats:
+    def _wasted(self, steps: _StepFacts, cost: Floats, status: Ints, count: int) -> Floats:
         """Return the cost of runs that came to nothing, of failed or retried steps in others."""
         is_retried = np.zeros(len(steps.step), dtype=bool)
         same = steps.session[1:] == steps.session[:-1]
         is_retried[:-1] = same & steps.is_retry[1:]
-        # A tool call without tokens and without a price costs nothing that anybody knows of; any
-        # other unknown cost makes the waste of its run unknown.
-        is_free = is_tool_call & np.isnan(steps.cost) & (_total(steps.tokens) <= 0)
-        rows = np.flatnonzero((steps.is_failed | is_retried) & ~is_free)
+        # Without a cost only model calls that were billed make the waste of their run unknown.
+        rows = np.flatnonzero(
+            (steps.is_failed | is_retried) & (~np.isnan(steps.cost) | steps.unknown)
+        )
         run = steps.events.events.run[rows]
         summed, known = _sum(run, steps.cost[rows], count)
         wasteful = np.bincount(run, minlength=count)
@@ -763,9 +812,16 @@ class TruthWriter:
         return np.where(np.isin(status, (ERROR, TIMEOUT, CANCELLED, ABANDONED)), cost, of_steps)
 
     def _run_costs(
-        self, costs: Costs, sessions: _SessionFacts, ends: Bools, count: int
-    ) -> tuple[Ints, Floats, Floats, Ints, Ints]:
-        """Return token classes, reported cost, cost, basis and price status of the runs.
+        self,
+        costs: Costs,
+        sessions: _SessionFacts,
+        *,
+        ends: Bools,
+        end_ms: Ints,
+        calls: Ints,
+        count: int,
+    ) -> tuple[Ints, Floats, Floats, Floats, Ints, Ints]:
+        """Return the runs' token classes, reported, own and known cost, basis and price status.
 
         The run's own token counts are used unless agents of different token conventions worked in
         it: such a total cannot be split into classes, the sessions' totals can.
@@ -782,36 +838,60 @@ class TruthWriter:
         cached = np.where(sent[:, 2:] >= 0, sent[:, 2:], 0).sum(axis=1) > 0
         usable = (sent >= 0).any(axis=1) & ~(cached & mixed)
         own = token_classes(sent, shared[:, 0], shared[:, 1])
-        tokens = np.where(usable[:, None], own, sum_tokens(run, sessions.tokens, count))
+        of_sessions = sum_tokens(run, sessions.tokens, count)
+        # No tokens at all beside sessions that used some is no count.
+        usable &= ~((np.where(sent >= 0, sent, 0).sum(axis=1) == 0) & (_total(of_sessions) > 0))
+        tokens = np.where(usable[:, None], own, of_sessions)
         total = _total(tokens)
 
         reported = np.where(ends & ~costs.run_text, costs.run, np.nan)
-        believed = believable(reported, total)
-        used = sessions.total > 0
-        listed, listed_count = _sum(run, sessions.listed, count)
-        unlisted = np.bincount(run, used & np.isnan(sessions.listed), count)
         summed, summed_count = _sum(run, sessions.cost, count)
+        known_sum, known_count = _sum(run, sessions.known, count)
+        spent = (known_count > 0) & (known_sum > 0)
+        believed = believable(reported, (total <= 0) & (calls == 0) & ~spent)
+        unknown = np.bincount(run, sessions.unknown, count)
         unpriced = np.bincount(run, sessions.price_status == PS_UNPRICED, count)
         by_list = np.bincount(run, sessions.price_status == PS_PRICED, count)
-        listed = np.where((unlisted == 0) & (listed_count > 0), listed, np.nan)
-        summed = np.where((unpriced == 0) & (summed_count > 0), summed, np.nan)
-        cost = np.where(np.isnan(believed), np.where(np.isnan(listed), summed, listed), believed)
+        covers = ~usable | (_total(of_sessions) < 0) | (_total(of_sessions) >= total)
+        summed = np.where((unknown == 0) & (summed_count > 0) & covers, summed, np.nan)
+        # A run's own tokens have a price only where all its sessions used one model.
+        named = np.where(sessions.model >= 0, _canonical(sessions.model), -1)
+        least, most = _smallest(run, named, count), _largest(run, named, count)
+        model = np.full(count, -1, dtype=np.int64)
+        model[run] = sessions.model
+        one_model = (least == most) & (least >= 0)
+        own_floor = self._prices.cost(np.maximum(model, 0), end_ms, tokens)
+        own_floor = np.where(usable & one_model & (total > 0), own_floor, np.nan)
+        listed = np.where(has_all_tokens(tokens), own_floor, np.nan)
+        cost = first_known(believed, summed, listed)
         basis = np.select(
-            [~np.isnan(believed), ~np.isnan(listed), ~np.isnan(summed)],
-            [REPORTED, LISTED, SESSIONS_SUM],
+            [~np.isnan(believed), ~np.isnan(summed), ~np.isnan(listed)],
+            [REPORTED, SESSIONS_SUM, LISTED],
             NONE,
         )
+        floor = np.fmax(np.where(known_count > 0, known_sum, np.nan), own_floor)
         status = np.select(
             [
                 basis == REPORTED,
-                basis == LISTED,
-                basis == SESSIONS_SUM,
-                (total > 0) | (unpriced > 0),
+                (basis == SESSIONS_SUM) & (by_list == 0),
+                basis != NONE,
+                unpriced > 0,
+                ~np.isnan(floor),
+                usable & has_all_tokens(tokens) & (total > 0),
+                total > 0,
             ],
-            [PS_REPORTED, PS_PRICED, np.where(by_list > 0, PS_PRICED, PS_REPORTED), PS_UNPRICED],
+            [
+                PS_REPORTED,
+                PS_REPORTED,
+                PS_PRICED,
+                PS_UNPRICED,
+                PS_PARTIAL,
+                PS_UNPRICED,
+                PS_PARTIAL,
+            ],
             PS_NO_USAGE,
         )
-        return tokens, reported, cost, basis, status
+        return tokens, reported, cost, first_known(cost, floor), basis, status
 
     def _triggers(
         self, workflow: Ints, telling: Bools, prompted: Bools, has_parent: Bools
@@ -861,6 +941,7 @@ class TruthWriter:
             "list_cost_usd": _decimal(facts.listed[order]),
             "steps_cost_usd": _decimal(facts.steps_cost[order]),
             "cost_usd": _decimal(facts.cost[order]),
+            "known_cost_usd": _decimal(facts.known[order]),
             "cost_basis": _texts(list(BASES), facts.basis[order]),
             "price_status": _texts(list(PRICE_STATUSES), facts.price_status[order]),
             "has_conflicting_completions": pa.array(facts.conflicts[order]),
@@ -899,6 +980,7 @@ class TruthWriter:
             "reported_cost_usd": _decimal(facts.reported),
             "list_cost_usd": _decimal(facts.listed),
             "cost_usd": _decimal(facts.cost),
+            "known_cost_usd": _decimal(facts.known),
             "cost_basis": _texts(list(BASES), facts.basis),
             "price_status": _texts(list(PRICE_STATUSES), facts.price_status),
         }

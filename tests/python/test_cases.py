@@ -1,4 +1,4 @@
-"""Answers to questions from public bug reports, restated as events, with the arithmetic beside them.
+"""Answers to questions from public bug reports, restated as events, beside the arithmetic.
 
 The cases lie beside the project, in ../shared/cases; without them these tests are skipped.
 """
@@ -40,8 +40,9 @@ def comparable(rows):
     """Rows whose amounts are equal when they agree to a millionth of a dollar."""
     return [
         [
-            round(float(value), 6) if isinstance(value, int | float | Decimal)
-            and not isinstance(value, bool) else value
+            round(float(value), 6)
+            if isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+            else value
             for value in row
         ]
         for row in rows

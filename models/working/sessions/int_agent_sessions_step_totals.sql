@@ -2,9 +2,8 @@ with steps as (
 
     select
         *,
-        -- a tool call without tokens and without a price costs nothing that anybody knows of
-        (is_failed or is_retried)
-        and not (step_type = 'tool_call' and cost_usd is null and coalesce(total_tokens, 0) = 0) as is_wasted
+        -- without a cost only a model call that was billed makes the waste unknown
+        (is_failed or is_retried) and (cost_usd is not null or has_unknown_cost) as is_wasted
     from {{ ref('fct_agent_steps') }}
     where {{ of_affected_runs('ended_at') }}
 
