@@ -154,8 +154,6 @@ def whole_number(value: str) -> str | None:
     return f"{value!r} must be a whole number greater than 0"
 
 
-PRICES = ("input", "output", "cache_read", "cache_write")
-
 SEEDS: dict[str, dict[str, Check]] = {
     "pricing/model_pricing.csv": {
         "provider": required(lower_case),
@@ -166,18 +164,20 @@ SEEDS: dict[str, dict[str, Check]] = {
         "output_usd_per_million_tokens": optional(not_negative),
         "cache_read_usd_per_million_tokens": optional(not_negative),
         "cache_write_usd_per_million_tokens": optional(not_negative),
+        "cache_write_1h_usd_per_million_tokens": optional(not_negative),
         "long_context_threshold_tokens": optional(whole_number),
         "long_context_input_usd_per_million_tokens": optional(not_negative),
         "long_context_output_usd_per_million_tokens": optional(not_negative),
         "long_context_cache_read_usd_per_million_tokens": optional(not_negative),
         "long_context_cache_write_usd_per_million_tokens": optional(not_negative),
+        "long_context_cache_write_1h_usd_per_million_tokens": optional(not_negative),
         "batch_multiplier": optional(positive),
         "priority_multiplier": optional(positive),
         "source": required(),
     },
     "pricing/model_aliases.csv": {
         "alias": required(lower_case),
-        "match_type": required(one_of("prefix", "exact", "family")),
+        "match_type": required(one_of("prefix", "suffix", "exact", "family", "pattern")),
         "canonical_model": optional(lower_case),
     },
     "pricing/provider_token_conventions.csv": {
@@ -413,20 +413,46 @@ def check_intervals(rows: list[Row]) -> Iterator[Problem]:
 
 
 def check_aliases(prices: list[Row], aliases: list[Row]) -> Iterator[Problem]:
-    """Yield problems of aliases: twice there, without a price, or a prefix with a model."""
+    """Yield problems of aliases: twice there, a wrong star, a missing or useless model."""
     yield from duplicates(aliases, ("alias",))
     models = {row["canonical_model"] for row in prices}
     for row in aliases:
         model = row["canonical_model"]
-        if row["match_type"] == "prefix":
+        message = check_stars(row["match_type"], row["alias"])
+        if message:
+            yield row.problem("alias", message)
+        if row["match_type"] in ("prefix", "suffix"):
             if model:
-                yield row.problem("canonical_model", "must be empty for a prefix; remove it")
+                yield row.problem(
+                    "canonical_model", f"must be empty for a {row['match_type']}; remove it"
+                )
+        elif row["match_type"] == "pattern" and model == "":
+            pass  # names of this kind have no known price
         elif model == "":
             yield row.problem("canonical_model", "is empty; name a model of model_pricing.csv")
         elif model not in models:
             yield row.problem(
                 "canonical_model", f"{model!r} has no price; add it to model_pricing.csv"
             )
+
+
+def check_stars(match_type: str, alias: str) -> str | None:
+    """Return what is wrong with the stars of an alias, each of which stands for any text."""
+    inner = alias.removesuffix("*") if match_type == "suffix" else alias
+    stars = inner.count("*")
+    if match_type in ("exact", "family"):
+        return "has a *; only a prefix, a suffix and a pattern may" if stars else None
+    if match_type == "pattern":
+        return "a pattern needs one *; write it once" if stars != 1 or alias == "*" else None
+    if stars > 1:
+        return "has too many *; one may stand inside"
+    if match_type == "prefix" and (inner.startswith("*") or inner.endswith("*")):
+        return "a prefix has no * at its ends; text must stand on both sides"
+    if match_type == "suffix" and (inner.startswith("*") or inner.endswith("*")):
+        return "a suffix has no * at its front, and text before the one at its end"
+    if match_type == "suffix" and alias.endswith("*") and not stars:
+        return "a suffix that ends with * needs another one inside, after the names it is meant for"
+    return None
 
 
 def check_rules(rules: list[Row]) -> Iterator[Problem]:

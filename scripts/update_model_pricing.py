@@ -1,248 +1,54 @@
-"""Write seeds/pricing/model_pricing.csv and model_aliases.csv from the `genai-prices` package.
+"""Write seeds/pricing/model_pricing.csv and model_aliases.csv from two maintained price lists.
 
-The package is a maintained, dated list of list prices. It knows each model by a provider, an id
-and a matching rule; this script turns that into rows a person can read in a diff and edit:
+The first source is the package `genai-prices`. The second are the price lists of dated releases of
+two other packages (`scripts/pricing/price_lists.csv`): they say since when a price holds, what held
+before and which models genai-prices lacks, and every figure of theirs is compared with the seed.
 
-* price rows whose `source` does not start with `genai-prices` are yours and are kept as they are.
-  They also win over the package: no generated row is written for their `canonical_model`;
-* alias rows that the package does not produce are kept as long as their canonical model has a
+* price rows whose `source` does not start with one of the script's own are yours and are kept as
+  they are. They also win over both sources: no generated row is written for their model;
+* alias rows that the script does not produce are kept as long as their canonical model has a
   price; rows it produces are rewritten;
 * everything is sorted, so that running the script twice changes nothing.
 
-A model sold at another price by a host has its own canonical name `<model>@<host>`; where the
-host charges the vendor's price, its spellings are aliases of the vendor's model.
+Nothing is downloaded unless `--download` is given: the figures of the lists are checked in
+(`scripts/pricing/dated_prices.csv`).
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import importlib.metadata
 import io
-import re
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from scripts.pricing import dated_lists, genai, history
+from scripts.pricing.genai import PRICING_COLUMNS, PriceRow
+from scripts.pricing.names import AliasRow, Resolver, general_rows
 from scripts.warehouse import PROJECT_DIR, fail
-
-if TYPE_CHECKING:
-    from genai_prices.types import (
-        ConditionalPrice,
-        MatchLogic,
-        ModelInfo,
-        PriceVariant,
-        Provider,
-        TieredPrices,
-    )
-
-    Price = Decimal | TieredPrices
 
 PRICING_FILE = PROJECT_DIR / "seeds/pricing/model_pricing.csv"
 ALIASES_FILE = PROJECT_DIR / "seeds/pricing/model_aliases.csv"
+SOURCES_FOLDER = PROJECT_DIR / "scripts/pricing"
 
-PRICING_COLUMNS = (
-    "provider",
-    "canonical_model",
-    "valid_from",
-    "valid_to",
-    "input_usd_per_million_tokens",
-    "output_usd_per_million_tokens",
-    "cache_read_usd_per_million_tokens",
-    "cache_write_usd_per_million_tokens",
-    "long_context_threshold_tokens",
-    "long_context_input_usd_per_million_tokens",
-    "long_context_output_usd_per_million_tokens",
-    "long_context_cache_read_usd_per_million_tokens",
-    "long_context_cache_write_usd_per_million_tokens",
-    "batch_multiplier",
-    "priority_multiplier",
-    "source",
-)
 ALIAS_COLUMNS = ("alias", "match_type", "canonical_model")
-GENERATED_BY = "genai-prices"
-
-# The package gives no launch dates, so that the first price of a model is valid from here.
-FIRST_DAY = date(2020, 1, 1)
-# Seed columns are numeric(28, 9).
-NINE_DECIMALS = Decimal("0.000000001")
-
-# Text stripped from the front of a model name, again and again until none fits, before the rest is
-# matched: gateways (OpenRouter, LiteLLM, Pydantic AI, LangChain), hosts that charge the vendor's
-# own price, vendors, and Bedrock's regions. Hosts with prices of their own (Groq, Together) are
-# not here: their full names are aliases.
-PREFIXES = (
-    "anthropic/",
-    "anthropic:",
-    "apac.",
-    "au.",
-    "azure/",
-    "azure:",
-    "azure_ai/",
-    "bedrock/",
-    "bedrock:",
-    "bedrock_converse/",
-    "ca.",
-    "converse/",
-    "deepseek/",
-    "deepseek:",
-    "deepseek-ai/",
-    "eu.",
-    "gemini/",
-    "global.anthropic.",
-    "global.openai.",
-    "google-gla:",
-    "google-vertex:",
-    "google/",
-    "google_genai:",
-    "in.",
-    "jp.",
-    "litellm_proxy/",
-    "meta-llama/",
-    "mistral/",
-    "mistral:",
-    "mistralai/",
-    "models/",
-    "openai/",
-    "openai:",
-    "openrouter/",
-    "openrouter:",
-    "publishers/anthropic/models/",
-    "publishers/google/models/",
-    "us-gov.",
-    "us.",
-    "vertex_ai/",
-    "vertex_ai_beta/",
-)
-
-# What a family alias may be followed by; int_models_resolved.sql uses the same pattern.
-VERSION_SUFFIX = re.compile(
-    "^([-@:_.]?(latest|preview|exp|20[0-9]{2}-?[0-9]{2}-?[0-9]{2}|[0-9]{2}-[0-9]{2}|[0-9]{3,4}"
-    "|v[0-9]+(:[0-9]+)?))*$"
-)
-
-# Not priced by text tokens, or not a model an agent calls.
-NOT_TEXT = re.compile(
-    r"image|audio|realtime|transcri|tts|whisper|live|ocr|voxtral|moderation|omni|banana|robotics"
-    r"|sonic|guard|orpheus|titan|:free$|^ft:|ft-$"
-)
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which models of one provider of the package are taken, and under which names."""
-
-    package_provider: str
-    provider: str
-    wanted: re.Pattern[str]
-    # Suffix of canonical names for a host that resells other vendors' models; empty for a vendor.
-    host: str = ""
-    # Spellings of the host in front of a model name.
-    host_prefixes: tuple[str, ...] = ()
-    # Names that nobody but this host uses, so that they have a price without the host before them.
-    own_names: re.Pattern[str] = re.compile("(?!)")
-
-
-SELECTIONS = (
-    Selection("anthropic", "anthropic", re.compile("^claude")),
-    Selection(
-        "openai",
-        "openai",
-        re.compile(r"^(gpt-(?!oss|4o:|3\.5-0)|o[0-9]|chatgpt|codex|text-emb|computer)"),
-    ),
-    Selection("google", "google", re.compile("^(gemini|gemma)")),
-    Selection("mistral", "mistral", re.compile("^(?!deepseek|zai)")),
-    Selection("deepseek", "deepseek", re.compile("^deepseek")),
-    Selection("meta", "meta", re.compile("^muse")),
-    Selection(
-        "groq",
-        "groq",
-        re.compile("."),
-        "groq",
-        ("groq/", "groq:"),
-        re.compile("-(versatile|instant|specdec|preview|reasoning|8192|4096|32768)$"),
-    ),
-    Selection(
-        "together",
-        "together",
-        re.compile("^(meta-llama|meta-models|openai|deepseek-ai|mistralai)/"),
-        "together",
-        ("together/", "together_ai/", "together:"),
-        re.compile("-instruct-(turbo|lite)$"),
-    ),
-    Selection(
-        "cerebras",
-        "cerebras",
-        re.compile("llama|gpt-oss"),
-        "cerebras",
-        ("cerebras/", "cerebras:"),
-    ),
-)
-
-# The package lists these models a second time under OpenRouter's word order.
-OTHER_SPELLINGS = {
-    "gemini-1.5-pro": None,
-    "gemini-flash-1.5": None,
-    "gemini-pro-1.5": "gemini-1.5-pro",
-    "gemini-flash-1.5-8b": "gemini-1.5-flash-8b",
-}
-
-# Names that the package matches by a looser rule than ours, or only on another host.
-EXTRA_ALIASES: tuple[tuple[str, str, str], ...] = (
-    ("claude-2.0", "exact", "claude-2"),
-    ("claude-2.1", "exact", "claude-2"),
-    ("claude-v2:1", "exact", "claude-2"),
-    ("anthropic.claude-v2", "exact", "claude-2"),
-    ("anthropic.claude-v2:1", "exact", "claude-2"),
-    ("claude-opus-4", "family", "claude-opus-4-0"),
-    ("claude-sonnet-4", "family", "claude-sonnet-4-0"),
-    ("gemini-1.5-flash-8b", "family", "gemini-1.5-flash-8b"),
-    ("gemini-1.5-pro", "family", "gemini-1.5-pro"),
-    ("gemini-flash-1.5", "exact", "gemini-1.5-flash"),
-    ("gemini-2.0-flash-exp", "exact", "gemini-2.0-flash"),
-    ("gemini-2.0-flash-lite-preview-02-05", "exact", "gemini-2.0-flash-lite"),
-    ("gemini-2.5-flash-lite-preview-06-17", "exact", "gemini-2.5-flash-lite"),
-    ("gemini-2.5-pro-exp-03-25", "exact", "gemini-2.5-pro"),
-    ("gemini-2.5-pro-preview-03-25", "exact", "gemini-2.5-pro"),
-    ("gemini-2.5-pro-preview-05-06", "exact", "gemini-2.5-pro"),
-    ("gemini-2.5-pro-preview-06-05", "exact", "gemini-2.5-pro"),
-    ("gemini-3-flash", "exact", "gemini-3-flash-preview"),
-    ("gemini-3-pro", "exact", "gemini-3-pro-preview"),
-    ("gemini-3.1-pro", "exact", "gemini-3.1-pro-preview"),
-)
-
-# Bedrock: vendors whose models are taken, and ids whose vendor-less part would say too little.
-BEDROCK_VENDORS = ("amazon", "anthropic", "deepseek", "meta", "mistral", "openai")
-BEDROCK_NAMES = {
-    "r1": "deepseek-r1",
-    "gpt-oss-120b-1": "gpt-oss-120b",
-    "gpt-oss-20b-1": "gpt-oss-20b",
-}
-
-PriceRow = dict[str, str]
-AliasRow = tuple[str, str, str]
-
-
-def plain(number: Decimal | int | None) -> str:
-    """Return a number as a plain decimal without trailing zeros; nothing for an unknown one."""
-    if number is None:
-        return ""
-    rounded = Decimal(number).quantize(NINE_DECIMALS, rounding=ROUND_HALF_UP)
-    text = format(rounded, "f").rstrip("0").rstrip(".")
-    return text or "0"
+# Match types of rows that need no model.
+GENERAL_TYPES = ("prefix", "suffix", "pattern")
+OWN_SOURCES = (genai.GENERATED_BY, history.LISTED_BY, history.REVIEWED_BY)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write (or with `--check` compare) both files; return the exit code."""
     parser = argparse.ArgumentParser(
         description="Regenerate seeds/pricing/model_pricing.csv and model_aliases.csv from the "
-        "installed genai-prices package. Rows with a source of your own are kept."
+        "installed genai-prices package and the figures of dated price lists, and compare both "
+        "sources. Rows with a source of your own are kept. Exits with 1 when a difference "
+        "between the sources is explained nowhere."
     )
     parser.add_argument(
         "--check",
@@ -250,21 +56,42 @@ def main(arguments: list[str] | None = None) -> int:
         help="write nothing; exit 1 when a file differs from what would be written",
     )
     parser.add_argument(
+        "--download",
+        action="store_true",
+        help="read the pinned price lists anew: download their archives with pip, check them "
+        "and take one JSON file out of each; nothing is installed or run",
+    )
+    parser.add_argument(
+        "--archives",
+        type=Path,
+        help="with --download: folder that keeps the archives, about 500 MB (default: a "
+        "temporary folder)",
+    )
+    parser.add_argument(
         "--folder",
         type=Path,
         default=PRICING_FILE.parent,
         help="folder of both CSV files (default: seeds/pricing)",
     )
+    parser.add_argument(
+        "--sources",
+        type=Path,
+        default=SOURCES_FOLDER,
+        help="folder of price_lists.csv, dated_prices.csv, price_history.csv and "
+        "accepted_differences.csv (default: scripts/pricing)",
+    )
     options = parser.parse_args(arguments)
+    if options.check and options.download:
+        parser.error("--check writes nothing, --download does; give one of them")
+    if options.download:
+        download(options.sources, options.archives)
     pricing_file = options.folder / PRICING_FILE.name
     aliases_file = options.folder / ALIASES_FILE.name
 
-    own_prices = [
-        row
-        for row in read_rows(pricing_file, PRICING_COLUMNS)
-        if not row["source"].startswith(GENERATED_BY)
-    ]
-    prices, aliases = generate()
+    seed_rows = read_rows(pricing_file, PRICING_COLUMNS)
+    own_prices = [row for row in seed_rows if not row["source"].startswith(OWN_SOURCES)]
+    prices, aliases, released_on = generate(options.sources, history.first_seen(seed_rows))
+    unexplained, unused, compared = compare(options.sources, prices, aliases)
     own_models = {row["canonical_model"] for row in own_prices}
     prices = [row for row in prices if row["canonical_model"] not in own_models] + own_prices
     prices.sort(key=lambda row: (row["provider"], row["canonical_model"], row["valid_from"]))
@@ -272,11 +99,12 @@ def main(arguments: list[str] | None = None) -> int:
     known_models = {row["canonical_model"] for row in prices}
     generated = {alias for alias, _, _ in aliases}
     for row in read_rows(aliases_file, ALIAS_COLUMNS):
-        kept = row["match_type"] == "prefix" or row["canonical_model"] in known_models
-        if row["alias"] not in generated and kept:
+        if row["alias"] not in generated:
             aliases.append((row["alias"], row["match_type"], row["canonical_model"]))
-    aliases = [row for row in aliases if row[1] == "prefix" or row[2] in known_models]
-    aliases.sort(key=lambda row: (row[1] != "prefix", row[2], row[1], row[0]))
+    aliases = [
+        row for row in aliases if row[2] in known_models or (row[1] in GENERAL_TYPES and not row[2])
+    ]
+    aliases.sort(key=alias_order)
 
     wanted = {
         pricing_file: to_csv(
@@ -287,21 +115,89 @@ def main(arguments: list[str] | None = None) -> int:
     changed = [
         path for path, text in wanted.items() if not path.exists() or path.read_text() != text
     ]
+    for line in unexplained:
+        print(f"unexplained difference: {line}", file=sys.stderr)
+    for row in unused:
+        print(
+            f"{options.sources / 'accepted_differences.csv'}: {row.name} explains nothing; "
+            "remove the row",
+            file=sys.stderr,
+        )
     if options.check:
         for path in changed:
             print(
-                f"{path}: differs from genai-prices; run `python scripts/update_model_pricing.py`",
+                f"{path}: differs from its sources; run `python scripts/update_model_pricing.py`",
                 file=sys.stderr,
             )
-        return 1 if changed else 0
+        return 1 if changed or unexplained or unused else 0
     for path in changed:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(wanted[path])
+    dated = sum(history.is_dated(row, released_on) for row in prices)
     print(
         f"{len(known_models)} models, {len(prices)} price intervals ({len(own_prices)} your own), "
-        f"{len(aliases)} aliases; {len(changed)} file(s) changed"
+        f"{len(aliases)} aliases; {len(changed)} file(s) changed\n"
+        f"{dated} of {len(prices)} intervals ({dated / len(prices):.0%}) begin on a day from a "
+        f"dated source; {compared} figures of dated lists compared, "
+        f"{len(unexplained)} unexplained difference(s)"
     )
-    return 0
+    return 1 if unexplained or unused else 0
+
+
+def alias_order(row: AliasRow) -> tuple[bool, str, str, str]:
+    """Sort general rows first, by type, and the others by model."""
+    alias, match_type, canonical = row
+    if match_type in ("prefix", "suffix"):
+        return False, match_type, "", alias
+    return True, canonical, match_type, alias
+
+
+def download(sources: Path, archives: Path | None) -> None:
+    """Write dated_prices.csv from the archives of the pinned price lists."""
+    price_lists = dated_lists.read_price_lists(sources / "price_lists.csv")
+    with tempfile.TemporaryDirectory() as temporary:
+        dated = dated_lists.collect(price_lists, archives or Path(temporary))
+    dated_lists.write_dated_prices(sources / "dated_prices.csv", dated)
+
+
+def generate(sources: Path, seen: dict[str, str]) -> tuple[list[PriceRow], list[AliasRow], str]:
+    """Return price rows, alias rows and the day of the release of genai-prices.
+
+    `seen` are days on which models were first seen that no dated list has.
+    """
+    lists_file = sources / "price_lists.csv"
+    price_lists = dated_lists.read_price_lists(lists_file)
+    dated = dated_lists.read_dated_prices(sources / "dated_prices.csv")
+    version = importlib.metadata.version("genai-prices")
+    released_on = history.release_day(price_lists, "genai-prices", version, lists_file)
+
+    prices, names = genai.generate()
+    prices += history.free_rows()
+    newest_list = max(price.last_listed_on for price in dated)
+    listed, listed_names = history.listed_models(
+        dated, prices, [*general_rows(), *names], newest_list
+    )
+    prices += listed
+    overridden = {alias for alias, _, _ in listed_names}
+    names = [row for row in names if row[0] not in overridden] + listed_names
+    names += genai.other_spellings(names, prices)
+    aliases = [*general_rows(), *names]
+    resolve = Resolver(aliases)
+    prices = history.with_first_days(prices, dated, resolve, seen, released_on)
+    prices = history.with_history(prices, history.read_history(sources / "price_history.csv"))
+    return history.with_multipliers(prices, dated, resolve), aliases, released_on
+
+
+def compare(
+    sources: Path, prices: list[PriceRow], aliases: list[AliasRow]
+) -> tuple[list[str], list[history.Accepted], int]:
+    """Return what `history.differences` finds between price rows and the dated lists."""
+    return history.differences(
+        prices,
+        dated_lists.read_dated_prices(sources / "dated_prices.csv"),
+        Resolver(aliases),
+        history.read_accepted(sources / "accepted_differences.csv"),
+    )
 
 
 def read_rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
@@ -325,315 +221,6 @@ def to_csv(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     writer.writerow(columns)
     writer.writerows(rows)
     return buffer.getvalue()
-
-
-def generate() -> tuple[list[PriceRow], list[AliasRow]]:
-    """Return all price rows and alias rows that follow from the package."""
-    from genai_prices import data
-
-    providers = {provider.id: provider for provider in data.providers}
-    prices: list[PriceRow] = []
-    aliases: list[AliasRow] = [(prefix, "prefix", "") for prefix in PREFIXES]
-    names: list[AliasRow] = list(EXTRA_ALIASES)
-    for selection in SELECTIONS:
-        if selection.package_provider not in providers:
-            fail(f"genai-prices no longer has the provider {selection.package_provider}")
-        provider = providers[selection.package_provider]
-        source = f"{GENERATED_BY}: {(provider.pricing_urls or [provider.name])[0]}"
-        models = [
-            model
-            for model in provider.models
-            if selection.wanted.search(model.id)
-            and not NOT_TEXT.search(model.id.lower())
-            and OTHER_SPELLINGS.get(model.id, "") is not None
-        ]
-        for model in models:
-            if selection.host:
-                canonical = f"{bare_name(model.id)}@{selection.host}"
-                names += host_names(model, canonical, selection)
-            else:
-                canonical = vendor_name(model.id, selection.provider)
-                names += vendor_names(model, canonical, models)
-            prices += price_rows(model, selection.provider, canonical, source)
-    bedrock_prices, bedrock_names = bedrock(providers["aws"], names, prices)
-    aliases += unambiguous(names + bedrock_names)
-    return prices + bedrock_prices, aliases
-
-
-def vendor_name(model_id: str, provider: str) -> str:
-    """Return the canonical name of a vendor's own model."""
-    name = OTHER_SPELLINGS.get(model_id) or model_id.lower()
-    return name.removesuffix("-latest") if provider == "anthropic" else name
-
-
-def price_rows(model: ModelInfo, provider: str, canonical: str, source: str) -> list[PriceRow]:
-    """Return one row per interval in which the text-token prices of a model did not change."""
-    starts = [
-        FIRST_DAY,
-        *sorted(start_dates(model.prices if isinstance(model.prices, list) else [])),
-    ]
-    last_known = max([*starts, *start_dates(model.price_variants or [])])
-    rows: list[PriceRow] = []
-    for number, start in enumerate(starts):
-        is_last = number == len(starts) - 1
-        end = None if is_last else starts[number + 1]
-        # Batch and priority prices carry the date on which the package learned of them, so that
-        # they are read at the end of the interval.
-        multipliers_on = last_known if end is None else end - timedelta(days=1)
-        row = price_row(model, start, multipliers_on)
-        if not row["input_usd_per_million_tokens"]:
-            continue
-        if rows and all(rows[-1][column] == row[column] for column in PRICING_COLUMNS[4:13]):
-            # The package began a new interval for something else, such as the price of a search.
-            rows[-1].update(row, valid_to=end.isoformat() if end else "")
-            continue
-        by_hour = " (the price of most hours of the day)" if depends_on_hour(model) else ""
-        rows.append(
-            {
-                "provider": provider,
-                "canonical_model": canonical,
-                "valid_from": start.isoformat(),
-                "valid_to": end.isoformat() if end else "",
-                "source": source + by_hour,
-                **row,
-            }
-        )
-    return rows
-
-
-def start_dates(conditions: Iterable[ConditionalPrice | PriceVariant]) -> set[date]:
-    """Return the dates on which one of the package's conditional prices begins."""
-    return {
-        condition.constraint.start_date
-        for condition in conditions
-        if getattr(condition.constraint, "start_date", None)
-    }
-
-
-def depends_on_hour(model: ModelInfo) -> bool:
-    """Tell whether the vendor charges other prices at other hours of the day."""
-    conditions = model.prices if isinstance(model.prices, list) else []
-    return any(getattr(condition.constraint, "start_time", None) for condition in conditions)
-
-
-def price_row(model: ModelInfo, day: date, multipliers_on: date) -> PriceRow:
-    """Return the price columns of a model on a day.
-
-    A price that depends on the hour cannot be expressed; the one that holds for most hours counts.
-    Exits when the package uses more than one long-context tier: the seed has room for one.
-    """
-    hours = [usual_prices(model, day, hour, {}) for hour in range(24)]
-    keys = [repr(hour) for hour in hours]
-    standard = hours[keys.index(Counter(keys).most_common(1)[0][0])]
-    classes = {
-        "input": standard.get("input_mtok"),
-        "output": standard.get("output_mtok"),
-        "cache_read": standard.get("cache_read_mtok"),
-        "cache_write": standard.get("cache_write_mtok"),
-    }
-    thresholds = {tier.start for price in classes.values() for tier in getattr(price, "tiers", [])}
-    if len(thresholds) > 1:
-        fail(f"{model.id}: genai-prices has several long-context tiers; the seed has room for one")
-    row = {f"{name}_usd_per_million_tokens": plain(base(price)) for name, price in classes.items()}
-    row["long_context_threshold_tokens"] = plain(thresholds.pop()) if thresholds else ""
-    for name, price in classes.items():
-        long_price = price.tiers[0].price if getattr(price, "tiers", None) else None
-        if long_price is None and row["long_context_threshold_tokens"]:
-            long_price = base(price)
-        row[f"long_context_{name}_usd_per_million_tokens"] = plain(long_price)
-    for column, context in (
-        ("batch_multiplier", {"processing": "batch"}),
-        ("priority_multiplier", {"service_tier": "priority"}),
-    ):
-        usual = usual_prices(model, multipliers_on, 12, {})
-        special = usual_prices(model, multipliers_on, 12, context)
-        row[column] = plain(ratio(special, usual))
-    return row
-
-
-def usual_prices(
-    model: ModelInfo, day: date, hour: int, context: dict[str, str]
-) -> dict[str, Price]:
-    """Return the package's prices for a request at `hour` UTC of a day."""
-    priced_at = datetime.combine(day, time(hour), tzinfo=UTC)
-    return {
-        k: v for k, v in vars(model.get_prices(priced_at, context or None)).items() if v is not None
-    }
-
-
-def base(price: Price | None) -> Decimal | None:
-    """Return a price below the long-context threshold."""
-    return getattr(price, "base", price)
-
-
-def ratio(special: dict[str, Price], usual: dict[str, Price]) -> Decimal | None:
-    """Return special ÷ usual price when it is the same for input and output and not 1."""
-    ratios = set()
-    for name in ("input_mtok", "output_mtok"):
-        usual_price, special_price = base(usual.get(name)), base(special.get(name))
-        if usual_price and special_price is not None:
-            ratios.add((special_price / usual_price).quantize(NINE_DECIMALS))
-    return ratios.pop() if len(ratios) == 1 and ratios != {Decimal(1)} else None
-
-
-def clauses(match: MatchLogic) -> Iterator[tuple[str, str]]:
-    """Yield (kind, text) for every simple clause of a matching rule of the package."""
-    for attribute in ("or_", "and_"):
-        for clause in getattr(match, attribute, None) or []:
-            yield from clauses(clause)
-    for kind in ("equals", "starts_with", "contains", "ends_with", "regex"):
-        if hasattr(match, kind):
-            yield kind, getattr(match, kind).lower()
-
-
-def vendor_names(model: ModelInfo, canonical: str, models: list[ModelInfo]) -> Iterator[AliasRow]:
-    """Yield the aliases of a vendor's own model.
-
-    The whole name and every name the package lists are `exact`. A name becomes a `family`, which
-    accepts dates nobody has listed yet, only where the package itself accepts any date or lists
-    one, and no dated name of it has a price of its own (gpt-4o-2024-05-13, mistral-large-2512).
-    """
-    found = [(kind, text) for kind, text in clauses(model.match) if not text.startswith("ft:")]
-    exact = {text for kind, text in found if kind == "equals"} | {canonical}
-    stems = {
-        VERSION_TAIL.sub("", text).rstrip("-@:")
-        for kind, text in found
-        if kind in ("starts_with", "contains", "ends_with")
-    }
-    dated = {name for name in exact if is_version_of(name, canonical)}
-    if dated or any(kind == "regex" for kind, _ in found):
-        stems.add(canonical)
-    others = {
-        text for other in models if other is not model for _, text in clauses(other.match)
-    } | {other.id for other in models if other is not model}
-    families = {stem for stem in stems if not any(is_version_of(other, stem) for other in others)}
-    for stem in families:
-        yield stem, "family", canonical
-    for name in exact - families:
-        if not any(is_family_member(name, stem) for stem in families):
-            yield name, "exact", canonical
-
-
-# Ends of the package's `starts_with` texts that are the beginning of a date, not of a name.
-VERSION_TAIL = re.compile(r"(-20[0-9]{2}|-0)$")
-
-
-def is_version_of(name: str, stem: str) -> bool:
-    """Tell whether `name` is `stem` followed by dates and versions and nothing else."""
-    rest = name.removeprefix(stem)
-    return name.startswith(stem) and rest != "" and bool(VERSION_SUFFIX.match(rest))
-
-
-def is_family_member(name: str, stem: str) -> bool:
-    """Tell whether a family alias `stem` matches `name`."""
-    return name == stem or is_version_of(name, stem)
-
-
-def bare_name(model_id: str) -> str:
-    """Return a model's id in lower case without the vendor in front of it."""
-    return model_id.lower().rsplit("/", 1)[-1]
-
-
-def host_names(model: ModelInfo, canonical: str, selection: Selection) -> Iterator[AliasRow]:
-    """Yield the aliases of a model at a host with prices of its own: all exact.
-
-    Without the host in front of it a name has a price only where nobody else uses it
-    (llama-3.3-70b-versatile, not gpt-oss-120b).
-    """
-    names = {text for kind, text in clauses(model.match) if kind == "equals"} | {model.id.lower()}
-    yield canonical, "exact", canonical
-    for name in names:
-        if selection.own_names.search(name):
-            yield bare_name(name), "exact", canonical
-        for prefix in selection.host_prefixes:
-            yield prefix + name, "exact", canonical
-
-
-def bedrock(
-    provider: Provider, names: list[AliasRow], prices: list[PriceRow]
-) -> tuple[list[PriceRow], list[AliasRow]]:
-    """Return price rows and aliases of Amazon Bedrock.
-
-    Bedrock's ids are `<vendor>.<model>-<version>`, in front of them a region (`us.`) or `global.`.
-    Newer models cost a tenth more in a region than globally: those get `<model>@bedrock-regional`.
-    """
-    source = f"{GENERATED_BY}: {provider.pricing_urls[0]}"
-    resolve = resolver(names)
-    base_price = {row["canonical_model"]: row for row in prices if not row["valid_to"]}
-    found: list[PriceRow] = []
-    aliases: list[AliasRow] = []
-    for model in provider.models:
-        match = re.match(r"^(?:(global|regional)\.)?([a-z]+)\.(.+)$", model.id)
-        if not match or NOT_TEXT.search(model.id):
-            continue
-        scope, vendor, rest = match.groups()
-        if vendor not in BEDROCK_VENDORS:
-            continue
-        part = re.sub(r"(-[0-9]{8})?(-v[0-9]+)?(:[0-9]+)?$", "", rest)
-        name = BEDROCK_NAMES.get(part, part)
-        direct = resolve(name) if vendor in ("anthropic", "openai") else None
-        if scope == "global" and direct:
-            continue  # the prefixes global.anthropic. and global.openai. lead to the vendor's row
-        if direct or scope == "regional":
-            canonical = f"{direct or name}@bedrock-regional"
-        else:
-            canonical = name if vendor == "amazon" else f"{name}@bedrock"
-        rows = price_rows(model, "bedrock", canonical, source)
-        if direct and same_price(rows[-1], base_price[direct]):
-            canonical, rows = direct, []
-        known = [row for row in found if row["canonical_model"] == canonical]
-        if known and known != rows:
-            fail(f"genai-prices has two prices for Bedrock's {canonical}")
-        found += [] if known else rows
-        stem = f"{'global.' if scope == 'global' else ''}{vendor}.{part}"
-        aliases.append((stem, "family", canonical))
-        if scope is None and not is_family_member(model.id, stem):
-            aliases.append((model.id, "exact", canonical))
-        if canonical != direct:
-            aliases.append((canonical, "exact", canonical))
-    return found, aliases
-
-
-def same_price(first: PriceRow, second: PriceRow) -> bool:
-    """Tell whether no price known on both sides differs."""
-    columns = [column for column in PRICING_COLUMNS[4:8] if first[column] and second[column]]
-    return all(first[column] == second[column] for column in columns)
-
-
-def resolver(names: list[AliasRow]) -> Callable[[str], str | None]:
-    """Return a function that finds the canonical model of a name among alias rows."""
-    exact = {alias: canonical for alias, kind, canonical in names if kind == "exact"}
-    family = sorted(
-        ((alias, canonical) for alias, kind, canonical in names if kind == "family"),
-        key=lambda row: -len(row[0]),
-    )
-
-    def resolve(name: str) -> str | None:
-        if name in exact:
-            return exact[name]
-        for alias, canonical in family:
-            if is_family_member(name, alias):
-                return canonical
-        return None
-
-    return resolve
-
-
-def unambiguous(names: Iterable[AliasRow]) -> list[AliasRow]:
-    """Drop aliases that no name can reach and those that would mean two different models."""
-    chosen: dict[str, set[tuple[str, str]]] = {}
-    for full_alias, kind, canonical in names:
-        # A name that starts with a prefix is matched without it.
-        alias = full_alias
-        while stripped := next((alias[len(p) :] for p in PREFIXES if alias.startswith(p)), None):
-            alias = stripped
-        chosen.setdefault(alias, set()).add((kind, canonical))
-    rows: list[AliasRow] = []
-    for alias, options in chosen.items():
-        if len({canonical for _, canonical in options}) == 1:
-            kind = "family" if any(kind == "family" for kind, _ in options) else "exact"
-            rows.append((alias, kind, next(iter(options))[1]))
-    return rows
 
 
 if __name__ == "__main__":

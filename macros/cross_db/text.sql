@@ -18,6 +18,11 @@
 {%- endmacro %}
 
 
+{% macro ends_with(text_expression, suffix_expression) -%}
+    right({{ text_expression }}, length({{ suffix_expression }})) = {{ suffix_expression }}
+{%- endmacro %}
+
+
 {% macro character_count(text_expression) %}
     {{- return(adapter.dispatch('character_count', 'agent_analytics')(text_expression)) -}}
 {% endmacro %}

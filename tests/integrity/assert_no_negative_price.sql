@@ -3,11 +3,13 @@
     'output_usd_per_million_tokens',
     'cache_read_usd_per_million_tokens',
     'cache_write_usd_per_million_tokens',
+    'cache_write_1h_usd_per_million_tokens',
     'long_context_threshold_tokens',
     'long_context_input_usd_per_million_tokens',
     'long_context_output_usd_per_million_tokens',
     'long_context_cache_read_usd_per_million_tokens',
     'long_context_cache_write_usd_per_million_tokens',
+    'long_context_cache_write_1h_usd_per_million_tokens',
     'batch_multiplier',
     'priority_multiplier',
 ] -%}

@@ -1,11 +1,55 @@
+-- A star stands for any text: between the two ends of a prefix, a suffix or a pattern, and behind a suffix.
 with aliases as (
 
     select
         lower(alias) as alias,
         match_type,
         canonical_model,
-        length(alias) as alias_length
+        length(alias) as alias_length,
+        {{ dbt.position("'*'", 'alias') }} as star_at
     from {{ ref('model_aliases') }}
+
+),
+
+alias_ends as (
+
+    select
+        alias,
+        match_type,
+        canonical_model,
+        alias_length,
+        star_at > 0 as has_star,
+        right(alias, 1) = '*' as is_open_end,
+        case when star_at > 0 then left(alias, star_at - 1) else '' end as head,
+        case when star_at > 0 then right(alias, alias_length - star_at) else alias end as tail
+    from aliases
+    where match_type in ('prefix', 'suffix', 'pattern')
+
+),
+
+prefixes as (
+
+    select
+        alias,
+        alias_length,
+        has_star,
+        case when has_star then head else alias end as head,
+        case when has_star then tail else '' end as tail
+    from alias_ends
+    where match_type = 'prefix'
+
+),
+
+suffixes as (
+
+    select
+        alias,
+        alias_length,
+        is_open_end,
+        head,
+        case when is_open_end then left(tail, length(tail) - 1) else tail end as tail
+    from alias_ends
+    where match_type = 'suffix'
 
 ),
 
@@ -36,18 +80,20 @@ model_names as (
 
 ),
 
--- vendor and region prefixes come off one after the other: openrouter/anthropic/…
-names_stripped_0 as (
+-- gateways, hosts, vendors and regions come off the front one after the other: openrouter/anthropic/…
+names_unprefixed_0 as (
 
     select
         model_name,
-        model_name as bare_name
+        replace(model_name, ' ', '-') as bare_name
     from model_names
 
 ),
 
-{% for round in [1, 2, 3] %}
-names_stripped_{{ round }} as (
+{%- set rest = 'right(names.bare_name, length(names.bare_name) - length(prefixes.head))' %}
+
+{% for round in range(1, 6) %}
+names_unprefixed_{{ round }} as (
 
     select
         model_name,
@@ -55,15 +101,62 @@ names_stripped_{{ round }} as (
     from (
         select
             names.model_name,
-            right(names.bare_name, length(names.bare_name) - aliases.alias_length) as bare_name,
+            case
+                when prefixes.has_star
+                    then right({{ rest }}, length({{ rest }}) - {{ dbt.position('prefixes.tail', rest) }} - length(prefixes.tail) + 1)
+                else {{ rest }}
+            end as bare_name,
             row_number() over (
-                partition by names.model_name order by aliases.alias_length desc
+                partition by names.model_name order by prefixes.alias_length desc, prefixes.alias asc
             ) as alias_rank
-        from names_stripped_{{ round - 1 }} as names
-        inner join aliases
+        from names_unprefixed_{{ round - 1 }} as names
+        inner join prefixes
             on
-                aliases.match_type = 'prefix'
-                and {{ starts_with('names.bare_name', 'aliases.alias') }}
+                {{ starts_with('names.bare_name', 'prefixes.head') }}
+                and (not prefixes.has_star or {{ dbt.position('prefixes.tail', rest) }} > 0)
+    ) as ranked
+    where alias_rank = 1
+
+),
+
+{% endfor %}
+names_unsuffixed_0 as (
+
+    {% for round in range(0, 6) -%}
+    select * from names_unprefixed_{{ round }}
+    {% if not loop.last -%}
+    union all
+    {% endif -%}
+    {% endfor %}
+),
+
+-- what says nothing about the price comes off the end: -high, :beta, [1m]
+{% for round in range(1, 3) %}
+names_unsuffixed_{{ round }} as (
+
+    select
+        model_name,
+        bare_name
+    from (
+        select
+            names.model_name,
+            case
+                when suffixes.is_open_end
+                    then left(names.bare_name, {{ dbt.position('suffixes.tail', 'names.bare_name') }} - 1)
+                else left(names.bare_name, length(names.bare_name) - length(suffixes.tail))
+            end as bare_name,
+            row_number() over (
+                partition by names.model_name, names.bare_name
+                order by suffixes.alias_length desc, suffixes.alias asc
+            ) as alias_rank
+        from names_unsuffixed_{{ round - 1 }} as names
+        inner join suffixes
+            on
+                {{ starts_with('names.bare_name', 'suffixes.head') }}
+                and (
+                    (suffixes.is_open_end and {{ dbt.position('suffixes.tail', 'names.bare_name') }} > 0)
+                    or (not suffixes.is_open_end and {{ ends_with('names.bare_name', 'suffixes.tail') }})
+                )
     ) as ranked
     where alias_rank = 1
 
@@ -72,41 +165,74 @@ names_stripped_{{ round }} as (
 {% endfor %}
 bare_names as (
 
-    select * from names_stripped_0
+    select * from names_unsuffixed_0
     union all
-    select * from names_stripped_1
+    select * from names_unsuffixed_1
     union all
-    select * from names_stripped_2
-    union all
-    select * from names_stripped_3
+    select * from names_unsuffixed_2
 
 ),
 
-matched as (
+candidates as (
 
     select
         bare_names.model_name,
         aliases.canonical_model,
-        row_number() over (
-            partition by bare_names.model_name
-            order by
-                aliases.alias_length desc,
-                case when aliases.match_type = 'exact' then 0 else 1 end asc,
-                aliases.canonical_model asc nulls last
-        ) as match_rank
+        aliases.alias_length,
+        1 as match_order
+    from bare_names
+    inner join aliases on bare_names.bare_name = aliases.alias
+    where aliases.match_type = 'exact'
+
+    union all
+
+    select
+        bare_names.model_name,
+        aliases.canonical_model,
+        aliases.alias_length,
+        2 as match_order
     from bare_names
     inner join aliases
         on
-            (aliases.match_type = 'exact' and bare_names.bare_name = aliases.alias)
-            or (
-                aliases.match_type = 'family'
-                and {{ starts_with('bare_names.bare_name', 'aliases.alias') }}
-                -- nothing but dates and versions may follow, or a new sibling would get a wrong price
-                and {{ text_matches(
-                    'right(bare_names.bare_name, length(bare_names.bare_name) - aliases.alias_length)',
-                    text_literal('^([-@:_.]?(latest|preview|exp|20[0-9]{2}-?[0-9]{2}-?[0-9]{2}|[0-9]{2}-[0-9]{2}|[0-9]{3,4}|v[0-9]+(:[0-9]+)?))*$')
-                ) }}
-            )
+            aliases.match_type = 'family'
+            and {{ starts_with('bare_names.bare_name', 'aliases.alias') }}
+            -- nothing but dates and versions may follow, or a new sibling would get a wrong price
+            and {{ text_matches(
+                'right(bare_names.bare_name, length(bare_names.bare_name) - aliases.alias_length)',
+                text_literal('^([-@:_.]?(latest|preview|exp|beta|default|20[0-9]{2}-?[0-9]{2}-?[0-9]{2}|[0-9]{2}-20[0-9]{2}|[0-9]{2}-[0-9]{2}|[0-9]{3,4}|v[0-9]+(:[0-9]+k?)*))*$')
+            ) }}
+
+    union all
+
+    select
+        bare_names.model_name,
+        alias_ends.canonical_model,
+        alias_ends.alias_length,
+        3 as match_order
+    from bare_names
+    inner join alias_ends
+        on
+            alias_ends.match_type = 'pattern'
+            and {{ starts_with('bare_names.bare_name', 'alias_ends.head') }}
+            and {{ ends_with('bare_names.bare_name', 'alias_ends.tail') }}
+            and length(bare_names.bare_name) >= alias_ends.alias_length - 1
+
+),
+
+-- a pattern without a model says that what it fits has no known price
+matched as (
+
+    select
+        model_name,
+        canonical_model,
+        row_number() over (
+            partition by model_name
+            order by
+                alias_length desc,
+                match_order asc,
+                canonical_model asc nulls last
+        ) as match_rank
+    from candidates
 
 ),
 

@@ -1,0 +1,1 @@
+"""Parts of `scripts/update_model_pricing.py`: dated price lists, history and differences."""
