@@ -40,9 +40,9 @@
         'source_id': {'type': text},
         'raw_schema': {'type': text},
 
-        'agent_name': {'type': text, 'events': of_agents},
+        'sent_agent_name': {'type': text, 'events': of_agents},
         'model_name': {'type': text, 'events': of_agents},
-        'event_status': {'type': text, 'events': outcomes},
+        'status_label': {'type': text, 'events': outcomes},
         'duration_ms': {'type': whole, 'events': outcomes},
         'reported_agents_count': {'type': whole, 'events': ['interactions_completed']},
         'reported_steps_count': {'type': whole, 'events': outcomes | reject('in', steps) | list},

@@ -28,6 +28,7 @@ select
     steps.step_number,
     steps.step_type,
     steps.step_status,
+    steps.sent_status,
     steps.is_failed,
     steps.is_successful,
     steps.model_name,
@@ -49,6 +50,7 @@ select
     classified_steps.failure_group,
     classified_steps.rule_severity as failure_rule_severity,
     classified_steps.failure_rule_id,
+    classified_steps.failure_is_billed,
 
     -- time
     steps.started_at,

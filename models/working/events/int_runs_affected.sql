@@ -2,7 +2,7 @@
 {#- Seeds that facts are made of: when one has changed, all runs are affected. -#}
 {%- do [
     ref('failure_mode_rules'), ref('feedback_scales'), ref('model_aliases'), ref('model_pricing'),
-    ref('provider_token_conventions')
+    ref('provider_token_conventions'), ref('status_words'), ref('agent_aliases')
 ] -%}
 {%- set since = first_build_to_apply() -%}
 {%- set events = ref('int_events') -%}

@@ -69,6 +69,10 @@ with_session_id as (
             when reported_sessions.has_completed_event then coalesce(reported_sessions.session_status, 'unknown')
             when responses.event_id is not null then coalesce(responses.event_status, 'unknown')
         end as session_status,
+        case
+            when reported_sessions.has_completed_event then reported_sessions.sent_status
+            else responses.sent_status
+        end as sent_status,
         coalesce(reported_sessions.duration_ms, responses.duration_ms) as reported_duration_ms,
         coalesce(reported_sessions.reported_steps_count, responses.reported_steps_count) as reported_steps_count,
         coalesce(reported_sessions.response_length, responses.response_length) as response_length,
@@ -111,6 +115,7 @@ from_responses as (
         cast(null as {{ type_text() }}) as response_match_method,
         event_id as outcome_event_id,
         coalesce(event_status, 'unknown') as session_status,
+        sent_status,
         duration_ms as reported_duration_ms,
         reported_steps_count,
         response_length,
@@ -174,6 +179,7 @@ select
     response_match_method,
     outcome_event_id,
     session_status,
+    sent_status,
     reported_steps_count,
     response_length,
     {{ plausible_token_count('sent_prompt_tokens') }} as sent_prompt_tokens,

@@ -118,6 +118,7 @@ reported as (
 
         completed.event_id as completed_event_id,
         completed.event_status as session_status,
+        completed.sent_status as sent_status,
         completed.duration_ms as duration_ms,
         completed.reported_steps_count as reported_steps_count,
         completed.response_length as response_length,

@@ -33,6 +33,7 @@ accepted as (
         tool_name,
         step_type,
         coalesce(event_status, 'unknown') as step_status,
+        sent_status,
         service_tier,
         step_index,
         sent_attempt_number,

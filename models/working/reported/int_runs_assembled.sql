@@ -174,6 +174,7 @@ assembled as (
                 then 'in_progress'
             else 'abandoned'
         end as run_status,
+        last_completions.sent_status as sent_status,
         last_completions.duration_ms as reported_duration_ms,
         {{ is_suspect_duration('last_completions.duration_ms') }} as has_suspect_duration,
         last_completions.reported_agents_count as reported_agents_count,
