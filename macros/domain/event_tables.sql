@@ -85,6 +85,7 @@
         'execution_mode': {'type': text},
 
         'event_at': {'type': timestamp},
+        'original_timestamp': {'type': timestamp, 'events': steps},
         'received_at': {'type': timestamp},
         'loaded_at': {'type': timestamp},
         'has_clock_skew': {'type': boolean},

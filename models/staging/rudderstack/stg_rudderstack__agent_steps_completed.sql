@@ -19,6 +19,7 @@ renamed as (
         {{ word_label('step_type', ['llm_call', 'tool_call']) }} as step_type,
         {{ word_label('status') }} as status_label,
         duration_ms,
+        original_timestamp,
         step_index,
         attempt_number as sent_attempt_number,
         {{ character_count('response_text') }} as response_length,

@@ -61,6 +61,7 @@ accepted as (
         {{ is_suspect_duration('duration_ms') }} as has_suspect_duration,
         {{ add_milliseconds('event_at', '-' ~ plausible_duration('duration_ms')) }} as started_at,
         event_at as ended_at,
+        original_timestamp,
         received_at,
         loaded_at,
         has_clock_skew
