@@ -115,6 +115,7 @@ select
     sessions.duration_ms,
     sessions.duration_source,
     sessions.has_suspect_duration,
+    sessions.has_clock_skew,
     step_totals.llm_ms,
     step_totals.tool_ms,
     {{ plausible_duration('sessions.duration_ms') }}
