@@ -39,6 +39,21 @@
 {%- endmacro %}
 
 
+{#- `4 out of 5`, `80 %` and `4,5` lose their blanks and their comma before anything with a blank is hashed. -#}
+{% macro feedback_label(text) -%}
+    case
+        when {{ text_matches(
+            one_line(text),
+            text_literal('^[-+]?[0-9]+([.,][0-9]+)? ?(%|(/|[oO]f|[oO]ut [oO]f) ?[0-9]+([.,][0-9]+)?|[sS]tars?)?$')
+        ) }}
+            then replace({{ replace_pattern(
+                replace_pattern('lower(' ~ one_line(text) ~ ')', ' ?(out of|of|/) ?', '/'), ' |stars?', ''
+            ) }}, ',', '.')
+        else {{ label(lower_case(one_line(text))) }}
+    end
+{%- endmacro %}
+
+
 {% macro folded_name(name) -%}
     coalesce({{ lower_case(name) }}, '')
 {%- endmacro %}

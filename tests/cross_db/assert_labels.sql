@@ -1,5 +1,10 @@
 -- Labels stay readable when they look like identifiers, words and names are compared in one form; all else is a hash.
 {%- set composes = target.type not in ('snowflake', 'redshift', 'spark', 'databricks') %}
+{%- set feedback = [
+    ('4 out of 5', '4/5'), ('4 of 5', '4/5'), ('4 / 5', '4/5'), ('4/5', '4/5'), (' 80 % ', '80%'), ('4,5', '4.5'), ('5 Stars', '5'),
+    ('+1', '+1'), ('-0.5', '-0.5'), ('True', 'true'), ('thumbs_up', 'thumbs_up'), ('thumbs up', none), ('👍', none),
+    ('call me on 555', none),
+] %}
 {%- set examples = [
     ('success', 'success', 'success', 'success', 'success'),
     ('Timed Out', none, 'timed_out', none, 'Timed Out'),
@@ -40,11 +45,44 @@ results as (
         {{ salted_hash('expected_word') }} as hash_of_word
     from examples
 
+),
+
+feedback as (
+
+    {{ example_rows(feedback, {'given': type_text(), 'expected': type_text()}) }}
+
+),
+
+feedback_results as (
+
+    select
+        example,
+        expected,
+        {{ feedback_label('given') }} as actual,
+        {{ salted_hash('given') }} as hash_of_text
+    from feedback
+
+),
+
+all_results as (
+
+    select
+        example,
+        {{ differs('actual', 'coalesce(expected, hash_of_text)') }} as is_wrong
+    from feedback_results
+
+    union all
+
+    select
+        example,
+
+        {{ differs('actual_label', 'coalesce(expected_label, hash_of_text)') }}
+        or {{ differs('actual_word', 'expected_word') }}
+        or {{ differs('actual_word_label', 'coalesce(expected_word_label, hash_of_word)') }}
+        or {{ differs('actual_name', 'expected_name') }} as is_wrong
+    from results
+
 )
 
-select * from results
-where
-    {{ differs('actual_label', 'coalesce(expected_label, hash_of_text)') }}
-    or {{ differs('actual_word', 'expected_word') }}
-    or {{ differs('actual_word_label', 'coalesce(expected_word_label, hash_of_word)') }}
-    or {{ differs('actual_name', 'expected_name') }}
+select * from all_results
+where is_wrong
