@@ -30,6 +30,8 @@ MAX_DECIMALS = 9
 MAX_WHOLE_DIGITS = 19
 # From this priority on a failure rule is a fall-back.
 FALL_BACK_PRIORITY = 90
+# int_status_words reads so many words of one rule.
+MAX_STATUS_WORDS = 100
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,12 @@ def lower_case(value: str) -> str | None:
     if value != value.strip():
         return f"{value!r} has spaces around it; remove them"
     return None if value == value.lower() else f"{value!r} has capitals; write {value.lower()!r}"
+
+
+def status_word(value: str) -> str | None:
+    """Refuse what a sent word, brought to its form, can never be equal to."""
+    wanted = re.sub("[ -]", "_", " ".join(value.split())).lower()
+    return None if value == wanted else f"{value!r} equals no word; write {wanted!r}"
 
 
 def iso_date(value: str) -> str | None:
@@ -217,6 +225,17 @@ SEEDS: dict[str, dict[str, Check]] = {
         ),
         "match_type": required(one_of("in", "regex", "contains")),
         "pattern": required(lower_case),
+        "is_billed": required(one_of("true", "false")),
+    },
+    "taxonomy/status_words.csv": {
+        "word": required(status_word),
+        "status": required(
+            one_of("success", "error", "timeout", "cancelled", "partial_success", "in_progress")
+        ),
+    },
+    "taxonomy/agent_aliases.csv": {
+        "agent_name": required(),
+        "canonical_agent_name": required(),
     },
     "taxonomy/feedback_scales.csv": {
         "feedback_type": required(lower_case),
@@ -274,6 +293,8 @@ def check_seeds(folder: Path) -> tuple[list[Problem], int]:
         problems += check_aliases(*list(rows.values())[:2])
         problems += check_rules(rows["taxonomy/failure_mode_rules.csv"])
         problems += check_scales(rows["taxonomy/feedback_scales.csv"])
+        problems += duplicates(rows["taxonomy/status_words.csv"], ("word",))
+        problems += duplicates(rows["taxonomy/agent_aliases.csv"], ("agent_name",))
         problems += check_agents(rows["taxonomy/agent_catalog.csv"])
     return problems, sum(len(found) for found in rows.values())
 
@@ -464,6 +485,8 @@ def check_rules(rules: list[Row]) -> Iterator[Problem]:
         message = check_pattern(row["match_type"], row["pattern"])
         if message:
             yield row.problem("pattern", message)
+        if row["match_field"] == "status":
+            yield from check_status_rule(row)
         first = taxonomy.setdefault(row["failure_mode"], row)
         for column in ("failure_category", "failure_group"):
             if row[column] != first[column]:
@@ -484,6 +507,22 @@ def check_rules(rules: list[Row]) -> Iterator[Problem]:
             "priority",
             f"no rule from priority {FALL_BACK_PRIORITY} on catches the status of any row; add one",
         )
+
+
+def check_status_rule(row: Row) -> Iterator[Problem]:
+    """Yield problems of a rule on status words, which SQL takes apart at `|`."""
+    if row["match_type"] != "in":
+        yield row.problem("match_type", "must be `in` for a rule on status; list its words")
+        return
+    words = row["pattern"].split("|")
+    if len(words) > MAX_STATUS_WORDS:
+        yield row.problem(
+            "pattern", f"has more than {MAX_STATUS_WORDS} words; make two rules of it"
+        )
+    for word in words:
+        message = status_word(word)
+        if message or "," in word:
+            yield row.problem("pattern", message or f"{word!r} has a comma; no status has one")
 
 
 def check_pattern(match_type: str, pattern: str) -> str | None:

@@ -87,3 +87,33 @@
 {% macro clickhouse__item_of_list(list_expression, position) -%}
     splitByChar(',', {{ list_expression }})[{{ position }}]
 {%- endmacro %}
+
+
+{% macro composed_characters(text_expression) %}
+    {{- return(adapter.dispatch('composed_characters', 'agent_analytics')(text_expression)) -}}
+{% endmacro %}
+
+{#- Snowflake, Redshift, Spark and Databricks have no function for it. -#}
+{% macro default__composed_characters(text_expression) -%}
+    {{ text_expression }}
+{%- endmacro %}
+
+{% macro duckdb__composed_characters(text_expression) -%}
+    nfc_normalize({{ text_expression }})
+{%- endmacro %}
+
+{% macro postgres__composed_characters(text_expression) -%}
+    normalize({{ text_expression }}, nfc)
+{%- endmacro %}
+
+{% macro redshift__composed_characters(text_expression) -%}
+    {{ default__composed_characters(text_expression) }}
+{%- endmacro %}
+
+{% macro bigquery__composed_characters(text_expression) -%}
+    normalize({{ text_expression }}, nfc)
+{%- endmacro %}
+
+{% macro clickhouse__composed_characters(text_expression) -%}
+    normalizeUTF8NFC({{ text_expression }})
+{%- endmacro %}

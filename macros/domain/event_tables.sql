@@ -41,9 +41,9 @@
         'library_name': {'type': text},
         'raw_schema': {'type': text},
 
-        'agent_name': {'type': text, 'events': of_agents},
+        'sent_agent_name': {'type': text, 'events': of_agents},
         'model_name': {'type': text, 'events': of_agents},
-        'event_status': {'type': text, 'events': outcomes},
+        'status_label': {'type': text, 'events': outcomes},
         'duration_ms': {'type': whole, 'events': outcomes},
         'reported_agents_count': {'type': whole, 'events': ['interactions_completed']},
         'reported_steps_count': {'type': whole, 'events': outcomes | reject('in', steps) | list},
@@ -90,6 +90,7 @@
         'execution_mode': {'type': text},
 
         'event_at': {'type': timestamp},
+        'original_timestamp': {'type': timestamp, 'events': steps},
         'received_at': {'type': timestamp},
         'loaded_at': {'type': timestamp},
         'has_clock_skew': {'type': boolean},

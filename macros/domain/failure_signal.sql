@@ -2,11 +2,11 @@
     case
         when {{ has_failure_signal(status) }}
             then {{ key_of(
-                "coalesce(lower(" ~ step_type ~ "), '')"
-                ~ " || '|' || coalesce(lower(" ~ status ~ "), '')"
+                "coalesce(" ~ word(step_type) ~ ", '')"
+                ~ " || '|' || coalesce(" ~ word(status) ~ ", '')"
                 ~ " || '|' || coalesce(lower(error_type), '')"
                 ~ " || '|' || coalesce(http_status, '')"
-                ~ " || '|' || coalesce(lower(finish_reason), '')"
+                ~ " || '|' || coalesce(" ~ word('finish_reason') ~ ", '')"
                 ~ " || '|' || coalesce(" ~ comparable_message('error_message') ~ ", '')"
             ) }}
     end
@@ -15,7 +15,7 @@
 
 {% macro has_failure_signal(status) -%}
     (
-        coalesce({{ normalized_status(status) }}, 'unknown') not in ('success', 'unknown')
+        coalesce({{ status }} != 'success' and {{ word(status) }} != 'success', false)
         or error_type is not null
         or error_message is not null
         or http_status is not null

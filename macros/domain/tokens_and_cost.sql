@@ -89,7 +89,7 @@
         ~ ' + ' ~ _token_class_cost('output_tokens', prices, 'output', applies_long_context)
         ~ ' + ' ~ _token_class_cost('cache_read_tokens', prices, 'cache_read', applies_long_context)
         ~ ' + ' ~ _token_class_cost('(' ~ five_minute_writes ~ ')', prices, 'cache_write', applies_long_context)
-        ~ ' + ' ~ _one_hour_write_cost(prices, applies_long_context)
+        ~ ' + ' ~ _token_class_cost('sent_cache_write_1h_tokens', prices, 'cache_write_1h', applies_long_context)
         ~ ') / 1000000.0 * ' ~ tier_multiplier(prices)
     ) }}
 {%- endmacro %}
@@ -108,22 +108,6 @@
                 else {{ prices }}.{{ class }}_usd_per_million_tokens
             end as {{ type_double() }}
         )
-    end
-{%- endmacro %}
-
-
-{#- No list says what an hour costs above the threshold: it is as much dearer as the usual write. -#}
-{% macro _one_hour_write_cost(prices, applies_long_context) -%}
-    case
-        when coalesce(sent_cache_write_1h_tokens, 0) = 0 then 0
-        else sent_cache_write_1h_tokens * cast({{ prices }}.cache_write_1h_usd_per_million_tokens as {{ type_double() }})
-            * case
-                when {{ applies_long_context }} and {{ prices }}.long_context_cache_write_usd_per_million_tokens is not null
-                    then
-                        cast({{ prices }}.long_context_cache_write_usd_per_million_tokens as {{ type_double() }})
-                        / nullif(cast({{ prices }}.cache_write_usd_per_million_tokens as {{ type_double() }}), 0)
-                else 1.0
-            end
     end
 {%- endmacro %}
 

@@ -95,7 +95,9 @@ from {{ arguments.temp_relation }};
 
 
 {% macro newest_event_at() -%}
-    select max(event_at) as newest_event_at from {{ ref('int_events') }} where event_disposition = 'accepted'
+    select max(least(event_at, coalesce(received_at, event_at))) as newest_event_at
+    from {{ ref('int_events') }}
+    where event_disposition = 'accepted'
 {%- endmacro %}
 
 

@@ -1,6 +1,6 @@
 {% macro sql_type(logical_type) %}
     {%- set types = {
-        'text': type_text(), 'id': type_text(), 'object': type_text(),
+        'text': type_text(), 'id': type_text(), 'name': type_text(), 'object': type_text(),
         'bigint': dbt.type_bigint(), 'usd': type_usd(), 'double': type_double(),
         'boolean': dbt.type_boolean(), 'timestamp': type_utc_timestamp()
     } -%}
@@ -29,6 +29,7 @@
     {%- set kind = column_kind(physical_type) -%}
     {%- set lossless = {
         'text': ['text', 'integer', 'decimal', 'boolean', 'timestamp', 'zoned', 'json'],
+        'name': ['text', 'integer', 'decimal', 'boolean', 'timestamp', 'zoned', 'json'],
         'id': ['text', 'integer', 'decimal', 'boolean', 'timestamp', 'zoned', 'json'],
         'object': ['text', 'integer', 'decimal', 'boolean', 'timestamp', 'zoned', 'json'],
         'bigint': ['integer'],
@@ -49,6 +50,8 @@
     {%- endif -%}
     {%- if logical_type in ('text', 'id', 'object') -%}
         {{- return(_to_text(column, kind, logical_type)) -}}
+    {%- elif logical_type == 'name' -%}
+        {{- return(tidy_name(_to_text(column, kind, logical_type))) -}}
     {%- elif logical_type == 'bigint' -%}
         {{- return(_to_bigint(column, kind)) -}}
     {%- elif logical_type == 'usd' -%}

@@ -35,9 +35,9 @@
 
 
 {% macro renamed_failure_columns(step_type, status) -%}
-    lower(error_type) as error_type,
-        http_status,
-        lower(finish_reason) as finish_reason,
+    {{ label('lower(error_type)') }} as error_type,
+        {{ label('http_status') }} as http_status,
+        {{ word_label('finish_reason') }} as finish_reason,
         {{ message_class('error_message') }} as error_message_class,
         {{ failure_signal_key(step_type, status) }} as failure_signal_key
 {%- endmacro %}

@@ -14,8 +14,8 @@
         {'name': 'conversation_id', 'type': 'id'},
         {'name': 'interaction_id', 'type': 'id'},
         {'name': 'parent_interaction_id', 'type': 'id'},
-        {'name': 'workflow_name', 'type': 'text', 'raw_names': ['workflow_name', 'workflow']},
-        {'name': 'environment', 'type': 'text'},
+        {'name': 'workflow_name', 'type': 'name', 'raw_names': ['workflow_name', 'workflow']},
+        {'name': 'environment', 'type': 'name'},
         {'name': 'trigger_type', 'type': 'text'},
         {'name': 'execution_mode', 'type': 'text'}
     ]) -}}

@@ -12,10 +12,11 @@ with unconverted as (
 
 ),
 
-costs as (
+counts as (
 
     select
         source_table,
+        {{ bigint_sum('clock_skew_rows') }} as clock_skew_count,
         {{ bigint_sum('cost_rows') }} as cost_count,
         {{ bigint_sum('negative_cost_rows') }} as negative_count,
         {{ bigint_sum('zero_cost_with_tokens_rows') }} as zero_with_tokens_count,
@@ -39,10 +40,20 @@ suspects as (
 
     select
         source_table,
+        'timestamp' as column_name,
+        'times that are not believed' as problem,
+        clock_skew_count as row_count
+    from counts
+    where clock_skew_count > 0
+
+    union all
+
+    select
+        source_table,
         'cost' as column_name,
         'negative costs' as problem,
         negative_count as row_count
-    from costs
+    from counts
     where negative_count > 0
 
     union all
@@ -52,7 +63,7 @@ suspects as (
         'cost' as column_name,
         'cost of zero beside tokens' as problem,
         zero_with_tokens_count as row_count
-    from costs
+    from counts
     where zero_with_tokens_count > 0
 
     -- the first value made the column an integer: RudderStack cuts every later fraction silently
@@ -63,7 +74,7 @@ suspects as (
         'cost' as column_name,
         'whole numbers only' as problem,
         cost_count as row_count
-    from costs
+    from counts
     where
         cost_count > 0
         and fractional_count = 0

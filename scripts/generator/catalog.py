@@ -442,7 +442,7 @@ ERROR_KINDS: tuple[ErrorKind, ...] = (
     ),
     ErrorKind("model", "error", "overloaded_error", "Overloaded", 529, 3, False),
     ErrorKind("model", "error", "", "Connection error.", 0, 1.5, False),
-    ErrorKind("model", "error", "api_error", "Internal server error", 500, 2),
+    ErrorKind("model", "error", "api_error", "Internal server error", 500, 2, False),
     ErrorKind(
         "model", "error", "", "prompt is too long: 214100 tokens > 200000 maximum", 400, 1, False
     ),

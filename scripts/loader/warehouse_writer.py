@@ -325,11 +325,12 @@ class WarehouseWriter:
         columns = sorted(table.columns_in_stage - {_ORDER})
         names = ", ".join(map(quote_identifier, columns))
         load_time = f"{quote_literal(self._load_time.text())}::timestamptz"
+        # A microsecond per row keeps the order of the lines, which models break ties of times with.
         # Only the key columns go through the window, so that wide rows need no memory.
         rows = self._count(
             f"""
             insert into {target} ({names}, uuid_ts)
-            select {names}, {load_time}
+            select {names}, {load_time} + to_microseconds("{_ORDER}")
             from {table.stage}
             where "{_ORDER}" not in (
                 select "{_ORDER}"

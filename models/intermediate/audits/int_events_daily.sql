@@ -15,6 +15,7 @@ with events as (
         event_disposition,
         not has_sent_conversation_id as has_no_conversation_id,
         not has_sent_interaction_id as has_no_interaction_id,
+        has_clock_skew,
         case when event_disposition = 'accepted' then reported_cost_usd end as reported_cost_usd,
         coalesce(sent_prompt_tokens, sent_completion_tokens) as sent_tokens
     from {{ ref('int_events') }}
@@ -31,6 +32,7 @@ select
     {{ count_where("event_disposition = 'quarantined'") }} as quarantined_rows,
     {{ count_where('has_no_conversation_id') }} as no_conversation_id_rows,
     {{ count_where('has_no_interaction_id') }} as no_interaction_id_rows,
+    {{ count_where('has_clock_skew') }} as clock_skew_rows,
     cast(count(reported_cost_usd) as {{ dbt.type_bigint() }}) as cost_rows,
     {{ count_where('reported_cost_usd < 0') }} as negative_cost_rows,
     {{ count_where('reported_cost_usd = 0 and sent_tokens > 0') }} as zero_cost_with_tokens_rows,

@@ -3,6 +3,8 @@
     incremental_strategy='append',
     meta={'history': 'by_event'}
 ) }}
+{#- Changed words are classified anew: the ephemeral model between hides the seed. -#}
+{%- do ref('status_words') -%}
 {%- set since = earliest_load_of_new_events(
     'failure_signal_key is not null and failure_signal_key not in (select failure_signal_key from ' ~ this ~ ')'
 ) %}
@@ -21,12 +23,11 @@ with signals_by_source as (
     {% for source_table, (name, step_type, status) in signal_sources.items() -%}
     select distinct
         {{ failure_signal_key(step_type, status) }} as failure_signal_key,
-        lower({{ step_type }}) as step_type,
-        lower({{ status }}) as status,
-        {{ normalized_status(status) }} as normalized_status,
+        {{ word(step_type) }} as step_type,
+        {{ word(status) }} as status,
         lower(error_type) as error_type,
         http_status,
-        lower(finish_reason) as finish_reason,
+        {{ word('finish_reason') }} as finish_reason,
         {{ comparable_message('error_message') }} as error_message
     from {{ raw_events_since(ref('base_rudderstack__' ~ name), source_table, since) }}
     where {{ has_failure_signal(status) }}
@@ -44,6 +45,16 @@ signals as (
 
 ),
 
+status_words as (
+
+    select
+        word,
+        status as status_meant
+    from {{ ref('int_status_words') }}
+    where status_label = word
+
+),
+
 rules as (
 
     select * from {{ ref('failure_mode_rules') }}
@@ -57,6 +68,7 @@ applicable as (
         signals.failure_signal_key,
         rules.rule_id,
         rules.priority,
+        case when rules.match_field = 'status' then status_words.status_meant end as status_meant,
         case rules.match_field
             when 'status' then signals.status
             when 'error_type' then signals.error_type
@@ -71,6 +83,7 @@ applicable as (
             else rules.priority
         end as effective_priority
     from signals
+    left join status_words on signals.status = status_words.word
     inner join rules
         on
             (
@@ -82,7 +95,7 @@ applicable as (
             )
             and (
                 rules.match_field in ('status', 'finish_reason')
-                or coalesce(signals.normalized_status, 'unknown') != 'success'
+                or coalesce(status_words.status_meant, 'unknown') != 'success'
             )
 
 ),
@@ -98,7 +111,11 @@ matched as (
     inner join rules on applicable.rule_id = rules.rule_id
     where
         case rules.match_type
-            when 'in' then {{ dbt.position("('|' || applicable.matched_value || '|')", "('|' || rules.pattern || '|')") }} > 0
+            when 'in'
+                then
+                    {{ dbt.position("('|' || applicable.matched_value || '|')", "('|' || rules.pattern || '|')") }} > 0
+                    -- a rule on `error` means every word for it
+                    or {{ dbt.position("('|' || coalesce(applicable.status_meant, '?') || '|')", "('|' || rules.pattern || '|')") }} > 0
             when 'contains' then {{ dbt.position('rules.pattern', 'applicable.matched_value') }} > 0
             when 'regex' then {{ matches_rule_pattern('applicable.matched_value') }}
         end
@@ -124,7 +141,8 @@ select
     rules.failure_mode,
     rules.failure_category,
     rules.failure_group,
-    rules.severity as rule_severity
+    rules.severity as rule_severity,
+    rules.is_billed
 from ranked
 inner join rules on ranked.rule_id = rules.rule_id
 where ranked.rule_rank = 1

@@ -81,7 +81,8 @@ select
     rules.failure_mode,
     rules.failure_category,
     rules.failure_group,
-    rules.severity as rule_severity
+    rules.severity as rule_severity,
+    rules.is_billed
 from ranked
 inner join rules on ranked.rule_id = rules.rule_id
 where ranked.rule_rank = 1

@@ -60,6 +60,7 @@ select
     runs.input_method,
     runs.intent,
     runs.run_status,
+    runs.sent_status,
     case
         when runs.run_status = 'success' then true
         when runs.run_status in ('error', 'timeout', 'cancelled', 'partial_success', 'abandoned') then false

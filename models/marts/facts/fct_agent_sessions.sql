@@ -82,6 +82,7 @@ select
     cast(tree.depth as {{ dbt.type_bigint() }}) as depth,
     tree.session_number,
     sessions.final_status as session_status,
+    sessions.sent_status,
     case
         when sessions.final_status = 'success' then true
         when sessions.final_status in ('error', 'timeout', 'cancelled', 'partial_success', 'abandoned') then false
@@ -102,6 +103,7 @@ select
     classified_sessions.failure_category,
     classified_sessions.failure_group,
     classified_sessions.rule_severity as failure_rule_severity,
+    classified_sessions.failure_is_billed,
     sessions.error_type,
     sessions.error_message_class,
     sessions.finish_reason,
@@ -113,6 +115,7 @@ select
     sessions.duration_ms,
     sessions.duration_source,
     sessions.has_suspect_duration,
+    sessions.has_clock_skew,
     step_totals.llm_ms,
     step_totals.tool_ms,
     {{ plausible_duration('sessions.duration_ms') }}

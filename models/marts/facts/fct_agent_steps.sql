@@ -22,6 +22,7 @@ select
     steps.step_number,
     steps.step_type,
     steps.step_status,
+    steps.sent_status,
     steps.is_failed,
     steps.is_successful,
     steps.model_name,
@@ -43,6 +44,7 @@ select
     steps.failure_group,
     steps.rule_severity as failure_rule_severity,
     steps.failure_rule_id,
+    steps.failure_is_billed,
 
     -- time
     steps.started_at,

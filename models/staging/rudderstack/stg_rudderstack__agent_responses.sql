@@ -11,9 +11,9 @@ renamed as (
         {{ renamed_event_columns() }},
 
         -- what happened
-        agent_name,
+        agent_name as sent_agent_name,
         model_used as model_name,
-        {{ normalized_status('response_status') }} as event_status,
+        {{ word_label('response_status') }} as status_label,
         duration_ms,
         steps_count as reported_steps_count,
         {{ character_count('response_text') }} as response_length,

@@ -13,9 +13,9 @@ renamed as (
         parent_agent_session_id as sent_parent_agent_session_id,
 
         -- what happened
-        agent_name,
+        agent_name as sent_agent_name,
         model_used as model_name,
-        {{ normalized_status('status') }} as event_status,
+        {{ word_label('status') }} as status_label,
         duration_ms,
         steps_count as reported_steps_count,
         {{ character_count('response_text') }} as response_length,

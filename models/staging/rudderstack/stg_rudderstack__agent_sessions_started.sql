@@ -1,8 +1,8 @@
 {%- set expected_columns = standard_event_columns() + [
     {'name': 'agent_session_id', 'type': 'id'},
     {'name': 'parent_agent_session_id', 'type': 'id'},
-    {'name': 'agent_name', 'type': 'text'},
-    {'name': 'model_used', 'type': 'text', 'raw_names': ['model_used', 'model_name']}
+    {'name': 'agent_name', 'type': 'name'},
+    {'name': 'model_used', 'type': 'name', 'raw_names': ['model_used', 'model_name']}
 ] -%}
 
 with raw_events as (
@@ -20,7 +20,7 @@ renamed as (
         parent_agent_session_id as sent_parent_agent_session_id,
 
         -- what started
-        agent_name,
+        agent_name as sent_agent_name,
         model_used as model_name
     from raw_events
 

@@ -13,12 +13,13 @@ renamed as (
         parent_agent_session_id as sent_parent_agent_session_id,
 
         -- what happened
-        agent_name,
+        agent_name as sent_agent_name,
         model_name,
         tool_name,
-        lower(step_type) as step_type,
-        {{ normalized_status('status') }} as event_status,
+        {{ word_label('step_type', ['llm_call', 'tool_call']) }} as step_type,
+        {{ word_label('status') }} as status_label,
         duration_ms,
+        original_timestamp,
         step_index,
         attempt_number as sent_attempt_number,
         {{ character_count('response_text') }} as response_length,

@@ -11,7 +11,7 @@ renamed as (
         {{ renamed_event_columns() }},
 
         -- what happened
-        {{ normalized_status('status') }} as event_status,
+        {{ word_label('status') }} as status_label,
         duration_ms,
         agents_count as reported_agents_count,
         steps_count as reported_steps_count,

@@ -18,9 +18,9 @@ renamed as (
         {{ renamed_event_columns() }},
 
         -- the action, without its text
-        lower(action_type) as action_type,
-        lower(feedback_type) as feedback_type,
-        case when length(feedback_value) <= 40 then lower(trim(feedback_value)) end as feedback_value,
+        {{ word_label('action_type', known_actions()) }} as action_type,
+        {{ word_label('feedback_type') }} as feedback_type,
+        {{ feedback_label('feedback_value') }} as feedback_value,
         {{ character_count('feedback_text') }} as feedback_text_length
     from raw_events
 

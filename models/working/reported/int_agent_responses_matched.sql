@@ -1,6 +1,7 @@
 {#- A response carries no session id but describes the same execution as a session completion. The
-    n-th response of an agent in a run is matched with that agent's n-th session; what is left goes,
-    in order, to the sessions that name no agent. One response per session, one session per response. -#}
+    n-th response of an agent in a run is matched with that agent's n-th session, capital letters or not;
+    what is left over is matched in order, with the sessions that name no agent, or with all that are left
+    when there are as many. One response per session, one session per response. -#}
 with reported_sessions as (
 
     select * from {{ ref('int_agent_sessions_reported') }}
@@ -15,13 +16,13 @@ numbered_responses as (
         run_key,
         conversation_id,
         interaction_id,
-        coalesce(agent_name, '') as agent_name,
+        {{ folded_name('agent_name') }} as agent_name,
         event_at,
         received_at,
         row_number() over (
-            partition by run_key, coalesce(agent_name, '') order by event_at, received_at nulls last, event_id
+            partition by run_key, {{ folded_name('agent_name') }} order by event_at, received_at nulls last, event_id
         ) as response_number,
-        count(*) over (partition by run_key, coalesce(agent_name, '')) as response_count
+        count(*) over (partition by run_key, {{ folded_name('agent_name') }}) as response_count
     from {{ ref('int_events_accepted') }}
     where source_table = 'ai_agent_response_received'
 
@@ -32,11 +33,11 @@ counted_sessions as (
     select
         agent_session_key,
         run_key,
-        coalesce(agent_name, '') as agent_name,
+        {{ folded_name('agent_name') }} as agent_name,
         agent_session_id,
         has_completed_event,
         coalesce(completed_event_at, last_event_at) as ended_at,
-        count(*) over (partition by run_key, coalesce(agent_name, '')) as session_count
+        count(*) over (partition by run_key, {{ folded_name('agent_name') }}) as session_count
     from reported_sessions
 
 ),
@@ -106,28 +107,33 @@ left_over_responses as (
                 numbered_responses.event_at,
                 numbered_responses.received_at nulls last,
                 numbered_responses.event_id
-        ) as response_number
+        ) as response_number,
+        count(*) over (partition by numbered_responses.run_key) as response_count
     from numbered_responses
     left join matched_by_agent on numbered_responses.event_key = matched_by_agent.event_key
     where matched_by_agent.event_key is null
 
 ),
 
-nameless_sessions as (
+left_over_sessions as (
 
     select
         counted_sessions.agent_session_key as agent_session_key,
         counted_sessions.run_key as run_key,
+        counted_sessions.agent_name = '' as is_nameless,
         row_number() over (
             partition by counted_sessions.run_key
             order by counted_sessions.ended_at nulls last, counted_sessions.agent_session_id nulls last
-        ) as session_number
+        ) as session_number,
+        row_number() over (
+            partition by counted_sessions.run_key, counted_sessions.agent_name = ''
+            order by counted_sessions.ended_at nulls last, counted_sessions.agent_session_id nulls last
+        ) as number_among_nameless,
+        count(*) over (partition by counted_sessions.run_key) as session_count
     from counted_sessions
     left join matched_by_agent
         on counted_sessions.agent_session_key = matched_by_agent.agent_session_key
-    where
-        counted_sessions.agent_name = ''
-        and matched_by_agent.agent_session_key is null
+    where matched_by_agent.agent_session_key is null
 
 ),
 
@@ -135,12 +141,16 @@ matched_by_order as (
 
     select
         left_over_responses.event_key,
-        nameless_sessions.agent_session_key
+        left_over_sessions.agent_session_key
     from left_over_responses
-    inner join nameless_sessions
+    inner join left_over_sessions
         on
-            left_over_responses.run_key = nameless_sessions.run_key
-            and left_over_responses.response_number = nameless_sessions.session_number
+            left_over_responses.run_key = left_over_sessions.run_key
+            and left_over_responses.response_number = case
+                when left_over_responses.response_count = left_over_sessions.session_count
+                    then left_over_sessions.session_number
+                when left_over_sessions.is_nameless then left_over_sessions.number_among_nameless
+            end
 
 ),
 

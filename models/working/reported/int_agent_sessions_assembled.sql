@@ -63,12 +63,17 @@ with_session_id as (
         reported_sessions.has_completed_event,
         reported_sessions.has_conflicting_completions,
         reported_sessions.has_step_index,
+        reported_sessions.has_clock_skew or coalesce(responses.has_clock_skew, false) as has_clock_skew,
         responses.match_method as response_match_method,
         coalesce(reported_sessions.completed_event_id, responses.event_id) as outcome_event_id,
         case
             when reported_sessions.has_completed_event then coalesce(reported_sessions.session_status, 'unknown')
             when responses.event_id is not null then coalesce(responses.event_status, 'unknown')
         end as session_status,
+        case
+            when reported_sessions.has_completed_event then reported_sessions.sent_status
+            else responses.sent_status
+        end as sent_status,
         coalesce(reported_sessions.duration_ms, responses.duration_ms) as reported_duration_ms,
         coalesce(reported_sessions.reported_steps_count, responses.reported_steps_count) as reported_steps_count,
         coalesce(reported_sessions.response_length, responses.response_length) as response_length,
@@ -114,9 +119,11 @@ from_responses as (
         false as has_completed_event,
         false as has_conflicting_completions,
         false as has_step_index,
+        has_clock_skew,
         cast(null as {{ type_text() }}) as response_match_method,
         event_id as outcome_event_id,
         coalesce(event_status, 'unknown') as session_status,
+        sent_status,
         duration_ms as reported_duration_ms,
         reported_steps_count,
         response_length,
@@ -152,6 +159,19 @@ sessions as (
 
 ),
 
+believed as (
+
+    select
+        *,
+        -- clocks of two hosts disagree: a start that is stamped after the end is not believed
+        coalesce(started_event_at > completed_event_at, false) as has_start_after_end,
+        case
+            when started_event_at <= completed_event_at or completed_event_at is null then started_event_at
+        end as believed_start_at
+    from sessions
+
+),
+
 timed as (
 
     select
@@ -159,13 +179,13 @@ timed as (
         {{ is_suspect_duration('reported_duration_ms') }} as has_suspect_duration,
         coalesce(completed_event_at, last_event_at) as ended_at,
         coalesce(
-            started_event_at,
+            believed_start_at,
             {{ add_milliseconds('completed_event_at', '-' ~ plausible_duration('reported_duration_ms')) }},
             first_step_started_at,
             completed_event_at,
             last_event_at
         ) as candidate_started_at
-    from sessions
+    from believed
 
 )
 
@@ -183,9 +203,11 @@ select
     has_completed_event,
     has_conflicting_completions,
     has_step_index,
+    has_clock_skew or has_start_after_end as has_clock_skew,
     response_match_method,
     outcome_event_id,
     session_status,
+    sent_status,
     reported_steps_count,
     response_length,
     {{ plausible_token_count('sent_prompt_tokens') }} as sent_prompt_tokens,
@@ -205,14 +227,14 @@ select
     error_message_class,
     failure_signal_key,
     has_suspect_duration,
-    -- a session cannot end before it starts: clocks of two senders may disagree
+    -- a step may be stamped later than the end
     least(candidate_started_at, ended_at) as started_at,
     ended_at,
     case
         when reported_duration_ms is not null then reported_duration_ms
         -- one known time is no duration
-        when started_event_at is null and first_step_started_at is null then null
-        when completed_event_at is null and last_event_at = started_event_at then null
+        when believed_start_at is null and first_step_started_at is null then null
+        when completed_event_at is null and last_event_at = believed_start_at then null
         else {{ milliseconds_between('least(candidate_started_at, ended_at)', 'ended_at') }}
     end as duration_ms,
     case when reported_duration_ms is not null then 'reported' else 'derived' end as duration_source

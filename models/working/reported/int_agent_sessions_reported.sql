@@ -114,10 +114,14 @@ reported as (
         started.event_id is not null as has_started_event,
         completed.event_id is not null as has_completed_event,
         coalesce(observed_steps.has_step_index, false) as has_step_index,
+        coalesce(started.has_clock_skew, false)
+        or coalesce(completed.has_clock_skew, false)
+        or coalesce(observed_steps.has_clock_skew, false) as has_clock_skew,
         coalesce(completed.completion_count, 0) > 1 as has_conflicting_completions,
 
         completed.event_id as completed_event_id,
         completed.event_status as session_status,
+        completed.sent_status as sent_status,
         completed.duration_ms as duration_ms,
         completed.reported_steps_count as reported_steps_count,
         completed.response_length as response_length,

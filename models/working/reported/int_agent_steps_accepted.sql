@@ -34,6 +34,7 @@ accepted as (
         tool_name,
         step_type,
         coalesce(event_status, 'unknown') as step_status,
+        sent_status,
         service_tier,
         coalesce(is_cache_hit, false) as is_cache_hit,
         step_index,
@@ -65,6 +66,7 @@ accepted as (
         {{ is_suspect_duration('duration_ms') }} as has_suspect_duration,
         {{ add_milliseconds('event_at', '-' ~ plausible_duration('duration_ms')) }} as started_at,
         event_at as ended_at,
+        original_timestamp,
         received_at,
         loaded_at,
         has_clock_skew

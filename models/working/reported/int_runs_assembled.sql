@@ -1,3 +1,14 @@
+{#- A start that is stamped after its session's end is believed by neither, so sessions say when they ended. -#}
+{%- set last_event_at -%}
+coalesce(
+            greatest(
+                coalesce(runs.last_event_at, session_times.last_session_ended_at),
+                coalesce(session_times.last_session_ended_at, runs.last_event_at)
+            ),
+            runs.last_event_of_all_at
+        )
+{%- endset -%}
+
 with run_events as (
 
     select * from {{ ref('int_runs_events') }}
@@ -18,11 +29,13 @@ completions as (
 
 ),
 
-session_starts as (
+session_times as (
 
     select
         run_key,
-        min(started_at) as first_session_started_at
+        min(started_at) as first_session_started_at,
+        max(ended_at) as last_session_ended_at,
+        {{ dbt.bool_or('has_clock_skew') }} as has_clock_skew
     from {{ ref('int_agent_sessions_assembled') }}
     group by run_key
 
@@ -52,8 +65,10 @@ runs as (
         min(environment) as environment,
         min(trigger_type) as sent_trigger_type,
         min(execution_mode) as sent_execution_mode,
-        min(first_event_at) as first_event_at,
-        max(last_event_at) as last_event_at,
+        -- what users do comes after the run, and a run that is known by it alone has no other times
+        coalesce(min(case when source_rank != 6 then first_event_at end), min(first_event_at)) as first_event_at,
+        max(case when source_rank not in (3, 6) then last_event_at end) as last_event_at,
+        max(last_event_at) as last_event_of_all_at,
         {{ dbt.bool_or('has_clock_skew') }} as has_clock_skew
     from run_events
     group by run_key
@@ -143,9 +158,9 @@ assembled as (
         runs.workflow_name as workflow_name,
         runs.environment as environment,
         runs.first_event_at as first_event_at,
-        runs.last_event_at as last_event_at,
-        session_starts.first_session_started_at,
-        runs.has_clock_skew as has_clock_skew,
+        {{ last_event_at }} as last_event_at,
+        session_times.first_session_started_at,
+        runs.has_clock_skew or coalesce(session_times.has_clock_skew, false) as has_clock_skew,
         data_end.newest_event_at,
         case
             when runs.sent_trigger_type in ('schedule', 'scheduled', 'cron') then 'schedule'
@@ -170,10 +185,11 @@ assembled as (
         case
             when last_completions.event_id is not null
                 then coalesce(last_completions.event_status, 'unknown')
-            when runs.last_event_at > {{ add_minutes('data_end.newest_event_at', -1 * var('run_abandoned_after_minutes')) }}
+            when {{ last_event_at }} > {{ add_minutes('data_end.newest_event_at', -1 * var('run_abandoned_after_minutes')) }}
                 then 'in_progress'
             else 'abandoned'
         end as run_status,
+        last_completions.sent_status as sent_status,
         last_completions.duration_ms as reported_duration_ms,
         {{ is_suspect_duration('last_completions.duration_ms') }} as has_suspect_duration,
         last_completions.reported_agents_count as reported_agents_count,
@@ -196,7 +212,7 @@ assembled as (
     from runs
     left join first_prompts on runs.run_key = first_prompts.run_key
     left join last_completions on runs.run_key = last_completions.run_key
-    left join session_starts on runs.run_key = session_starts.run_key
+    left join session_times on runs.run_key = session_times.run_key
     left join parents
         on
             {{ run_key('runs.conversation_id', 'runs.sent_parent_interaction_id') }} = parents.run_key

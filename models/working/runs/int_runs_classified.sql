@@ -54,7 +54,7 @@ evidence as (
         runs.run_status,
         {{ first_matching('failure_mode') }} as own_mode,
         {{ first_matching('failure_category') }} as own_category,
-        {{ first_matching('rule_severity') }} as own_severity,
+        {{ first_matching('is_billed') }} as failure_is_billed,
         failing_steps.step_failure_mode,
         failing_steps.step_failure_category,
         session_totals.session_failure_mode,
@@ -131,5 +131,6 @@ select
         when failure_severity = 'soft' then coalesce(own_category, case when run_status = 'partial_success' then 'model_error' end)
         when failure_severity = 'silent' then 'tool_error'
     end as failure_category,
-    case when failure_severity = 'hard' then explained_by end as failure_explained_by
+    case when failure_severity = 'hard' then explained_by end as failure_explained_by,
+    failure_is_billed
 from judged

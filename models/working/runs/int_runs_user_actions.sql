@@ -9,8 +9,8 @@ totals as (
     select
         run_key,
         count(*) as action_count,
-        cast(avg(rating) as {{ type_double() }}) as rating,
-        count(rating) as rating_count,
+        cast(avg(case when is_latest_rating then rating end) as {{ type_double() }}) as rating,
+        {{ count_where('is_latest_rating') }} as rating_count,
         {{ count_where("action_type = 'regenerated'") }} as regenerated_count,
         {{ count_where("action_type = 'copied'") }} as copied_count,
         {{ count_where("action_type = 'shared'") }} as shared_count

@@ -29,6 +29,7 @@ failing_steps as (
         failure_mode,
         failure_category,
         failure_group,
+        failure_is_billed,
         row_number() over (
             partition by agent_session_key
             order by
@@ -54,7 +55,8 @@ own_rules as (
         {{ first_matching('failure_mode') }} as failure_mode,
         {{ first_matching('failure_category') }} as failure_category,
         {{ first_matching('failure_group') }} as failure_group,
-        {{ first_matching('rule_severity') }} as rule_severity
+        {{ first_matching('rule_severity') }} as rule_severity,
+        {{ first_matching('is_billed') }} as failure_is_billed
     from sessions
     left join signals on sessions.failure_signal_key = signals.failure_signal_key
     left join response_texts on sessions.outcome_event_id = response_texts.event_id
@@ -73,10 +75,12 @@ explained as (
         own_rules.failure_category as own_category,
         own_rules.failure_group as own_group,
         own_rules.rule_severity as own_severity,
+        own_rules.failure_is_billed as own_is_billed,
         failing_steps.failure_rule_id as step_rule_id,
         failing_steps.failure_mode as step_mode,
         failing_steps.failure_category as step_category,
-        failing_steps.failure_group as step_group
+        failing_steps.failure_group as step_group,
+        failing_steps.failure_is_billed as step_is_billed
     from own_rules
     left join failing_steps
         on
@@ -91,5 +95,6 @@ select
     case when is_explained_by_step then step_mode else own_mode end as failure_mode,
     case when is_explained_by_step then step_category else own_category end as failure_category,
     case when is_explained_by_step then step_group else own_group end as failure_group,
-    own_severity as rule_severity
+    own_severity as rule_severity,
+    case when is_explained_by_step then step_is_billed else own_is_billed end as failure_is_billed
 from explained

@@ -27,7 +27,7 @@ classified as (
         {{ first_matching('failure_category') }} as failure_category,
         {{ first_matching('failure_group') }} as failure_group,
         {{ first_matching('rule_severity') }} as rule_severity,
-        true as is_billed
+        {{ first_matching('is_billed') }} as failure_is_billed
     from steps
     left join signals on steps.failure_signal_key = signals.failure_signal_key
     left join response_texts on steps.step_id = response_texts.event_id

@@ -105,8 +105,9 @@ listed as (
         failures.failure_category,
         failures.failure_group,
         failures.rule_severity,
+        failures.failure_is_billed,
         -- refused before anything was generated: nobody is billed for it
-        coalesce(not failures.is_billed, false) and coalesce(tokens_summed.output_tokens, 0) = 0 as is_refused,
+        coalesce(not failures.failure_is_billed, false) and coalesce(tokens_summed.output_tokens, 0) = 0 as is_refused,
         -- no model answers for a second and reads and writes nothing
         coalesce(tokens_summed.step_type = 'llm_call' and not tokens_summed.is_failed and tokens_summed.duration_ms >= 1000, false)
             as is_working_call,

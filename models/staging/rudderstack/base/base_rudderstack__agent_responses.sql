@@ -1,10 +1,10 @@
 {%- set expected_columns = standard_event_columns() + usage_columns() + failure_columns() + [
-    {'name': 'agent_name', 'type': 'text'},
+    {'name': 'agent_name', 'type': 'name'},
     {'name': 'response_text', 'type': 'text'},
     {'name': 'response_status', 'type': 'text', 'raw_names': ['response_status', 'status']},
     {'name': 'duration_ms', 'type': 'bigint'},
     {'name': 'steps_count', 'type': 'bigint'},
-    {'name': 'model_used', 'type': 'text', 'raw_names': ['model_used', 'model_name']},
+    {'name': 'model_used', 'type': 'name', 'raw_names': ['model_used', 'model_name']},
     {'name': 'cost', 'type': 'usd'}
 ] -%}
 
