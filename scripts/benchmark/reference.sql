@@ -140,12 +140,16 @@ select
     cast(latency_slo_ms as bigint) as latency_slo_ms
 from read_csv(getvariable('seeds_dir') || '/taxonomy/agent_catalog.csv', all_varchar = true);
 
+-- A star in an alias stands for any text, as few letters of it as will do.
 create temp table aliases as
 select
     lower(alias) as alias,
     match_type,
     canonical_model,
-    length(alias) as alias_length
+    length(alias) as alias_length,
+    replace(regexp_escape(lower(alias)), '\*', '.*?') as alias_regex,
+    case when match_type = 'suffix' then regexp_extract(lower(alias), '([^*]+)[*]?$', 1) end as ending,
+    case when match_type = 'suffix' then regexp_extract(lower(alias), '^([^*]*)[*].', 1) end as beginning
 from read_csv(getvariable('seeds_dir') || '/pricing/model_aliases.csv', all_varchar = true);
 
 create temp table conventions as
@@ -169,7 +173,11 @@ with sent as (
 select
     provider,
     canonical_model,
-    cast(valid_from as date) as valid_from,
+    -- before the first known price, that one is taken
+    case
+        when valid_from = min(valid_from) over (partition by canonical_model) then date '1970-01-01'
+        else cast(valid_from as date)
+    end as valid_from,
     coalesce(cast(valid_to as date), date '9999-12-31') as valid_to,
     valid_from = max(valid_from) over (partition by canonical_model) as is_newest,
     cast(long_context_threshold_tokens as bigint) as long_from,
@@ -483,40 +491,82 @@ with recursive names as (
     where model_name is not null
 ),
 
--- vendor and region prefixes come off one after the other, at most three
+-- gateways, vendors and regions come off the front one after the other, at most five
 bare (model_name, bare_name, round) as (
-    select model_name, model_name, 0 from names
+    select model_name, replace(model_name, ' ', '-'), 0 from names
     union all
     select
         bare.model_name,
-        substr(bare.bare_name, max(aliases.alias_length) + 1),
+        regexp_replace(
+            bare.bare_name, arg_max('^' || aliases.alias_regex, (aliases.alias_length, aliases.alias)), ''
+        ),
         bare.round + 1
     from bare
-    inner join aliases on aliases.match_type = 'prefix' and starts_with(bare.bare_name, aliases.alias)
-    where bare.round < 3
+    inner join aliases
+        on aliases.match_type = 'prefix' and regexp_matches(bare.bare_name, '^' || aliases.alias_regex)
+    where bare.round < 5
     group by bare.model_name, bare.bare_name, bare.round
+),
+
+-- what says nothing about the price comes off the end, at most twice
+without_end (model_name, bare_name, round) as (
+    select model_name, bare_name, 0 from bare
+    union all
+    select
+        without_end.model_name,
+        substr(
+            without_end.bare_name, 1,
+            arg_max(
+                case
+                    when aliases.alias like '%*'
+                        then strpos(without_end.bare_name, aliases.ending) - 1
+                    else length(without_end.bare_name) - length(aliases.ending)
+                end,
+                aliases.alias_length
+            )
+        ),
+        without_end.round + 1
+    from without_end
+    inner join aliases
+        on
+            aliases.match_type = 'suffix'
+            and starts_with(without_end.bare_name, coalesce(aliases.beginning, ''))
+            and regexp_matches(
+                without_end.bare_name,
+                regexp_escape(aliases.ending) || case when aliases.alias like '%*' then '' else '$' end
+            )
+    where without_end.round < 2
+    group by without_end.model_name, without_end.bare_name, without_end.round
 ),
 
 matched as (
     select
-        bare.model_name,
+        without_end.model_name,
         first(
             aliases.canonical_model
-            order by aliases.alias_length desc, aliases.match_type != 'exact', aliases.canonical_model
+            order by
+                aliases.alias_length desc,
+                list_position(['exact', 'family', 'pattern'], aliases.match_type),
+                aliases.canonical_model nulls last
         ) as canonical_model
-    from bare
+    from without_end
     inner join aliases
         on
-            (aliases.match_type = 'exact' and bare.bare_name = aliases.alias)
+            (aliases.match_type = 'exact' and without_end.bare_name = aliases.alias)
             or (
                 aliases.match_type = 'family'
-                and starts_with(bare.bare_name, aliases.alias)
+                and starts_with(without_end.bare_name, aliases.alias)
                 and regexp_full_match(
-                    substr(bare.bare_name, aliases.alias_length + 1),
-                    '([-@:_.]?(latest|preview|exp|20[0-9]{2}-?[0-9]{2}-?[0-9]{2}|[0-9]{2}-[0-9]{2}|[0-9]{3,4}|v[0-9]+(:[0-9]+)?))*'
+                    substr(without_end.bare_name, aliases.alias_length + 1),
+                    '([-@:_.]?(latest|preview|exp|beta|default|20[0-9]{2}-?[0-9]{2}-?[0-9]{2}|[0-9]{2}-20[0-9]{2}'
+                    || '|[0-9]{2}-[0-9]{2}|[0-9]{3,4}|v[0-9]+(:[0-9]+k?)*))*'
                 )
             )
-    group by bare.model_name
+            or (
+                aliases.match_type = 'pattern'
+                and regexp_full_match(without_end.bare_name, aliases.alias_regex)
+            )
+    group by without_end.model_name
 )
 
 select

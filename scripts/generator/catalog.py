@@ -41,7 +41,7 @@ MODELS: tuple[Model, ...] = (
         True,
         True,
     ),
-    Model("gpt-4o-2024-08-06", "gpt-4o", "openai", 1700, 0.020, True),
+    Model("gpt-4o-2024-08-06", "gpt-4o-2024-08-06", "openai", 1700, 0.020, True),
     Model("gpt-4.1", "gpt-4.1", "openai", 1900, 0.018, True),
     Model("gpt-4.1-mini", "gpt-4.1-mini", "openai", 900, 0.012, True),
     Model("gemini-2.5-pro", "gemini-2.5-pro", "google", 3100, 0.022, True),

@@ -42,15 +42,16 @@ class PriceList:
     def rates_at(self, model: Ints, time_ms: Ints) -> Floats:
         """Return one row (input, output, cache read, cache write) per model and time.
 
-        Not-a-number where no price of that class was valid then.
+        Before the first known price, that one holds. Not-a-number where no price of that class was
+        valid then.
         """
         found = np.full((len(model), len(TOKEN_CLASSES)), np.nan)
         for number, starts in enumerate(self.starts_ms):
             rows = np.flatnonzero(model == number)
             if len(starts) == 0 or len(rows) == 0:
                 continue
-            interval = np.searchsorted(starts, time_ms[rows], side="right") - 1
-            valid = (interval >= 0) & (time_ms[rows] < self.ends_ms[number][interval])
+            interval = np.maximum(np.searchsorted(starts, time_ms[rows], side="right") - 1, 0)
+            valid = time_ms[rows] < self.ends_ms[number][interval]
             found[rows[valid]] = self.rates[number][interval[valid]]
         return found
 

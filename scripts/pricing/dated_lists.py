@@ -28,6 +28,7 @@ LIST_COLUMNS = ("released_on", "package", "version", "file_in_archive", "sha256"
 # Providers of the lists whose keys are read, and the provider of `model_pricing` they belong to.
 PROVIDERS = {
     "anthropic": "anthropic",
+    "azure": "azure",
     "bedrock": "bedrock",
     "bedrock_converse": "bedrock",
     "cerebras": "cerebras",
@@ -61,6 +62,7 @@ FIGURES = {
     "priority_input": "input_cost_per_token_priority",
     "priority_output": "output_cost_per_token_priority",
 }
+PRICES = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
 DATED_COLUMNS = ("provider", "name", "first_listed_on", "last_listed_on", *FIGURES)
 
 Figures = tuple[str, ...]
@@ -216,10 +218,10 @@ def entries(content: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, str]]
         provider = PROVIDERS.get(str(entry.get("litellm_provider")))
         if provider and entry.get("mode", "chat") in TEXT_MODES:
             figures = {figure: per_million(entry.get(key)) for figure, key in FIGURES.items()}
-            # A cache that is written for nothing beside input that costs is one nobody priced.
-            for figure in ("cache_read", "cache_write", "cache_write_1h"):
-                if figures[figure] == "0" and figures["input"] not in ("", "0"):
-                    figures[figure] = ""
+            # A 0 beside a price is one that nobody knew: nothing is free in part.
+            prices = {figures[figure] for figure in PRICES} - {""}
+            if prices != {"0"}:
+                figures.update({f: "" for f in PRICES if figures[f] == "0"})
             if figures["input"]:
                 yield provider, name.lower(), figures
 

@@ -429,7 +429,12 @@ def vendor_names(model: ModelInfo, canonical: str, models: list[ModelInfo]) -> I
     accepts dates nobody has listed yet, only where the package itself accepts any date or lists
     one, and no dated name of it has a price of its own (gpt-4o-2024-05-13, mistral-large-2512).
     """
-    found = [(kind, text) for kind, text in clauses(model.match) if not text.startswith("ft:")]
+    # OpenRouter's `:thinking` had a price of its own with some vendors.
+    found = [
+        (kind, text)
+        for kind, text in clauses(model.match)
+        if not text.startswith("ft:") and not text.endswith(":thinking")
+    ]
     exact = {text for kind, text in found if kind == "equals"} | {canonical}
     stems = {
         VERSION_TAIL.sub("", text).rstrip("-@:")
@@ -470,6 +475,8 @@ def host_names(model: ModelInfo, canonical: str, selection: Selection) -> Iterat
     for name in names:
         if selection.own_names.search(name):
             yield bare_name(name), "exact", canonical
+        if name.startswith("accounts/"):
+            yield name, "exact", canonical
         for prefix in selection.host_prefixes:
             yield prefix + name, "exact", canonical
 

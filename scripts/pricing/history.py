@@ -156,8 +156,9 @@ def listed_models(
 ) -> tuple[list[PriceRow], list[AliasRow]]:
     """Return price rows and aliases of models that genai-prices does not have.
 
-    Vendors' own models, fine-tuned ones among them, and models of Bedrock that cost something else
-    in a region than the same model elsewhere. `newest_list` is the day of the newest list.
+    Vendors' own models, fine-tuned ones among them, and models of Azure and Bedrock that cost
+    something else in a region than the same model elsewhere. `newest_list` is the day of the
+    newest list.
     """
     resolve = Resolver(aliases)
     newest = {row["canonical_model"]: row for row in prices if not row["valid_to"]}
@@ -167,6 +168,8 @@ def listed_models(
         canonical, names = None, []
         if price.provider in LISTED_VENDORS:
             canonical, names = _vendor_model(price, resolve)
+        elif price.provider == "azure":
+            canonical, names = _azure_model(price)
         elif price.provider == "bedrock":
             canonical, names = _bedrock_model(price, resolve, newest, newest_list)
         if canonical and (price.provider, canonical) not in spans:
@@ -180,7 +183,8 @@ def listed_models(
     ]
     # An undated base stands for the newest of its models.
     chosen = {row[0]: row for _, names in sorted(kinds.items()) for row in names}
-    chosen |= {names[0][0]: names[0] for names in kinds.values()}
+    for canonical, names in kinds.items():
+        chosen |= {row[0]: row for row in names if row[0].startswith(canonical)}
     return rows, list(chosen.values())
 
 
@@ -200,6 +204,15 @@ def _vendor_model(price: DatedPrice, resolve: Resolver) -> tuple[str | None, lis
         undated = re.sub("-(20[0-9]{2}-[0-9]{2}-[0-9]{2}|[0-9]{4})$", "", name)
         names += [(f"{base}:*", "pattern", name) for base in dict.fromkeys((name, undated))]
     return name, names
+
+
+def _azure_model(price: DatedPrice) -> tuple[str | None, list[AliasRow]]:
+    """Return a model of Azure's data zones, which cost a tenth more than global use."""
+    match = re.match(r"^azure/(eu|us)/(.+)$", price.name)
+    if not match or NOT_TEXT.search(price.name):
+        return None, []
+    canonical = f"{match[2]}@azure-{match[1]}"
+    return canonical, [(canonical, "exact", canonical), (price.name, "family", canonical)]
 
 
 def _bedrock_model(

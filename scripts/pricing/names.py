@@ -134,8 +134,8 @@ BEDROCK_SCOPES = (
 # Routes that carry an account, a project or a region. What an application inference profile, a
 # provisioned or a custom model leads to is not in its name, so that these stay as they are.
 ROUTES = (
-    "arn:aws*:foundation-model/",
-    "arn:aws*:inference-profile/",
+    "arn:aws:*:foundation-model/",
+    "arn:aws:*:inference-profile/",
     "bedrock/us-east-*/",
     "bedrock/us-west-*/",
     "projects/*/publishers/anthropic/models/",
@@ -197,11 +197,13 @@ _LOCAL_SERVERS = (
 )
 # What runs on the sender's own machine costs no tokens, nor does what a gateway gives away. A
 # pattern without a model says that what it fits has no known price: Ollama's cloud is a
-# subscription.
+# subscription, and the first Command R kept its price when the name went to a cheaper one.
 PATTERNS: tuple[AliasRow, ...] = (
     (FREE_VARIANT, "exact", FREE_VARIANT),
     (LOCAL_MODEL, "exact", LOCAL_MODEL),
     ("*:free", "pattern", FREE_VARIANT),
+    ("command-r-03-*", "pattern", ""),
+    ("command-r-plus-04-*", "pattern", ""),
     *(
         (f"{server}{mark}*", "pattern", LOCAL_MODEL)
         for server, mark in product(_LOCAL_SERVERS, "/:")

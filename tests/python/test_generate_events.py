@@ -327,7 +327,7 @@ def test_a_price_changes_within_the_default_history(tmp_path):
         if row["canonical_model"] != MODELS[number].canonical_model:
             continue
         at = int(times[row["step_id"]].timestamp() * 1000)
-        interval = int(np.searchsorted(prices.starts_ms[number], at, side="right")) - 1
+        interval = max(int(np.searchsorted(prices.starts_ms[number], at, side="right")) - 1, 0)
         rate = prices.rates[number][interval]
         expected = (int(row["input_tokens"]) * rate[0] + int(row["output_tokens"]) * rate[1]) / 1e6
         assert float(row["cost_usd"]) == pytest.approx(expected, abs=1e-9)

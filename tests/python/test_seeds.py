@@ -16,6 +16,7 @@ import duckdb
 import pytest
 
 from scripts import check_seeds, update_model_pricing
+from scripts.pricing import names
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = ROOT / "seeds"
@@ -48,13 +49,17 @@ def rules():
 
 
 def price_on(prices, model, day):
-    """Return input, output, cache read and cache write price of a model on a day."""
-    found = [
-        row
-        for row in prices
-        if row["canonical_model"] == model
-        and row["valid_from"] <= day < (row["valid_to"] or "9999-12-31")
-    ]
+    """Return input, output, cache read and cache write price of a model on a day.
+
+    Before the first known price, that one is taken.
+    """
+    rows = sorted(
+        (row for row in prices if row["canonical_model"] == model),
+        key=lambda row: row["valid_from"],
+    )
+    found = [row for row in rows if row["valid_from"] <= day < (row["valid_to"] or "9999-12-31")]
+    if day < rows[0]["valid_from"]:
+        found = rows[:1]
     assert len(found) == 1, f"{model} has {len(found)} prices on {day}"
     classes = ("input", "output", "cache_read", "cache_write")
     values = [found[0][f"{name}_usd_per_million_tokens"] for name in classes]
@@ -76,8 +81,28 @@ PUBLISHED = [
     ("gpt-4.1-nano", "2025-06-01", "0.1", "0.4", "0.025", None),
     ("gpt-5", "2025-09-01", "1.25", "10", "0.125", None),
     ("o3", "2025-07-01", "2", "8", "0.5", None),
-    ("gemini-2.5-pro", "2025-09-01", "1.25", "10", "0.125", None),
-    ("gemini-2.5-flash", "2025-09-01", "0.3", "2.5", "0.03", None),
+    ("gemini-2.5-pro", "2026-01-01", "1.25", "10", "0.125", None),
+    ("gemini-2.5-flash", "2026-01-01", "0.3", "2.5", "0.03", None),
+    # What held on another day than today's price.
+    ("gpt-4o", "2024-05-20", "5", "15", None, None),
+    ("gpt-4o", "2024-09-30", "5", "15", None, None),
+    ("gpt-4o", "2024-10-02", "2.5", "10", "1.25", None),
+    ("gpt-4o-2024-08-06", "2024-09-01", "2.5", "10", "1.25", None),
+    ("gpt-3.5-turbo", "2023-12-01", "1.5", "2", None, None),
+    ("gpt-3.5-turbo", "2024-06-01", "0.5", "1.5", None, None),
+    ("claude-2", "2023-11-01", "11.02", "32.68", None, None),
+    ("claude-3-5-haiku", "2024-11-20", "1", "5", "0.1", "1.25"),
+    ("deepseek-chat", "2024-09-01", "0.14", "0.28", "0.014", None),
+    ("deepseek-chat", "2025-11-01", "0.28", "0.42", "0.028", None),
+    ("deepseek-chat", "2026-05-25", "0.14", "0.28", "0.0028", None),
+    ("deepseek-reasoner", "2025-03-01", "0.55", "2.19", "0.14", None),
+    ("deepseek-reasoner", "2026-05-25", "0.14", "0.28", "0.0028", None),
+    ("mistral-large-latest", "2024-03-01", "8", "24", None, None),
+    ("mistral-large-latest", "2026-08-20", "0.5", "1.5", "0.05", None),
+    ("o3", "2025-05-01", "10", "40", "2.5", None),
+    # Nobody knows what held before the first list.
+    ("claude-sonnet-5", "2026-07-10", "2", "10", "0.2", "2.5"),
+    ("free@local", "2026-01-10", "0", "0", "0", "0"),
     ("mistral-large-2512", "2026-01-01", "0.5", "1.5", "0.05", None),
     ("llama-3.3-70b-versatile@groq", "2025-09-01", "0.59", "0.79", None, None),
     ("claude-sonnet-4-5@bedrock-regional", "2026-01-01", "3.3", "16.5", "0.33", "4.125"),
@@ -109,35 +134,74 @@ def test_long_context_tier_ends_with_its_interval(prices):
     assert tiers == [("2026-03-13", "200000", "10"), ("", "", "")]
 
 
-def test_unknown_prices_are_empty_and_not_zero(prices):
+def test_unknown_prices_are_empty_and_zero_is_free(prices):
     columns = [name for name in prices[0] if name.endswith("usd_per_million_tokens")]
-    zero = [
-        (row["canonical_model"], name) for row in prices for name in columns if row[name] == "0"
-    ]
-    assert zero == []
+    for row in prices:
+        known = {row[name] for name in columns} - {""}
+        # An embedding has no output, and a list may give that a price of 0.
+        is_embedding = "embed" in row["canonical_model"]
+        assert "0" not in known or known == {"0"} or is_embedding, row
+
+
+def test_batches_cost_half_and_an_hour_of_cache_twice_the_input(prices):
+    for row in prices:
+        if row["provider"] in ("anthropic", "google", "openai"):
+            assert row["batch_multiplier"] == "0.5", row
+        if row["canonical_model"].startswith("claude"):
+            for tier in ("", "long_context_"):
+                hour = row[f"{tier}cache_write_1h_usd_per_million_tokens"]
+                has_cache = row[f"{tier}cache_write_usd_per_million_tokens"]
+                read = row[f"{tier}input_usd_per_million_tokens"]
+                assert hour == "" if not has_cache else Decimal(hour) == 2 * Decimal(read), row
+    priority = {
+        row["canonical_model"]: row["priority_multiplier"] for row in prices if not row["valid_to"]
+    }
+    assert (priority["gpt-4o"], priority["gpt-5"], priority["o3"]) == ("1.7", "2", "1.75")
+
+
+def test_most_prices_begin_on_a_dated_day(prices):
+    dated = [row for row in prices if row["valid_from"] not in ("2020-01-01", "2026-11-10")]
+    assert len(dated) / len(prices) > 0.8
 
 
 # --- model names --------------------------------------------------------------------------------
 
 VERSION_SUFFIX = re.compile(
-    "^([-@:_.]?(latest|preview|exp|20[0-9]{2}-?[0-9]{2}-?[0-9]{2}|[0-9]{2}-[0-9]{2}|[0-9]{3,4}"
-    "|v[0-9]+(:[0-9]+)?))*$"
+    "^([-@:_.]?(latest|preview|exp|beta|default|20[0-9]{2}-?[0-9]{2}-?[0-9]{2}|[0-9]{2}-20[0-9]{2}"
+    "|[0-9]{2}-[0-9]{2}|[0-9]{3,4}|v[0-9]+(:[0-9]+k?)*))*$"
 )
 
 
 def resolve(aliases, sent_name):
     """Return the canonical model of a name as it is sent, or None.
 
-    Prefixes come off the front, the longest first, at most three times. Of all aliases that fit
-    the name with any number of prefixes taken off, the longest wins, an exact one before a family.
+    Prefixes come off the front, the longest first, at most five times, and then suffixes off the
+    end, at most twice. A star stands for any text, as little of it as will do. Of all aliases that
+    fit the name with any number of these taken off, the longest wins; an exact one before a
+    family, a family before a pattern.
     """
-    prefixes = [row["alias"] for row in aliases if row["match_type"] == "prefix"]
-    names = [sent_name.strip().lower()]
-    for _ in range(3):
-        fitting = [prefix for prefix in prefixes if names[-1].startswith(prefix)]
-        if not fitting:
+
+    def expression(alias):
+        return ".*?".join(re.escape(part) for part in alias.split("*"))
+
+    def longest(match_type, fits):
+        rows = [row for row in aliases if row["match_type"] == match_type and fits(row["alias"])]
+        return max((row["alias"] for row in rows), key=len, default=None)
+
+    names = [sent_name.strip().lower().replace(" ", "-")]
+    for _ in range(5):
+        prefix = longest("prefix", lambda alias: re.match(expression(alias), names[-1]))
+        if prefix is None:
             break
-        names.append(names[-1].removeprefix(max(fitting, key=len)))
+        names.append(re.sub("^" + expression(prefix), "", names[-1], count=1))
+    for whole in list(names):
+        name = whole
+        for _ in range(2):
+            suffix = longest("suffix", lambda alias: name != cut(name, alias))  # noqa: B023
+            if suffix is None:
+                break
+            name = cut(name, suffix)
+            names.append(name)
     found = []
     for row in aliases:
         for name in names:
@@ -147,9 +211,25 @@ def resolve(aliases, sent_name):
                 and name.startswith(row["alias"])
                 and VERSION_SUFFIX.match(name.removeprefix(row["alias"]))
             )
-            if is_exact or is_family:
-                found.append((len(row["alias"]), is_exact, row["canonical_model"]))
-    return max(found)[2] if found else None
+            is_pattern = row["match_type"] == "pattern" and re.fullmatch(
+                expression(row["alias"]), name
+            )
+            if is_exact or is_family or is_pattern:
+                order = 2 * is_exact + bool(is_family)
+                found.append((len(row["alias"]), order, row["canonical_model"]))
+    return (max(found)[2] or None) if found else None
+
+
+def cut(name, suffix):
+    """Return a name without a suffix; the name as it is when the suffix does not fit."""
+    beginning, star, ending = suffix.removesuffix("*").partition("*")
+    if not star:
+        beginning, ending = "", beginning
+    if not name.startswith(beginning) or ending not in name:
+        return name
+    if suffix.endswith("*"):
+        return name.partition(ending)[0]
+    return name.removesuffix(ending)
 
 
 NAMES = [
@@ -177,7 +257,8 @@ NAMES = [
     ("us.amazon.nova-pro-v1:0", "nova-pro"),
     ("openai.gpt-oss-120b-1:0", "gpt-oss-120b@bedrock"),
     ("gpt-4o", "gpt-4o"),
-    ("gpt-4o-2024-08-06", "gpt-4o"),
+    ("gpt-4o-2024-08-06", "gpt-4o-2024-08-06"),
+    ("gpt-4o-2024-11-20", "gpt-4o"),
     ("gpt-4o-2024-05-13", "gpt-4o-2024-05-13"),
     ("azure/gpt-4.1-mini-2025-04-14", "gpt-4.1-mini"),
     ("gpt-35-turbo", "gpt-3.5-turbo"),
@@ -195,15 +276,83 @@ NAMES = [
         "together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo",
         "llama-3.3-70b-instruct-turbo@together",
     ),
+    # Gateways, hosts and routes in front.
+    ("vercel_ai_gateway/openai/gpt-4o", "gpt-4o"),
+    ("@openai/gpt-4.1", "gpt-4.1"),
+    ("azure/global-standard/gpt-4.1", "gpt-4.1"),
+    ("azure/eu/gpt-4.1-2025-04-14", "gpt-4.1@azure-eu"),
+    ("openai-responses:gpt-5.1", "gpt-5.1"),
+    ("google-vertex:gemini-2.0-flash", "gemini-2.0-flash"),
+    ("vertex/claude-sonnet-4-5@default", "claude-sonnet-4-5"),
+    (
+        "projects/p-1/locations/us-central1/publishers/google/models/gemini-2.5-flash",
+        "gemini-2.5-flash",
+    ),
+    ("litellm_proxy/bedrock/converse/us.anthropic.claude-3-haiku-20240307-v1:0", "claude-3-haiku"),
+    ("bedrock/us-east-1/anthropic.claude-v2:1", "claude-2"),
+    ("bedrock/us-east-1/1-month-commitment/anthropic.claude-v2:1", None),
+    (
+        "bedrock/arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-opus-4-6-v1",
+        "claude-opus-4-6@bedrock-regional",
+    ),
+    ("arn:aws:bedrock:us-east-1:1:provisioned-model/abc", None),
+    ("arn:aws:bedrock:us-east-1:1:application-inference-profile/gpt-4o", None),
+    ("projects/1/locations/us-central1/endpoints/456", None),
+    ("eu.amazon.nova-pro-v1:0", "nova-pro@bedrock-eu"),
+    # Word orders, dots and dashes, months.
+    ("claude-4-sonnet-20250514", "claude-sonnet-4-0"),
+    ("claude-opus-4.5", "claude-opus-4-5"),
+    ("gemini-pro-2.5", "gemini-2.5-pro"),
+    ("gpt-4-1-mini", "gpt-4.1-mini"),
+    ("gpt-35-turbo-16k", "gpt-3.5-turbo-16k"),
+    ("gemini-2.5-flash-preview-09-2025", "gemini-2.5-flash"),
+    ("command-a-03-2025", "command-a"),
+    ("Claude Haiku 4.5", "claude-haiku-4-5"),
+    # What follows and does not change the price …
+    ("gpt-5-mini-high", "gpt-5-mini"),
+    ("o3-mini-2025-01-31-low", "o3-mini"),
+    ("claude-3-7-sonnet-20250219-thinking-32k", "claude-3-7-sonnet"),
+    ("anthropic/claude-3.5-sonnet-20240620:beta", "claude-3-5-sonnet"),
+    ("openrouter/openai/gpt-5:floor", "gpt-5"),
+    ("anthropic/claude-sonnet-4.5:online", "claude-sonnet-4-5"),
+    ("anthropic.claude-3-sonnet-20240229-v1:0:200k", "claude-3-sonnet"),
+    # … and what does.
+    ("claude-opus-4-6-fast", None),
+    ("openrouter/openai/gpt-oss-120b", "gpt-oss-120b@openrouter"),
+    ("openrouter/openai/gpt-oss-120b:nitro", None),
+    ("openrouter/moonshotai/kimi-k2", "kimi-k2@openrouter"),
+    # Further vendors and hosts.
+    ("x-ai/grok-4", "grok-4-0709"),
+    ("xai/grok-3-mini-beta", "grok-3-mini"),
+    ("cohere/command-r-plus-08-2024", "command-r-plus"),
+    ("command-r-03-2024", None),
+    ("perplexity/sonar-pro", "sonar-pro"),
+    ("moonshot/kimi-k2-0711-preview", "kimi-k2-0711-preview"),
+    ("zai/glm-4.6", "glm-4.6"),
+    ("accounts/fireworks/models/llama-v3p1-8b-instruct", "llama-v3p1-8b-instruct@fireworks"),
+    ("fireworks_ai/accounts/fireworks/models/deepseek-v3p2", "deepseek-v3p2@fireworks"),
+    # Fine-tuned models have the price of their fine-tuned base.
+    ("ft:gpt-4.1-2025-04-14:sierra:tau2-full-sft:BzrYdMNm", "ft:gpt-4.1-2025-04-14"),
+    ("ft:gpt-4o-mini-2024-07-18:acme::A1b2", "ft:gpt-4o-mini-2024-07-18"),
+    ("ft:gpt-4o-mini:acme::A1b2", "ft:gpt-4o-mini-2024-07-18"),
+    ("openai/ft:gpt-3.5-turbo:acme::x:ckpt-step-90", "ft:gpt-3.5-turbo"),
+    ("ft:gpt-9:acme::x", None),
+    ("gpt-35-turbo-0613.ft-0123456789abcdef", None),
+    # Free by kind.
+    ("ollama_chat/qwen2.5:7b", "free@local"),
+    ("ollama/llama3.1:8b", "free@local"),
+    ("ollama/gpt-oss:120b-cloud", None),
+    ("meta-llama/llama-3.3-70b-instruct:free", "free@openrouter"),
+    ("gemini-2.0-flash-thinking-exp-1219", "gemini-2.0-flash-thinking-exp"),
     # A wrong price is worse than none.
-    ("ft:gpt-4.1-2025-04-14:sierra:tau2-full-sft:BzrYdMNm", None),
-    ("ft:gpt-4o-mini-2024-07-18:acme::A1b2", None),
+    ("vllm/mistral-7b", None),
+    ("deepseek-ai/DeepSeek-R1", None),
+    ("<model>", None),
+    ("your-model-name", None),
     ("gpt-4o-nano-someday", None),
     ("gpt-4o-2027-01-01", None),
     ("mistral-large-2703", None),
     ("claude-opus-9", None),
-    ("ollama_chat/qwen2.5:7b", None),
-    ("ollama/llama3.1:8b", None),
     ("meta-llama/llama-4-scout-17b-16e-instruct", None),
     ("", None),
 ]
@@ -223,13 +372,13 @@ def test_every_canonical_model_resolves_to_itself(prices, aliases):
 def test_sql_uses_the_same_version_pattern():
     [sql] = (ROOT / "models").rglob("int_models_resolved.sql")
     assert VERSION_SUFFIX.pattern in sql.read_text()
-    assert update_model_pricing.VERSION_SUFFIX.pattern == VERSION_SUFFIX.pattern
+    assert names.VERSION_SUFFIX.pattern == VERSION_SUFFIX.pattern
 
 
 # --- the script that writes prices and aliases --------------------------------------------------
 
 
-def test_checked_in_prices_are_what_the_package_gives(capsys):
+def test_checked_in_prices_are_what_both_sources_give(capsys):
     assert update_model_pricing.main(["--check"]) == 0, capsys.readouterr().err
 
 
@@ -238,16 +387,16 @@ def test_update_keeps_own_rows_and_reports_a_difference(tmp_path, capsys):
         shutil.copy(SEEDS / "pricing" / name, tmp_path / name)
     pricing = tmp_path / "model_pricing.csv"
     lines = pricing.read_text().splitlines()
-    own = "in_house,house-7b,2026-01-01,,0.02,0.05,,,,,,,,,,our contract"
-    contract = "openai,gpt-4.1,2026-01-01,,1.5,6,,,,,,,,,,our contract"
-    kept = [line for line in lines if ",gpt-4.1,2020-01-01," not in line]
+    own = "in_house,house-7b,2026-01-01,,0.02,0.05,,,,,,,,,,,,our contract"
+    contract = "openai,gpt-4.1,2026-01-01,,1.5,6,,,,,,,,,,,,our contract"
+    kept = [line for line in lines if not line.startswith("openai,gpt-4.1,")]
     assert len(kept) == len(lines) - 1
     pricing.write_text("\n".join([*kept, own, contract]) + "\n")
     with (tmp_path / "model_aliases.csv").open("a") as file:
         file.write("house-7b,exact,house-7b\ngone,exact,no-such-model\n")
 
     assert update_model_pricing.main(["--folder", str(tmp_path), "--check"]) == 1
-    assert "differs from genai-prices" in capsys.readouterr().err
+    assert "differs from its sources" in capsys.readouterr().err
     assert update_model_pricing.main(["--folder", str(tmp_path)]) == 0
     assert update_model_pricing.main(["--folder", str(tmp_path), "--check"]) == 0
 
@@ -453,7 +602,7 @@ MISTAKES = {
         PRICING,
         ",2025-06-10,10,",
         ",2019-01-01,10,",
-        "valid_to: 2019-01-01 must be after 2020-01-01",
+        "valid_to: 2019-01-01 must be after 2025-04-16",
     ),
     "negative price": (
         PRICING,
@@ -506,9 +655,9 @@ MISTAKES = {
     ),
     "too few values": (
         PRICING,
-        "openai,o3-pro,2020-01-01,,",
-        "openai,o3-pro,2020-01-01,",
-        "has 15 values instead of 16",
+        "openai,o3-pro,2025-06-28,,",
+        "openai,o3-pro,2025-06-28,",
+        "has 17 values instead of 18",
     ),
     "open quote": (PRICING, "openai,o3-pro,", 'openai,"o3-pro,', "is not valid CSV"),
     "alias without price": (
@@ -535,7 +684,29 @@ MISTAKES = {
         ALIASES,
         "",
         "acme-1,fuzzy,gpt-4o\n",
-        "match_type: 'fuzzy' is not known; use one of prefix, exact, family",
+        "match_type: 'fuzzy' is not known; use one of prefix, suffix, exact, family, pattern",
+    ),
+    "suffix with model": (
+        ALIASES,
+        "",
+        ":swift,suffix,gpt-4o\n",
+        "canonical_model: must be empty for a suffix",
+    ),
+    "star in a family": (ALIASES, "", "acme*,family,gpt-4o\n", "alias: has a *; only a prefix"),
+    "pattern without a star": (ALIASES, "", "acme/,pattern,\n", "alias: a pattern needs one *"),
+    "pattern for everything": (ALIASES, "", "*,pattern,gpt-4o\n", "alias: a pattern needs one *"),
+    "prefix with two stars": (ALIASES, "", "a*b*c/,prefix,\n", "alias: has too many *"),
+    "prefix that ends with a star": (
+        ALIASES,
+        "",
+        "acme*,prefix,\n",
+        "alias: a prefix has no * at its ends",
+    ),
+    "suffix for everything": (
+        ALIASES,
+        "",
+        "-swift*,suffix,\n",
+        "alias: a suffix that ends with * needs another one inside",
     ),
     "convention not boolean": (
         CONVENTIONS,
