@@ -23,5 +23,24 @@
 
 
 {% macro delivery_order() -%}
-    received_at nulls last, loaded_at nulls last, event_at nulls last, raw_schema
+    loaded_at desc nulls last, received_at desc nulls last, event_at desc nulls last,
+            reported_cost_usd desc nulls last, {{ content_of_delivery() }}, sent_conversation_id nulls last,
+            sent_interaction_id nulls last, sent_agent_session_id nulls last, raw_schema
 {%- endmacro %}
+
+
+{#- Text of a sum of money or of a time is not the same on every engine. -#}
+{% macro content_of_delivery() %}
+    {%- set parts = [] -%}
+    {%- for column, definition in event_columns().items()
+        if not column.startswith('sent_conversation') and column not in [
+            'event_id', 'sent_interaction_id', 'sent_agent_session_id', 'raw_schema', 'unconverted_columns'
+        ] -%}
+        {%- if definition.type == type_text() -%}
+            {%- do parts.append("coalesce(" ~ column ~ ", '')") -%}
+        {%- elif definition.type == dbt.type_bigint() -%}
+            {%- do parts.append("coalesce(cast(" ~ column ~ " as " ~ type_text() ~ "), '')") -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{- return(text_hash(parts | join(" || '|' || "))) -}}
+{% endmacro %}

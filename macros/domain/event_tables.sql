@@ -50,6 +50,7 @@
 
         'step_type': {'type': text, 'events': steps},
         'tool_name': {'type': text, 'events': steps},
+        'sent_step_id': {'type': text, 'events': steps},
         'step_index': {'type': whole, 'events': steps},
         'sent_attempt_number': {'type': whole, 'events': steps},
         'has_error_like_tool_output': {'type': boolean, 'events': steps},

@@ -1,4 +1,4 @@
--- One row per accepted event: sessions and runs gather several events, steps and actions do not.
+-- Steps and actions keep every accepted event: as a row, or merged into the row of the same step.
 with accepted as (
 
     select
@@ -17,7 +17,7 @@ facts as (
 
     select
         'fct_agent_steps' as fact_name,
-        count(*) as fact_count
+        count(*) + coalesce(sum(merged_event_count), 0) as fact_count
     from {{ ref('fct_agent_steps') }}
     where {{ of_tested_runs('ended_at') }}
 

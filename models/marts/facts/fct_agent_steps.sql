@@ -33,6 +33,7 @@ select
     steps.is_retried,
     steps.is_fallback,
     steps.is_silent_failure,
+    cast(steps.merged_event_count as {{ dbt.type_bigint() }}) as merged_event_count,
 
     -- failure
     steps.error_type,

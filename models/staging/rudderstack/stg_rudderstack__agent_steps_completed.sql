@@ -20,6 +20,8 @@ renamed as (
         {{ word_label('status') }} as status_label,
         duration_ms,
         original_timestamp,
+        -- one response may call several tools
+        coalesce(step_id, case when coalesce({{ word('step_type') }}, '') != 'tool_call' then response_id end) as sent_step_id,
         step_index,
         attempt_number as sent_attempt_number,
         {{ character_count('response_text') }} as response_length,

@@ -7,6 +7,34 @@ with step_events as (
 
 ),
 
+-- a stream that is logged several times is one step: the newest-loaded event counts
+with_step_id as (
+
+    select
+        event_key as ranked_event_key,
+        row_number() over (
+            partition by agent_session_key, sent_step_id, sent_attempt_number
+            order by loaded_at desc nulls last, received_at desc nulls last, event_at desc, event_id desc
+        ) as event_rank,
+        count(*) over (partition by agent_session_key, sent_step_id, sent_attempt_number) as event_count
+    from {{ ref('int_events_accepted') }}
+    where
+        source_table = 'ai_agent_step_completed'
+        and sent_step_id is not null
+
+),
+
+merged as (
+
+    select
+        step_events.*,
+        coalesce(with_step_id.event_count - 1, 0) as merged_event_count
+    from step_events
+    left join with_step_id on step_events.event_key = with_step_id.ranked_event_key
+    where coalesce(with_step_id.event_rank, 1) = 1
+
+),
+
 accepted as (
 
     select
@@ -39,6 +67,7 @@ accepted as (
         coalesce(is_cache_hit, false) as is_cache_hit,
         step_index,
         sent_attempt_number,
+        merged_event_count,
         response_length,
         tool_input_hash,
         tool_input_length,
@@ -70,7 +99,7 @@ accepted as (
         received_at,
         loaded_at,
         has_clock_skew
-    from step_events
+    from merged
 
 )
 

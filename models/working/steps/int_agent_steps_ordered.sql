@@ -41,6 +41,7 @@ select
     steps.step_status in ('error', 'timeout') as is_failed,
     case when steps.step_status not in ('unknown', 'in_progress') then steps.step_status = 'success' end as is_successful,
     sequenced.attempt_number,
+    steps.merged_event_count,
     {{ key_of(key_text('steps.agent_session_key') ~ ' || cast(sequenced.operation_position as ' ~ type_text() ~ ')') }} as operation_key,
     sequenced.is_retry,
     sequenced.is_fallback,

@@ -16,6 +16,8 @@
     {'name': 'tool_output_is_error', 'type': 'boolean', 'json': [['tool_output', 'isError']]},
     {'name': 'tool_output_failed', 'type': 'double', 'json': [['tool_output', 'failed']]},
     {'name': 'tool_output_rows_returned', 'type': 'double', 'json': [['tool_output', 'rows_returned']]},
+    {'name': 'step_id', 'type': 'id'},
+    {'name': 'response_id', 'type': 'id'},
     {'name': 'step_index', 'type': 'bigint'},
     {'name': 'attempt_number', 'type': 'bigint'}
 ] -%}
