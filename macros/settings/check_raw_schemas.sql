@@ -1,7 +1,7 @@
 {#- Looks once per build at the names of the raw tables: a schema that is not there is a misspelled one, and a
     table that is there may hold events that nothing reads. -#}
 {% macro check_raw_schemas() %}
-    {%- if not execute or flags.WHICH not in ('build', 'run', 'retry') -%}
+    {%- if not execute or not is_a_build() -%}
         {{- return('') -}}
     {%- endif -%}
     {%- set declared = [] -%}

@@ -1,4 +1,4 @@
-"""Settings and raw schemas are checked when a build starts: each mistake is one clear line.
+"""What a build checks before its first model, prints and writes down: each mistake is one line.
 
 dbt parses the project once for all tests here, which takes longer than all of them.
 """
@@ -14,11 +14,12 @@ import pytest
 import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
+from dbt.selected_resources import set_selected_resources
 
 from scripts.warehouse import PROJECT_DIR
 from tests.python.warehouses import EVENT_TABLES
 
-pytestmark = pytest.mark.xdist_group("settings")
+pytestmark = pytest.mark.xdist_group("build_hooks")
 
 SMALLEST_MODEL = "stg_rudderstack__discards"
 NUMBERS = ("lookback_days", "run_abandoned_after_minutes", "reask_window_minutes")
@@ -109,7 +110,7 @@ def lines_of(message):
 
 @pytest.fixture(scope="module")
 def dbt(tmp_path_factory):
-    return Dbt(tmp_path_factory.mktemp("settings"))
+    return Dbt(tmp_path_factory.mktemp("build_hooks"))
 
 
 @pytest.fixture
@@ -222,3 +223,43 @@ def test_unread_tables_of_a_data_lake_are_named(dbt, raw, tmp_path, capfd):
         "no model reads these event tables: ai_new (4 rows), ai_otel_span (4 rows); "
         "see docs/raw_events.md\n"
     )
+
+
+def recorded(path):
+    """Return what dbt commands have written down: their kinds and whether they passed."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute(
+            "select max(kind) filter (where kind != 'end'), count(*) filter (where kind = 'end'), "
+            "bool_or(is_passed) from analytics_intermediate.state_invocations "
+            "group by invocation_id order by min(recorded_at)"
+        ).fetchall()
+
+
+def test_builds_write_down_what_they_built_and_whether_it_passed(dbt, raw):
+    """A build and its retry fail on a broken raw table; a part passes; a run tests nothing."""
+    with duckdb.connect(str(raw)) as connection:
+        connection.execute("drop table rudderstack.ai_user_action")
+        connection.execute("create table soon_gone (id varchar)")
+        connection.execute("create view rudderstack.ai_user_action as from soon_gone")
+        connection.execute("drop table soon_gone")
+    no_tests = ["resource_type:test", "resource_type:unit_test"]
+    assert not dbt.run("build", "--exclude", "resource_type:seed", *no_tests).success
+    assert recorded(raw) == [("whole", 1, False)]
+    # each command has a process of its own in life, which knows of no earlier selection
+    set_selected_resources([])
+    assert not dbt.run("retry").success
+    assert recorded(raw) == [("whole", 1, False), ("retry", 1, False)]
+    part = ["--select", SMALLEST_MODEL, "--exclude", *no_tests]
+    assert dbt.run("build", *part).success
+    assert recorded(raw)[2:] == [("part", 1, True)]
+    with duckdb.connect(str(raw), read_only=True) as connection:
+        found = connection.execute(
+            "select distinct mart_tables from analytics_intermediate.state_invocations "
+            "where kind != 'end'"
+        ).fetchall()
+    models = {file.stem for file in (PROJECT_DIR / "models/marts").rglob("*.sql")}
+    assert [set(names.split("\n")) for (names,) in found] == [models]
+    assert dbt.run("run", *part).success
+    assert recorded(raw) == [("untested", 1, True)]
+    assert dbt.run("build", "--empty", *part).success
+    assert recorded(raw) == [("untested", 1, True)]
