@@ -1,16 +1,18 @@
 """Copy the tested marts to the file BI tools open, so that readers never see a half-built table.
 
-The marts schema is copied into a new file beside the published one, compared with its source, and
-then takes the old file's place in one step. Readers that have the old file open keep it until they
-connect again. Without this copy one connected reader would make the next build fail, because DuckDB
-lets either one process write or several read.
+The marts of the last build that ended and passed are copied into a new file beside the published
+one, compared with their source, and then take the old file's place in one step. Readers that have
+the old file open keep it until they connect again. Without this copy one connected reader would
+make the next build fail, because DuckDB lets either one process write or several read.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,12 +22,16 @@ import duckdb
 
 from scripts.warehouse import (
     MARTS_SCHEMA,
+    STATE_SCHEMA,
     STORAGE_VERSION,
     connect,
     fail,
+    make_folder,
+    one_line,
     published_path,
     quote_identifier,
     quote_literal,
+    reading,
     warehouse_path,
 )
 
@@ -35,9 +41,9 @@ PUBLICATION_TABLE = "publication"
 def main(arguments: list[str] | None = None) -> int:
     """Publish the marts and return the exit code."""
     parser = argparse.ArgumentParser(
-        description="Copy the marts schema of the warehouse (AGENT_ANALYTICS_DUCKDB_PATH) to the "
-        "file BI tools open (AGENT_ANALYTICS_PUBLISHED_PATH). The old file stays in place until "
-        "the new one is complete and checked."
+        description="Copy the marts of the warehouse (AGENT_ANALYTICS_DUCKDB_PATH) to the file BI "
+        "tools open (AGENT_ANALYTICS_PUBLISHED_PATH), if the last `dbt build` ended and passed. "
+        "The old file stays in place until the new one is complete and checked."
     )
     parser.parse_args(arguments)
     table_count, row_count = publish(warehouse_path(), published_path())
@@ -48,52 +54,154 @@ def main(arguments: list[str] | None = None) -> int:
 def publish(source: Path, target: Path) -> tuple[int, int]:
     """Copy the marts of `source` to `target` and return the numbers of tables and rows.
 
-    Exits with one clear line, and leaves `target` as it was, when there are no marts, when a copied
-    table differs from its source, or when the file cannot be written. Tables keep their comments
-    and the comments of their columns.
+    Exits with one clear line, and leaves `target` as it was, when the last build did not pass,
+    when `target` is the warehouse or holds something else, when a copied table differs from its
+    source, or when the file cannot be written. Tables keep their comments and the comments of
+    their columns.
     """
-    if target.stem.lower() in (MARTS_SCHEMA, "source"):
+    if target.stem.lower() in (MARTS_SCHEMA, "source", "temp", "system"):
         fail(
-            f"{target} must not be named like its schema {MARTS_SCHEMA}: DuckDB could not tell "
-            "them apart; choose another AGENT_ANALYTICS_PUBLISHED_PATH",
+            f"{target} must not be named like its schema {MARTS_SCHEMA}, source, temp or system: "
+            "DuckDB could not tell them apart; choose another AGENT_ANALYTICS_PUBLISHED_PATH",
             1,
         )
-    if target.absolute() == source.absolute():
-        fail("AGENT_ANALYTICS_PUBLISHED_PATH and AGENT_ANALYTICS_DUCKDB_PATH are the same file", 1)
-    connect(source, read_only=True).close()
+    with connect(source, read_only=True) as connection, reading(source):
+        tables = tested_marts(connection, source)
+    # The file that a link leads to is replaced, not the link.
+    target = target.resolve()
+    refuse_warehouse(source, target)
+    refuse_other_contents(target)
+    make_folder(target.parent)
+    remove_old_drafts(target)
     # The process id keeps two publishers apart; the same folder keeps the last step atomic.
     draft = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft.unlink(missing_ok=True)
-        counts = write_draft(source, draft)
+        counts = write_draft(source, draft, tables)
         draft.replace(target)
     except (OSError, duckdb.Error) as error:
-        fail(f"{target} was not published: {' '.join(str(error).split())}", 1)
+        fail(f"{target} was not published: {one_line(error)}", 1)
     finally:
-        for leftover in (draft, draft.with_name(draft.name + ".wal")):
-            leftover.unlink(missing_ok=True)
+        remove_draft(draft)
     return len(counts), sum(counts.values())
 
 
-def write_draft(source: Path, draft: Path) -> dict[str, int]:
-    """Write all tables of the marts schema to a new file and return their row counts.
+def tested_marts(connection: duckdb.DuckDBPyConnection, source: Path) -> list[str]:
+    """Return the names of the tables that the project's models make in the marts schema.
 
-    Exits with one clear line when there are none or when a copy is not complete.
+    Exits with one clear line unless the last build of all of them, with what was built or retried
+    since, ended and passed. dbt writes both down as it goes (macros/incremental/state_tables.sql).
+    """
+    is_recorded = connection.execute(
+        "select count(*) > 0 from duckdb_tables() where schema_name = ? and table_name = ?",
+        [STATE_SCHEMA, "state_invocations"],
+    ).fetchall()[0][0]
+    if not is_recorded:
+        fail(f"{source}: no build is recorded; run `dbt build`", 1)
+    invocations = connection.execute(
+        "select max(kind) filter (where kind != 'end'), bool_or(kind = 'end'), "
+        "coalesce(bool_or(is_passed), false), max(mart_tables) "
+        f"from {STATE_SCHEMA}.state_invocations group by invocation_id "
+        "order by min(recorded_at) desc"
+    ).fetchall()
+    is_mended = False
+    for kind, is_ended, is_passed, names in invocations:  # newest first
+        if not is_ended:
+            fail(f"{source}: the last build has not ended or was killed; run `dbt build`", 1)
+        if kind == "untested":
+            fail(f"{source}: `dbt run` changed tables and tested nothing; run `dbt build`", 1)
+        if not is_passed and not is_mended:
+            fail(f"{source}: the last build failed; mend what it names and run `dbt build`", 1)
+        if kind == "whole":
+            mart_tables = names.split("\n")
+            break
+        # A retry that passed stands for what failed before it.
+        is_mended = kind == "retry"
+    else:
+        fail(f"{source}: no build of all models is recorded; run `dbt build`", 1)
+    return mart_tables
+
+
+def refuse_warehouse(source: Path, target: Path) -> None:
+    """Exit with one clear line when publishing would overwrite the warehouse or its log."""
+    log = source.with_name(source.name + ".wal")
+    if (target.exists() and target.samefile(source)) or target in (source.resolve(), log.resolve()):
+        fail(
+            f"AGENT_ANALYTICS_PUBLISHED_PATH {target} and AGENT_ANALYTICS_DUCKDB_PATH {source} are "
+            "the same file; choose another AGENT_ANALYTICS_PUBLISHED_PATH",
+            1,
+        )
+
+
+def refuse_other_contents(target: Path) -> None:
+    """Exit with one clear line when `target` is there and holds more than published marts."""
+    if not target.exists():
+        return
+    try:
+        with duckdb.connect() as connection:
+            connection.execute(f"attach {quote_literal(str(target))} as published (read_only)")
+            found = connection.execute(
+                "select schema_name || '.' || table_name from duckdb_tables() "
+                "where database_name = 'published' union all "
+                "select schema_name || '.' || view_name from duckdb_views() "
+                "where database_name = 'published' and not internal"
+            ).fetchall()
+    except duckdb.Error as error:
+        fail(f"{target} cannot be opened as a DuckDB file: {one_line(error)}; choose another", 1)
+    names = {name for (name,) in found}
+    others = sorted(name for name in names if not name.startswith(f"{MARTS_SCHEMA}."))
+    if names and f"{MARTS_SCHEMA}.{PUBLICATION_TABLE}" not in names:
+        others = others or sorted(names)
+    if others:
+        fail(
+            f"{target} holds {others[0]}, which was not published and would be lost; move it, or "
+            "choose another AGENT_ANALYTICS_PUBLISHED_PATH",
+            1,
+        )
+
+
+def remove_old_drafts(target: Path) -> None:
+    """Remove drafts of publishers that were killed; those of a running process stay."""
+    pattern = re.compile(re.escape(target.name) + r"[.]([0-9]+)[.]tmp")
+    for draft in target.parent.iterdir():
+        own = pattern.fullmatch(draft.name)
+        if own and not is_running(int(own[1])):
+            remove_draft(draft)
+
+
+def is_running(process: int) -> bool:
+    """Tell whether a process with this id is there."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return process != os.getpid()
+
+
+def remove_draft(draft: Path) -> None:
+    """Remove a draft and its log, where they are."""
+    for leftover in (draft, draft.with_name(draft.name + ".wal")):
+        with suppress(OSError):
+            leftover.unlink()
+
+
+def write_draft(source: Path, draft: Path, tables: list[str]) -> dict[str, int]:
+    """Write tables of the marts schema to a new file and return their row counts.
+
+    Exits with one clear line when one is missing or when a copy is not complete.
     """
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"attach {quote_literal(str(source))} as source (read_only)")
-        tables = [
-            name
-            for (name,) in connection.execute(
-                "select table_name from duckdb_tables() "
-                "where database_name = 'source' and schema_name = ? order by table_name",
-                [MARTS_SCHEMA],
-            ).fetchall()
-        ]
-        if not tables:
-            fail(f"{source} has no schema {MARTS_SCHEMA} with tables: run `dbt build` first", 1)
+        found = connection.execute(
+            "select table_name from duckdb_tables() "
+            "where database_name = 'source' and schema_name = ?",
+            [MARTS_SCHEMA],
+        ).fetchall()
+        missing = sorted(set(tables) - {name for (name,) in found})
+        if missing:
+            fail(f"{source} has no table {MARTS_SCHEMA}.{missing[0]}: run `dbt build`", 1)
         connection.execute(
             f"attach {quote_literal(str(draft))} as draft "
             f"(storage_version {quote_literal(STORAGE_VERSION)})"

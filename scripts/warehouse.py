@@ -10,6 +10,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +23,7 @@ DEFAULT_PUBLISHED = "warehouse/published.duckdb"
 RAW_SCHEMA = "rudderstack"
 TARGET_SCHEMA = "analytics"
 SEEDS_SCHEMA = f"{TARGET_SCHEMA}_seeds"
+STATE_SCHEMA = f"{TARGET_SCHEMA}_intermediate"
 MARTS_SCHEMA = f"{TARGET_SCHEMA}_marts"
 AUDIT_SCHEMA = f"{TARGET_SCHEMA}_audit"
 # Of DuckDB; as in profiles.yml, so that what is timed has what a build has.
@@ -50,27 +53,51 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     """Open a DuckDB file with the project's storage version and UTC as session time zone.
 
     Creates missing parent folders when the file may be written. Exits with one clear line when
-    the file is missing (read-only), locked by another process (which the line names), or not a
-    DuckDB file.
+    the file is missing (read-only), locked by another process (which the line names), damaged, not
+    a DuckDB file, or where no file can be.
     """
+    if "?" in str(path):
+        fail(f"{path} has a `?`, after which DuckDB reads options and no name; choose another path")
     if read_only and not path.exists():
         fail(f"no warehouse at {path}: run `make build` first, or set AGENT_ANALYTICS_DUCKDB_PATH")
     if not read_only:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     config: dict[str, str | bool | int | float | list[str]] = {
         "storage_compatibility_version": STORAGE_VERSION
     }
     try:
         connection = duckdb.connect(str(path), read_only=read_only, config=config)
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
         if "Could not set lock on file" in str(error):
             fail(
                 f"{path} is locked by {_holder(str(error))}; "
                 "wait until it has ended, or end it, and try again"
             )
-        fail(f"{path} cannot be opened as a DuckDB file: {error}")
+        fail(f"{path} cannot be opened as a DuckDB file: {one_line(error)}")
     connection.execute("set TimeZone = 'UTC'")
     return connection
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn an error of DuckDB that comes up while `path` is read into one clear line."""
+    try:
+        yield
+    except duckdb.Error as error:
+        fail(f"{path} cannot be read: {one_line(error)}; restore it, or remove it and build anew")
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and those above it; exits with one clear line where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fail(f"{folder} cannot be created as a folder: {error.strerror}; choose another path")
+
+
+def one_line(error: BaseException) -> str:
+    """Return the message of an error without its line breaks."""
+    return " ".join(str(error).split())
 
 
 def _holder(message: str) -> str:

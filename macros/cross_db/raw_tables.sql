@@ -68,3 +68,72 @@
     {%- endfor -%}
     {{- return({'schema': 'parquet', 'sql': relation, 'columns': columns}) -}}
 {% endmacro %}
+
+
+{% macro raw_table_names(database, schemas) %}
+    {{- return(adapter.dispatch('raw_table_names', 'agent_analytics')(database, schemas)) -}}
+{% endmacro %}
+
+{% macro default__raw_table_names(database, schemas) %}
+    {%- set found = {} -%}
+    {%- for schema in schemas -%}
+        {%- set names = adapter.list_relations(database, schema) | map(attribute='identifier') | list -%}
+        {%- do found.update({schema: names if names or adapter.check_schema_exists(database, schema) else none}) -%}
+    {%- endfor -%}
+    {{- return(found) -}}
+{% endmacro %}
+
+{#- RudderStack writes upper case there; see raw_relation. -#}
+{% macro snowflake__raw_table_names(database, schemas) %}
+    {%- set found = {} -%}
+    {%- for schema in schemas -%}
+        {%- set in_upper_case = agent_analytics.default__raw_table_names(database, [schema | upper]).values() | first -%}
+        {%- set as_written = agent_analytics.default__raw_table_names(database, [schema]).values() | first -%}
+        {%- do found.update({schema: none if in_upper_case is none and as_written is none else (in_upper_case or []) + (as_written or [])}) -%}
+    {%- endfor -%}
+    {{- return(found) -}}
+{% endmacro %}
+
+{#- One statement for all schemas. -#}
+{% macro duckdb__raw_table_names(database, schemas) %}
+    {%- set literals = [] -%}
+    {%- set found = {} -%}
+    {%- for schema in schemas -%}
+        {%- do literals.append(text_literal(schema | lower)) -%}
+        {%- do found.update({schema: none}) -%}
+    {%- endfor -%}
+    {%- set rows = run_query(
+        'select lower(schemata.schema_name), tables.table_name from information_schema.schemata as schemata'
+        ~ ' left join information_schema.tables as tables on schemata.catalog_name = tables.table_catalog'
+        ~ ' and schemata.schema_name = tables.table_schema'
+        ~ ' where lower(schemata.catalog_name) = lower(' ~ text_literal(database)
+        ~ ') and lower(schemata.schema_name) in (' ~ literals | join(', ') ~ ') order by all'
+    ).rows -%}
+    {%- for schema in schemas -%}
+        {%- for row in rows if row[0] == schema | lower -%}
+            {%- do found.update({schema: (found[schema] or []) + ([row[1]] if row[1] else [])}) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{- return(found) -}}
+{% endmacro %}
+
+
+{% macro parquet_table_names(directory) %}
+    {{- return(adapter.dispatch('parquet_table_names', 'agent_analytics')(directory)) -}}
+{% endmacro %}
+
+{#- parquet_relation says that Parquet is read on DuckDB only. -#}
+{% macro default__parquet_table_names(directory) %}
+    {{- return([]) -}}
+{% endmacro %}
+
+{% macro duckdb__parquet_table_names(directory) %}
+    {%- set names = [] -%}
+    {%- for row in run_query(
+        'select distinct split_part(replace(file, ' ~ text_literal(directory ~ '/') ~ ", ''), '/', 1) from glob("
+        ~ text_literal(directory ~ '/**/*.parquet') ~ ') order by 1'
+    ).rows -%}
+        {%- do names.append(modules.re.sub('[.]parquet$', '', row[0])) -%}
+    {%- endfor -%}
+    {{- return(names | unique | list) -}}
+{% endmacro %}

@@ -112,7 +112,7 @@ from {{ arguments.temp_relation }};
         {%- set clock = clocks[loop.index0] -%}
         {%- do ends.update({name:
             'cast(null as ' ~ type_utc_timestamp() ~ ')' if clock is none
-            else add_minutes(utc_timestamp_literal(clock), -1 * var('run_abandoned_after_minutes'))
+            else add_minutes(utc_timestamp_literal(clock), -1 * whole_number_setting('run_abandoned_after_minutes'))
         }) -%}
     {%- endfor -%}
     {{- return(ends) -}}

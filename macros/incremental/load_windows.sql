@@ -16,7 +16,7 @@
     {%- set since = {} -%}
     {#- A load time in the future would keep later loads from being read. -#}
     {%- for row in run_query(
-        'select source_table, ' ~ add_minutes('max(' ~ loaded_at ~ ')', -1440 * (var('lookback_days') | int)) ~ ' from ' ~ stored
+        'select source_table, ' ~ add_minutes('max(' ~ loaded_at ~ ')', -1440 * whole_number_setting('lookback_days')) ~ ' from ' ~ stored
         ~ ' where ' ~ loaded_at ~ ' <= ' ~ now ~ ' and not ' ~ is_without_load_time ~ ' group by source_table'
     ).rows -%}
         {%- do since.update({row[0]: utc_timestamp_literal(row[1])}) -%}

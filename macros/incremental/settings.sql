@@ -8,8 +8,8 @@
         'rudderstack_schemas=' ~ var('rudderstack_schemas') | sort | join(','),
         'rudderstack_parquet_dir=' ~ var('rudderstack_parquet_dir'),
         'reporting_timezone=' ~ var('reporting_timezone'),
-        'run_abandoned_after_minutes=' ~ var('run_abandoned_after_minutes'),
-        'reask_window_minutes=' ~ var('reask_window_minutes'),
+        'run_abandoned_after_minutes=' ~ whole_number_setting('run_abandoned_after_minutes'),
+        'reask_window_minutes=' ~ whole_number_setting('reask_window_minutes'),
         'AGENT_ANALYTICS_HASH_SALT=' ~ local_md5(env_var('AGENT_ANALYTICS_HASH_SALT', 'development-salt-change-me'))
     ] | join('\n')) -}}
 {% endmacro %}

@@ -1,4 +1,4 @@
-{#- Three tables that builds write as they go; docs/incremental.md shows who writes and who reads them.
+{#- Tables that builds write as they go; docs/incremental.md shows who writes and who reads them.
     Rows are only added, so that models that commit at the same time never conflict. They are no
     models, because every model with a history would then be their child: this file and the macros that
     use it are the one place where SQL reads what the graph does not show. -#}
@@ -25,6 +25,13 @@
             'table_name': type_text(),
             'replaced_date': 'date',
             'build_number': dbt.type_bigint()
+        },
+        'state_invocations': {
+            'invocation_id': type_text(),
+            'kind': type_text(),
+            'is_passed': dbt.type_boolean(),
+            'mart_tables': type_text(),
+            'recorded_at': type_utc_timestamp()
         }
     }) -}}
 {% endmacro %}
@@ -40,7 +47,7 @@
 
 {% macro create_state_tables() %}
     {%- set statements = [] -%}
-    {%- if execute and can_replace_rows() and flags.WHICH in ('build', 'run', 'retry') -%}
+    {%- if execute and can_replace_rows() and is_a_build() -%}
         {%- for name, columns in state_columns().items() -%}
             {%- set relation = state_relation(name) -%}
             {%- if load_relation(relation) is none -%}
@@ -61,6 +68,61 @@
         {%- endfor -%}
     {%- endif -%}
     {{- return(statements | join(';\n')) -}}
+{% endmacro %}
+
+
+{% macro is_a_build() %}
+    {{- return(flags.WHICH in ('build', 'run')) -}}
+{% endmacro %}
+
+
+{#- What was recorded before a build of everything, or before one that tests nothing, no longer matters. -#}
+{% macro record_start_of_invocation() %}
+    {%- if not execute or not can_replace_rows() or not is_a_build() -%}
+        {{- return('') -}}
+    {%- endif -%}
+    {%- set facts = graph.nodes['model.agent_analytics.fct_agent_runs'] -%}
+    {%- set unselected = [] -%}
+    {%- set names = [] -%}
+    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.schema == facts.schema
+        and node.config.materialized not in ('ephemeral', 'view') -%}
+        {%- do names.append(node.alias) -%}
+        {%- if node.unique_id not in selected_resources -%}{%- do unselected.append(node.unique_id) -%}{%- endif -%}
+    {%- endfor -%}
+    {%- if flags.WHICH == 'run' or flags.EMPTY -%}
+        {%- set kind = 'untested' -%}
+    {%- elif not selected_resources -%}
+        {%- set kind = 'retry' -%}
+    {%- else -%}
+        {%- set kind = 'part' if unselected else 'whole' -%}
+    {%- endif -%}
+    {%- set statements = [_record_of_invocation(kind, none, names | sort | join('\n'))] -%}
+    {%- if kind in ('whole', 'untested') -%}
+        {%- do statements.insert(0, 'delete from ' ~ state_relation('state_invocations') ~ ' where 1 = 1') -%}
+    {%- endif -%}
+    {{- return(statements | join(';\n')) -}}
+{% endmacro %}
+
+
+{% macro record_end_of_invocation(results) %}
+    {%- if not execute or not can_replace_rows() or not is_a_build() -%}
+        {{- return('') -}}
+    {%- endif -%}
+    {%- set failed = [] -%}
+    {%- for result in results if result.status | string not in ('success', 'pass', 'warn', 'no-op') -%}
+        {%- do failed.append(result) -%}
+    {%- endfor -%}
+    {{- return(_record_of_invocation('end', not failed, '')) -}}
+{% endmacro %}
+
+
+{% macro _record_of_invocation(kind, is_passed, mart_tables) %}
+    {%- set passed = 'cast(null as ' ~ dbt.type_boolean() ~ ')' if is_passed is none else 'true' if is_passed else 'false' -%}
+    {{- return(
+        'insert into ' ~ state_relation('state_invocations') ~ ' select ' ~ text_literal(invocation_id) ~ ' as invocation_id, '
+        ~ text_literal(kind) ~ ' as kind, ' ~ passed ~ ' as is_passed, ' ~ text_literal(mart_tables) ~ ' as mart_tables, cast('
+        ~ dbt.current_timestamp() ~ ' as ' ~ type_utc_timestamp() ~ ') as recorded_at'
+    ) -}}
 {% endmacro %}
 
 
@@ -104,7 +166,7 @@
 
 {% macro prune_state_tables() %}
     {%- set builds = state_relation('state_table_builds') if execute and can_replace_rows() else none -%}
-    {%- if flags.WHICH not in ('build', 'run', 'retry') or builds is none or load_relation(builds) is none -%}
+    {%- if not is_a_build() or builds is none or load_relation(builds) is none -%}
         {{- return('') -}}
     {%- endif -%}
     {%- set oldest = {} -%}

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import duckdb
 import pytest
 
 from scripts import publish_marts, summarize
-from scripts.warehouse import MARTS_SCHEMA
+from scripts.warehouse import MARTS_SCHEMA, STATE_SCHEMA
+from tests.python.warehouses import damage
+
+WHOLE = [("a", "whole", None), ("a", "end", True)]
 
 
 @pytest.fixture
@@ -24,7 +29,7 @@ def files(tmp_path, monkeypatch):
 
 
 def build(work, cost="1.25", rows=3):
-    """Write a warehouse with two marts and a table that must not be published."""
+    """Write a warehouse with two marts and two tables that must not be published."""
     with duckdb.connect(str(work)) as connection:
         connection.execute(
             f"""
@@ -38,8 +43,44 @@ def build(work, cost="1.25", rows=3):
             comment on table {MARTS_SCHEMA}.fct_agent_runs is 'One row per run; it''s tested.';
             comment on column {MARTS_SCHEMA}.fct_agent_runs.cost_usd is 'US dollars';
             create or replace table analytics_staging.secret as select 'text' as prompt_text;
+            create or replace table {MARTS_SCHEMA}.notes_of_somebody as select 1 as note;
             """
         )
+    record(work, WHOLE)
+
+
+def record(work, invocations, tables=("fct_agent_runs", 'odd "name')):
+    """Write down what dbt commands did, as dbt does: rows of invocation, kind and outcome."""
+    with duckdb.connect(str(work)) as connection:
+        connection.execute(
+            f"""
+            create schema if not exists {STATE_SCHEMA};
+            create or replace table {STATE_SCHEMA}.state_invocations (
+                invocation_id varchar, kind varchar, is_passed boolean, mart_tables varchar,
+                recorded_at timestamp
+            )
+            """
+        )
+        if not invocations:
+            return
+        connection.executemany(
+            f"insert into {STATE_SCHEMA}.state_invocations "
+            "values (?, ?, ?, ?, timestamp '2026-01-01' + to_seconds(?))",
+            [
+                (invocation, kind, is_passed, "" if kind == "end" else "\n".join(tables), second)
+                for second, (invocation, kind, is_passed) in enumerate(invocations)
+            ],
+        )
+
+
+def refused(capsys):
+    """Publish, expect a refusal, and return the one line that it says."""
+    with pytest.raises(SystemExit) as stop:
+        publish_marts.main([])
+    assert stop.value.code in (1, 2)
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1, error
+    return error
 
 
 def query(path, sql):
@@ -105,14 +146,60 @@ def test_warehouse_without_marts_is_refused_and_the_old_file_stays(files, capsys
     before = published.read_bytes()
     with duckdb.connect(str(work)) as connection:
         connection.execute(f"drop schema {MARTS_SCHEMA} cascade")
-    with pytest.raises(SystemExit) as stop:
-        publish_marts.main([])
-    assert stop.value.code == 1
-    error = capsys.readouterr().err
-    assert error.startswith("error: ") and f"has no schema {MARTS_SCHEMA}" in error
-    assert error.count("\n") == 1
+    assert f"has no table {MARTS_SCHEMA}.fct_agent_runs: run `dbt build`" in refused(capsys)
     assert published.read_bytes() == before
     assert leftovers(published) == []
+
+
+PART = [("b", "part", None), ("b", "end", True)]
+FAILED = [("a", "whole", None), ("a", "end", False)]
+RETRY = [("c", "retry", None), ("c", "end", True)]
+FAILED_RETRY = [("d", "retry", None), ("d", "end", False)]
+REFUSED_BUILDS = {
+    "none": ([], "no build of all models is recorded"),
+    "part only": (PART, "no build of all models is recorded"),
+    "killed": ([*WHOLE, ("b", "part", None)], "has not ended or was killed"),
+    "killed, then retried": ([("a", "whole", None), *RETRY], "has not ended or was killed"),
+    "failed": (FAILED, "the last build failed"),
+    "failed, then a part": ([*FAILED, *PART], "the last build failed"),
+    "failed retry": ([*FAILED, *FAILED_RETRY], "the last build failed"),
+    "part failed": ([*WHOLE, ("b", "part", None), ("b", "end", False)], "the last build failed"),
+    "run": ([*WHOLE, ("b", "untested", None), ("b", "end", True)], "tested nothing"),
+}
+PUBLISHED_BUILDS = {
+    "whole": WHOLE,
+    "whole, then a part": [*WHOLE, *PART],
+    "failed, then retried": [*FAILED, *RETRY],
+    "failed twice, then retried": [*FAILED, *FAILED_RETRY, *RETRY],
+    "retried, then a part": [*FAILED, *RETRY, *PART],
+}
+
+
+@pytest.mark.parametrize("name", REFUSED_BUILDS)
+def test_only_a_build_that_ended_and_passed_is_published(files, capsys, name):
+    work, published = files
+    invocations, reason = REFUSED_BUILDS[name]
+    build(work)
+    record(work, invocations)
+    error = refused(capsys)
+    assert reason in error and "run `dbt build`" in error
+    assert not published.exists()
+
+
+@pytest.mark.parametrize("name", PUBLISHED_BUILDS)
+def test_build_that_was_mended_or_added_to_is_published(files, name):
+    work, _ = files
+    build(work)
+    record(work, PUBLISHED_BUILDS[name])
+    assert publish_marts.main([]) == 0
+
+
+def test_warehouse_of_an_older_release_is_refused(files, capsys):
+    work, _ = files
+    build(work)
+    with duckdb.connect(str(work)) as connection:
+        connection.execute(f"drop table {STATE_SCHEMA}.state_invocations")
+    assert "no build is recorded; run `dbt build`" in refused(capsys)
 
 
 @pytest.mark.parametrize("step", ["copy_comments", "compare", "record_publication"])
@@ -149,8 +236,8 @@ def test_incomplete_copy_is_noticed(files, capsys):
     assert "has 3 rows but its copy has 2" in capsys.readouterr().err
 
 
-def test_missing_and_unusable_files_give_one_line(files, capsys, monkeypatch):
-    work, published = files
+def test_missing_and_unusable_files_give_one_line(files, capsys):
+    work, _ = files
     with pytest.raises(SystemExit):
         publish_marts.main([])
     assert "no warehouse at" in capsys.readouterr().err
@@ -158,18 +245,137 @@ def test_missing_and_unusable_files_give_one_line(files, capsys, monkeypatch):
     with pytest.raises(SystemExit):
         publish_marts.main([])
     assert "cannot be opened as a DuckDB file" in capsys.readouterr().err
-    work.unlink()
+
+
+def spellings(work):
+    """Return other ways to write the path of the warehouse."""
+    link, hard_link = (work.parent.parent / name for name in ("link.duckdb", "hard.duckdb"))
+    folder = work.parent.parent / "folder"
+    link.symlink_to(work)
+    os.link(work, hard_link)
+    folder.symlink_to(work.parent)
+    return {
+        "itself": work,
+        "dots": work.parent / ".." / work.parent.name / work.name,
+        "relative": Path(os.path.relpath(work)),
+        "symlink": link,
+        "hard link": hard_link,
+        "symlinked folder": folder / work.name,
+        "its log": Path(f"{work}.wal"),
+        "its log by a symlinked folder": folder / f"{work.name}.wal",
+    }
+
+
+def test_warehouse_is_never_overwritten(files, capsys, monkeypatch):
+    work, _ = files
     build(work)
-    monkeypatch.setenv("AGENT_ANALYTICS_PUBLISHED_PATH", str(work))
-    with pytest.raises(SystemExit):
-        publish_marts.main([])
-    assert "are the same file" in capsys.readouterr().err
-    monkeypatch.setenv(
-        "AGENT_ANALYTICS_PUBLISHED_PATH", str(published.with_name(f"{MARTS_SCHEMA}.duckdb"))
-    )
-    with pytest.raises(SystemExit):
-        publish_marts.main([])
-    assert "must not be named like its schema" in capsys.readouterr().err
+    before = work.read_bytes()
+    for name, target in spellings(work).items():
+        monkeypatch.setenv("AGENT_ANALYTICS_PUBLISHED_PATH", str(target))
+        assert "are the same file" in refused(capsys), name
+        assert work.read_bytes() == before, name
+
+
+OTHER_CONTENTS = {
+    "a table of another schema": ("create table main.mine as select 1 as id", "main.mine"),
+    "a view": ("create view mine as select 1 as id", "main.mine"),
+    "marts that were built there": (
+        f"create schema {MARTS_SCHEMA}; create table {MARTS_SCHEMA}.fct as select 1 as id",
+        f"{MARTS_SCHEMA}.fct",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_CONTENTS)
+def test_file_that_holds_something_else_stays(files, capsys, name):
+    work, published = files
+    sql, found = OTHER_CONTENTS[name]
+    build(work)
+    published.parent.mkdir()
+    with duckdb.connect(str(published)) as connection:
+        connection.execute(sql)
+    before = published.read_bytes()
+    error = refused(capsys)
+    assert f"{published} holds {found}, which was not published and would be lost" in error
+    assert published.read_bytes() == before
+    published.write_text("a letter")
+    assert "cannot be opened as a DuckDB file" in refused(capsys)
+    assert published.read_text() == "a letter"
+
+
+def test_empty_database_and_link_to_a_published_file_are_written(files):
+    work, published = files
+    build(work)
+    published.parent.mkdir()
+    elsewhere = published.with_name("elsewhere.duckdb")
+    duckdb.connect(str(elsewhere)).close()
+    published.symlink_to(elsewhere)
+    assert publish_marts.main([]) == 0
+    assert published.is_symlink()
+    assert query(elsewhere, f"select count(*) from {MARTS_SCHEMA}.fct_agent_runs") == [(3,)]
+
+
+def test_drafts_of_killed_publishers_are_removed_and_no_others(files):
+    work, published = files
+    build(work)
+    published.parent.mkdir()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    own = [f"{published.name}.{ended.pid}.tmp", f"{published.name}.{ended.pid}.tmp.wal"]
+    others = [
+        f"{published.name}.{os.getppid()}.tmp",
+        f"other.duckdb.{ended.pid}.tmp",
+        f"{published.name}.mine.tmp",
+    ]
+    for name in own + others:
+        (published.parent / name).touch()
+    assert publish_marts.main([]) == 0
+    assert sorted(leftovers(published)) == sorted(others)
+
+
+@pytest.mark.parametrize("name", ["name", "{MARTS}", "temp", "source"])
+def test_names_that_duckdb_cannot_tell_apart_are_refused(files, capsys, monkeypatch, name):
+    work, published = files
+    build(work)
+    name = name.replace("{MARTS}", MARTS_SCHEMA)
+    target = published.with_name(f"{name}.duckdb")
+    monkeypatch.setenv("AGENT_ANALYTICS_PUBLISHED_PATH", str(target))
+    if name == "name":
+        assert publish_marts.main([]) == 0
+    else:
+        assert "must not be named like" in refused(capsys)
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("file/published.duckdb", "cannot be created as a folder: File exists"),
+        ("file/below/published.duckdb", "cannot be created as a folder: Not a directory"),
+        ("folder", "cannot be opened as a DuckDB file"),
+        ('it\'s 100 % "odd" #1.duckdb', None),
+    ],
+)
+def test_places_where_no_file_can_be_give_one_line(files, capsys, monkeypatch, target, reason):
+    work, _ = files
+    build(work)
+    work.with_name("file").write_text("a letter")
+    work.with_name("folder").mkdir()
+    monkeypatch.setenv("AGENT_ANALYTICS_PUBLISHED_PATH", str(work.parent / target))
+    if reason is None:
+        assert publish_marts.main([]) == 0
+    else:
+        assert reason in refused(capsys)
+
+
+def test_damaged_table_gives_one_line(files, capsys):
+    work, published = files
+    build(work, rows=100_000)
+    publish_marts.main([])
+    before = published.read_bytes()
+    damage(work, f"{MARTS_SCHEMA}.fct_agent_runs")
+    assert "was not published: " in refused(capsys)
+    assert published.read_bytes() == before
+    assert leftovers(published) == []
 
 
 # --- summary ------------------------------------------------------------------------------------
@@ -236,6 +442,7 @@ def test_summary_of_empty_facts(files, capsys):
 def test_summary_names_the_published_file_and_a_command_that_opens_it(files, capsys):
     work, published = files
     build_facts(work, RUNS)
+    record(work, WHOLE, ["fct_agent_runs", "mart_cost_per_interaction"])
     publish_marts.main([])
     capsys.readouterr()
     summarize.main([])

@@ -110,6 +110,20 @@ class Warehouse:
         }
 
 
+def damage(path, table):
+    """Overwrite the blocks of a DuckDB file that hold a table, so that only reading it fails."""
+    with connect(path) as connection:
+        blocks = connection.execute(
+            f"select distinct block_id from pragma_storage_info('{table}') where block_id >= 0"
+        ).fetchall()
+    assert blocks
+    with path.open("r+b") as file:
+        for (block,) in blocks:
+            # three headers of 4 KiB, then blocks of 256 KiB, each behind its checksum
+            file.seek(3 * 4096 + block * 262144 + 8)
+            file.write(b"damage" * 10_000)
+
+
 def copy_of_project(folder):
     """Copy what dbt needs of the project to `folder`, where a test may change it; return it."""
     for name in PROJECT_FOLDERS:
