@@ -97,8 +97,8 @@ create temp macro sum_of_classes(i, o, r, w) as
         when coalesce(i, o, r, w) is not null
             then coalesce(i, 0) + coalesce(o, 0) + coalesce(r, 0) + coalesce(w, 0)
     end;
-create temp macro believable(cost, tokens) as
-    case when cost > 0 then cost when cost = 0 and coalesce(tokens, 0) = 0 then cost end;
+create temp macro believable(cost, zero_is_fine) as
+    case when cost > 0 then cost when cost = 0 and zero_is_fine then cost end;
 -- `rate` is a struct of four prices per million tokens
 create temp macro list_price(i, o, r, w, rate) as
     money((
@@ -178,6 +178,7 @@ select
         when valid_from = min(valid_from) over (partition by canonical_model) then date '1970-01-01'
         else cast(valid_from as date)
     end as valid_from,
+    cast(valid_from as date) as known_from,
     coalesce(cast(valid_to as date), date '9999-12-31') as valid_to,
     valid_from = max(valid_from) over (partition by canonical_model) as is_newest,
     cast(long_context_threshold_tokens as bigint) as long_from,
@@ -403,7 +404,8 @@ select
     signal_hash,
     struct_pack(
         priority := priority, rule_id := rule_id, failure_mode := failure_mode,
-        failure_category := failure_category, failure_group := failure_group, severity := severity
+        failure_category := failure_category, failure_group := failure_group, severity := severity,
+        is_billed := is_billed
     ) as rule
 from compared
 where
@@ -440,7 +442,8 @@ select
     texts.event_id,
     struct_pack(
         priority := rules.priority, rule_id := rules.rule_id, failure_mode := rules.failure_mode,
-        failure_category := rules.failure_category, failure_group := rules.failure_group, severity := rules.severity
+        failure_category := rules.failure_category, failure_group := rules.failure_group, severity := rules.severity,
+        is_billed := rules.is_billed
     ) as rule
 from texts
 inner join text_patterns as rules
@@ -967,7 +970,8 @@ select
     newest.rate as newest_rate,
     newest.long_rate as newest_long_rate,
     newest.long_from as newest_long_from,
-    coalesce(then_valid.is_newest, false) as is_newest
+    coalesce(then_valid.is_newest, false) as is_newest,
+    coalesce(days.price_date < then_valid.known_from, false) as is_extrapolated
 from models
 cross join (
     select distinct cast(ended_at as date) as price_date from step_positions
@@ -1003,6 +1007,7 @@ with joined as (
         text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'failure_group') as failure_group,
         text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'severity') as failure_rule_severity,
         text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'rule_id') as failure_rule_id,
+        cast(text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'is_billed') as boolean) as failure_is_billed,
         case
             when
                 coalesce(
@@ -1050,6 +1055,7 @@ classed as (
         daily_prices.canonical_model,
         daily_prices.rate, daily_prices.long_rate, daily_prices.long_from, daily_prices.is_newest,
         daily_prices.newest_rate, daily_prices.newest_long_rate, daily_prices.newest_long_from,
+        daily_prices.is_extrapolated,
         uncached(
             sane_prompt, sane_read, sane_write, daily_prices.read_included, daily_prices.write_included
         ) as input_tokens
@@ -1071,22 +1077,38 @@ summed as (
 listed as (
     select
         *,
-        believable(reported_cost_usd, all_tokens) as believable_usd,
+        not coalesce(failure_is_billed, true) and coalesce(sane_output, 0) = 0 as is_refused,
+        input_tokens is not null
+        and (sane_output is not null or coalesce(rate is not null and rate.output is null, false)) as has_all_tokens,
+        coalesce(rate.input = 0 and coalesce(rate.output, 0) = 0, false) as is_free,
         case
             when all_tokens > 0
                 then list_price(
                     input_tokens, sane_output, sane_read, sane_write,
                     case when context_tokens > long_from then long_rate else rate end
                 )
-        end as list_cost_usd
+        end as floor_usd
     from summed
 ),
 
 priced as (
     select
         *,
+        case when has_all_tokens and not is_refused then floor_usd end as list_cost_usd,
+        believable(
+            reported_cost_usd,
+            is_free
+            or (
+                coalesce(all_tokens, 0) = 0
+                and not coalesce(
+                    lower(step_type) = 'llm_call' and step_status not in ('error', 'timeout') and duration_ms >= 1000,
+                    false
+                )
+            )
+        ) as believable_usd,
         coalesce(believable_usd, list_cost_usd) as cost_usd,
         case
+            when not has_all_tokens or is_refused then null
             when is_newest then list_cost_usd
             when all_tokens > 0
                 then list_price(
@@ -1141,6 +1163,7 @@ select
     failure_group,
     failure_rule_severity,
     failure_rule_id,
+    failure_is_billed,
     minus_ms(ended_at, sane_ms(duration_ms)) as started_at,
     ended_at,
     cast(ended_at as date) as step_date,
@@ -1153,6 +1176,7 @@ select
     sane_write as cache_write_tokens,
     all_tokens as total_tokens,
     cost_usd,
+    coalesce(believable_usd, case when not is_refused then floor_usd end) as known_cost_usd,
     case
         when believable_usd is not null then 'reported'
         when list_cost_usd is not null then 'list_price'
@@ -1161,9 +1185,14 @@ select
     case
         when believable_usd is not null then 'reported'
         when list_cost_usd is not null then 'priced'
-        when all_tokens > 0 then 'unpriced'
+        when is_refused then 'no_usage'
+        when all_tokens > 0 then case when has_all_tokens then 'unpriced' else 'partial' end
         else 'no_usage'
     end as price_status,
+    believable_usd is null and list_cost_usd is not null and is_extrapolated as is_price_extrapolated,
+    cost_usd is null
+    and not is_refused
+    and (coalesce(lower(step_type) = 'llm_call', false) or coalesce(all_tokens, 0) > 0) as has_unknown_cost,
     reported_cost_usd,
     list_cost_usd,
     list_cost_today_usd,
@@ -1193,9 +1222,12 @@ select
     cast(sum(cache_write_tokens) as bigint) as cache_write_tokens,
     cast(sum(total_tokens) as bigint) as total_tokens,
     sum(cost_usd) as cost_usd,
+    sum(known_cost_usd) as known_cost_usd,
     sum(list_cost_usd) as list_cost_usd,
     sum(list_cost_today_usd) as list_cost_today_usd,
-    count(*) filter (cost_usd is null and total_tokens > 0) as unpriced_count,
+    count(*) filter (price_status = 'unpriced') as unpriced_count,
+    count(*) filter (has_unknown_cost) as unknown_count,
+    count(*) filter (is_price_extrapolated) as extrapolated_count,
     count(*) filter (list_cost_usd is null and total_tokens > 0) as unlisted_count,
     count(*) filter (list_cost_today_usd is null and total_tokens > 0) as unlisted_today_count,
     count(*) filter (cost_basis = 'list_price') as listed_count,
@@ -1208,8 +1240,7 @@ select
 from (
     select
         *,
-        (is_failed or is_retried)
-        and not (step_type = 'tool_call' and cost_usd is null and coalesce(total_tokens, 0) = 0) as is_wasted
+        (is_failed or is_retried) and (cost_usd is not null or has_unknown_cost) as is_wasted
     from fct_agent_steps
 )
 group by agent_session_key;
@@ -1583,18 +1614,36 @@ from joined;
 -- Sessions, second part -------------------------------------------------------------------------
 
 create temp table priced_sessions as
-with classed as (
+with children as (
+    select
+        parents.parent_hash as session_hash,
+        sum(s.reported_cost_usd) as children_usd
+    from parents
+    inner join sessions as s on parents.session_hash = s.session_hash
+    where s.reported_cost_usd > 0
+    group by parents.parent_hash
+),
+
+classed as (
     select
         sessions.session_hash,
         sessions.session_key,
         sessions.run_hash,
         sessions.ended_at,
-        sessions.reported_cost_usd,
+        sessions.reported_steps_count,
+        coalesce(
+            sessions.reported_cost_usd between c.children_usd * 0.995 and c.children_usd * 1.005, false
+        ) as cost_includes_children,
+        case when cost_includes_children then 0 else sessions.reported_cost_usd end as own_reported_usd,
         d.canonical_model,
         d.read_included as known_read_included,
         d.write_included as known_write_included,
-        d.rate, d.newest_rate, d.is_newest,
-        coalesce(sent_input, sent_output, sent_read, sent_write) is not null as has_own,
+        d.rate, d.newest_rate, d.is_extrapolated,
+        coalesce(sent_input, sent_output, sent_read, sent_write) is not null
+        and not (
+            coalesce(sent_input, 0) + coalesce(sent_output, 0) + coalesce(sent_read, 0) + coalesce(sent_write, 0) = 0
+            and coalesce(t.total_tokens, 0) > 0
+        ) as has_own,
         case
             when has_own then uncached(sent_input, sent_read, sent_write, d.read_included, d.write_included)
             else t.input_tokens
@@ -1602,13 +1651,20 @@ with classed as (
         case when has_own then sent_output else t.output_tokens end as output_tokens,
         case when has_own then sent_read else t.cache_read_tokens end as cache_read_tokens,
         case when has_own then sent_write else t.cache_write_tokens end as cache_write_tokens,
+        coalesce(t.step_count, 0) as step_count,
+        coalesce(t.llm_call_count, 0) as llm_call_count,
         t.total_tokens as steps_total_tokens,
         t.cost_usd as steps_cost_usd,
+        t.known_cost_usd as steps_known_usd,
         t.list_cost_usd as steps_list_usd,
         t.list_cost_today_usd as steps_list_today_usd,
-        t.unpriced_count, t.unlisted_count, t.unlisted_today_count, t.listed_count
+        coalesce(t.unpriced_count, 0) as unpriced_count,
+        coalesce(t.unknown_count, 0) as unknown_count,
+        coalesce(t.extrapolated_count, 0) as extrapolated_count,
+        t.unlisted_count, t.unlisted_today_count, t.listed_count
     from sessions
     left join step_totals as t on sessions.session_key = t.session_key
+    left join children as c on sessions.session_hash = c.session_hash
     left join daily_prices as d
         on sessions.model_name = d.model_name and cast(sessions.ended_at as date) = d.price_date
 ),
@@ -1616,44 +1672,74 @@ with classed as (
 summed as (
     select
         *,
-        sum_of_classes(input_tokens, output_tokens, cache_read_tokens, cache_write_tokens) as total_tokens
+        sum_of_classes(input_tokens, output_tokens, cache_read_tokens, cache_write_tokens) as total_tokens,
+        input_tokens is not null
+        and (output_tokens is not null or coalesce(rate is not null and rate.output is null, false)) as has_all_tokens,
+        coalesce(rate.input = 0 and coalesce(rate.output, 0) = 0, false) as is_free
     from classed
 ),
 
 listed as (
     select
         *,
-        believable(reported_cost_usd, total_tokens) as believable_usd,
+        case
+            when has_own and total_tokens > 0
+                then list_price(input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, rate)
+        end as own_floor_usd,
         case
             when steps_total_tokens = total_tokens and unlisted_count = 0 then steps_list_usd
-            when total_tokens > 0
-                then list_price(input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, rate)
+            when has_all_tokens then own_floor_usd
         end as list_cost_usd,
         case
             when steps_total_tokens = total_tokens and unlisted_today_count = 0 then steps_list_today_usd
-            when total_tokens > 0
+            when has_own and has_all_tokens and total_tokens > 0
                 then list_price(input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, newest_rate)
         end as list_cost_today_usd,
-        case when unpriced_count = 0 then steps_cost_usd end as complete_usd
+        believable(
+            own_reported_usd,
+            cost_includes_children
+            or is_free
+            or (coalesce(total_tokens, 0) = 0 and llm_call_count = 0 and coalesce(steps_cost_usd, 0) = 0)
+        ) as believable_usd,
+        -- every call has a cost, and their tokens are all that the session speaks of
+        case
+            when
+                unknown_count = 0
+                and (
+                    not has_own
+                    or steps_total_tokens >= coalesce(total_tokens, 0)
+                    or (steps_total_tokens is null and coalesce(reported_steps_count, 0) <= step_count)
+                )
+                then steps_cost_usd
+        end as complete_usd,
+        coalesce(greatest(steps_known_usd, own_floor_usd), steps_known_usd, own_floor_usd) as floor_usd
     from summed
 )
 
 select
-    * exclude (reported_cost_usd, rate, newest_rate),
-    coalesce(believable_usd, list_cost_usd, complete_usd) as cost_usd,
+    * exclude (own_reported_usd, rate, newest_rate),
+    coalesce(believable_usd, complete_usd, case when has_own then list_cost_usd end) as cost_usd,
+    coalesce(cost_usd, floor_usd) as known_cost_usd,
     case
         when believable_usd is not null then 'reported'
-        when list_cost_usd is not null then 'list_price'
         when complete_usd is not null then 'sum_of_steps'
+        when cost_usd is not null then 'list_price'
         else 'none'
     end as cost_basis,
     case
-        when believable_usd is not null then 'reported'
-        when list_cost_usd is not null then 'priced'
-        when complete_usd is not null then case when listed_count > 0 then 'priced' else 'reported' end
-        when total_tokens > 0 or steps_total_tokens > 0 then 'unpriced'
+        when cost_basis = 'reported' then 'reported'
+        when cost_basis = 'sum_of_steps' and listed_count = 0 then 'reported'
+        when cost_usd is not null then 'priced'
+        when unpriced_count > 0 or (has_own and has_all_tokens and total_tokens > 0) then 'unpriced'
+        when (has_own and total_tokens > 0) or floor_usd is not null or steps_total_tokens > 0 then 'partial'
         else 'no_usage'
-    end as price_status
+    end as price_status,
+    cost_usd is null and (unknown_count > 0 or (has_own and total_tokens > 0)) as has_unknown_cost,
+    case cost_basis
+        when 'sum_of_steps' then extrapolated_count > 0
+        when 'list_price' then coalesce(is_extrapolated, false)
+        else false
+    end as is_price_extrapolated
 from listed;
 
 create temp table session_rules as
@@ -1708,7 +1794,7 @@ with descendants as (
     select
         ancestors.ancestor_hash as session_hash,
         sum(priced.cost_usd) as descendants_cost_usd,
-        count(*) filter (priced.price_status = 'unpriced') as unpriced_descendants
+        count(*) filter (priced.has_unknown_cost) as unknown_descendants
     from ancestors
     inner join priced_sessions as priced on ancestors.session_hash = priced.session_hash
     group by ancestors.ancestor_hash
@@ -1806,8 +1892,11 @@ select
     p.cache_write_tokens,
     p.total_tokens,
     p.cost_usd,
+    p.known_cost_usd,
     p.cost_basis,
     p.price_status,
+    p.is_price_extrapolated,
+    p.cost_includes_children,
     s.reported_cost_usd,
     p.list_cost_usd,
     p.list_cost_today_usd,
@@ -1816,8 +1905,8 @@ select
         when p.cost_usd is null and d.descendants_cost_usd is null then null
         else coalesce(p.cost_usd, 0) + coalesce(d.descendants_cost_usd, 0)
     end as decimal(28, 9)) as inclusive_cost_usd,
-    coalesce(d.unpriced_descendants, 0)
-    + case when p.price_status = 'unpriced' then 1 else 0 end as inclusive_unpriced_count,
+    coalesce(d.unknown_descendants, 0)
+    + case when p.has_unknown_cost then 1 else 0 end as inclusive_unknown_cost_count,
     s.response_length
 from joined as s
 inner join priced_sessions as p on s.session_hash = p.session_hash
@@ -1845,7 +1934,9 @@ select
     cast(sum(p.output_tokens) as bigint) as output_tokens,
     cast(sum(p.cache_read_tokens) as bigint) as cache_read_tokens,
     cast(sum(p.cache_write_tokens) as bigint) as cache_write_tokens,
+    cast(sum(p.total_tokens) as bigint) as sessions_total_tokens,
     cast(sum(p.cost_usd) as decimal(28, 9)) as sessions_cost_usd,
+    cast(sum(p.known_cost_usd) as decimal(28, 9)) as sessions_known_usd,
     cast(sum(t.cost_usd) as decimal(28, 9)) as steps_cost_usd,
     cast(sum(p.list_cost_usd) as decimal(28, 9)) as list_cost_usd,
     cast(sum(p.list_cost_today_usd) as decimal(28, 9)) as list_cost_today_usd,
@@ -1857,8 +1948,12 @@ select
     count(*) filter (p.price_status = 'unpriced') as unpriced_count,
     count(*) filter (p.total_tokens > 0 and p.list_cost_usd is null) as unlisted_count,
     count(*) filter (p.total_tokens > 0 and p.list_cost_today_usd is null) as unlisted_today_count,
-    count(*) filter (p.cost_usd is not null and p.list_cost_usd is null) as costed_unlisted_count,
+    count(*) filter (p.has_unknown_cost) as unknown_count,
+    count(*) filter (p.is_price_extrapolated) as extrapolated_count,
     count(*) filter (p.price_status = 'priced') as listed_count,
+    case
+        when min(coalesce(p.canonical_model, '')) = max(p.canonical_model) then max(p.canonical_model)
+    end as only_model,
     bool_or(coalesce(p.known_read_included, false)) as any_read_included,
     bool_and(coalesce(p.known_read_included, false)) as all_read_included,
     bool_or(coalesce(p.known_write_included, false)) as any_write_included,
@@ -1981,6 +2076,10 @@ usable as (
             coalesce(sent_read, 0) + coalesce(sent_write, 0) > 0
             and has_sessions
             and (any_read_included != all_read_included or any_write_included != all_write_included)
+        )
+        and not (
+            coalesce(sent_input, 0) + coalesce(sent_output, 0) + coalesce(sent_read, 0) + coalesce(sent_write, 0) = 0
+            and coalesce(sessions_total_tokens, 0) > 0
         ) as has_own,
         coalesce(any_read_included and all_read_included, false) as read_included,
         coalesce(any_write_included and all_write_included, false) as write_included,
@@ -2027,19 +2126,46 @@ summed as (
 
 believed as (
     select
-        *,
-        believable(reported_cost_usd, total_tokens) as believable_usd,
+        summed.*,
+        input_tokens is not null and output_tokens is not null as has_all_tokens,
+        coalesce(ended_day < one_model.known_from, false) as is_extrapolated,
+        believable(
+            reported_cost_usd,
+            coalesce(total_tokens, 0) = 0 and coalesce(llm_call_count, 0) = 0 and coalesce(sessions_known_usd, 0) = 0
+        ) as believable_usd,
         case when unlisted_count = 0 then list_cost_usd end as whole_list_usd,
         case when unlisted_today_count = 0 then list_cost_today_usd end as whole_list_today_usd,
-        case when costed_unlisted_count = 0 and unlisted_count = 0 then list_cost_usd end as complete_list_usd,
-        case when unpriced_count = 0 then sessions_cost_usd end as complete_sessions_usd
-    from summed
+        case
+            when
+                coalesce(unknown_count, 0) = 0
+                and (not has_own or sessions_total_tokens is null or sessions_total_tokens >= coalesce(total_tokens, 0))
+                then sessions_cost_usd
+        end as complete_sessions_usd,
+        -- a total has a price only when all sessions used one model
+        case
+            when has_own and total_tokens > 0
+                then list_price(input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, one_model.rate)
+        end as own_floor_usd,
+        case when has_all_tokens then own_floor_usd end as own_list_usd,
+        coalesce(greatest(sessions_known_usd, own_floor_usd), sessions_known_usd, own_floor_usd) as floor_usd
+    from (select *, cast(ended_at as date) as ended_day from summed) as summed
+    left join prices as one_model
+        on
+            only_model = one_model.canonical_model
+            and ended_day >= one_model.valid_from
+            and ended_day < one_model.valid_to
 ),
 
 resolved as (
     select
         *,
-        coalesce(believable_usd, complete_list_usd, complete_sessions_usd) as cost_usd
+        coalesce(believable_usd, complete_sessions_usd, own_list_usd) as cost_usd,
+        case
+            when believable_usd is not null then 'reported'
+            when complete_sessions_usd is not null then 'sum_of_sessions'
+            when own_list_usd is not null then 'list_price'
+            else 'none'
+        end as cost_basis
     from believed
 )
 
@@ -2142,21 +2268,25 @@ select
     cache_write_tokens,
     total_tokens,
     cost_usd,
+    coalesce(cost_usd, floor_usd) as known_cost_usd,
+    cost_basis,
     case
-        when believable_usd is not null then 'reported'
-        when complete_list_usd is not null then 'list_price'
-        when complete_sessions_usd is not null then 'sum_of_sessions'
-        else 'none'
-    end as cost_basis,
-    case
-        when believable_usd is not null then 'reported'
-        when complete_list_usd is not null then 'priced'
-        when complete_sessions_usd is not null then case when listed_count > 0 then 'priced' else 'reported' end
-        when total_tokens > 0 or unpriced_count > 0 then 'unpriced'
+        when cost_basis = 'reported' then 'reported'
+        when cost_basis = 'sum_of_sessions' and coalesce(listed_count, 0) = 0 then 'reported'
+        when cost_usd is not null then 'priced'
+        when unpriced_count > 0 then 'unpriced'
+        when floor_usd is not null then 'partial'
+        when has_own and has_all_tokens and total_tokens > 0 then 'unpriced'
+        when total_tokens > 0 then 'partial'
         else 'no_usage'
     end as price_status,
+    case cost_basis
+        when 'sum_of_sessions' then coalesce(extrapolated_count, 0) > 0
+        when 'list_price' then is_extrapolated
+        else false
+    end as is_price_extrapolated,
     reported_cost_usd,
-    whole_list_usd as list_cost_usd,
+    coalesce(whole_list_usd, own_list_usd) as list_cost_usd,
     whole_list_today_usd as list_cost_today_usd,
     sessions_cost_usd,
     steps_cost_usd,
@@ -2197,11 +2327,13 @@ select
     count(*) filter (is_used) as n_used,
     count(*) filter (not is_final) as n_unfinished,
     count(*) filter (price_status = 'unpriced') as n_unpriced,
+    count(*) filter (price_status = 'partial') as n_partial,
     count(*) as run_count,
     count(*) filter (is_successful) as successful_run_count,
     count(*) filter (run_status in ('error', 'timeout')) as failed_run_count,
     count(*) filter (run_status = 'cancelled') as cancelled_run_count,
     cast(sum(cost_usd) as decimal(28, 9)) as cost_usd,
+    cast(sum(known_cost_usd) as decimal(28, 9)) as known_cost_usd,
     cast(sum(used_usd) as decimal(28, 9)) as ended_cost_usd,
     cast(sum(case when not is_final then cost_usd end) as decimal(28, 9)) as pending_cost_usd,
     money(cast(sum(used_usd) as double) / nullif(count(*) filter (is_used), 0)) as cost_per_run_usd,
@@ -2273,6 +2405,7 @@ select
     count(*) filter (is_used) as n_used,
     count(*) filter (not is_finished) as n_unfinished,
     count(*) filter (price_status = 'unpriced') as n_unpriced,
+    count(*) filter (price_status = 'partial') as n_partial,
     count(*) filter (is_used and llm_ms is null and tool_ms is null) as n_without_step_times,
     avg(measured_ms) as mean_duration_ms,
     cast(quantile_cont(measured_ms, 0.5) as double) as p50_duration_ms,
@@ -2355,7 +2488,8 @@ counted as (
         count(distinct person_id) as user_count,
         cast(sum(cost_usd) as decimal(28, 9)) as wasted_cost_usd,
         cast(sum(lost_ms) / 60000.0 as double) as lost_minutes,
-        count(*) filter (price_status = 'unpriced') as n_unpriced
+        count(*) filter (price_status = 'unpriced') as n_unpriced,
+        count(*) filter (price_status = 'partial') as n_partial
     from failures
     left join models on failures.model_name = models.model_name
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
@@ -2367,7 +2501,7 @@ select
         || '|' || md5(tool_name) || '|' || md5(canonical_model) || '|' || failure_mode
         || '|' || coalesce(failure_category, '') || '|' || coalesce(failure_severity, failure_rule_severity, '')
     ) as failure_modes_key,
-    counted.* exclude (user_count, wasted_cost_usd, lost_minutes, n_unpriced),
+    counted.* exclude (user_count, wasted_cost_usd, lost_minutes, n_unpriced, n_partial),
     cast(failure_count as double) / nullif(bases.n_used, 0) as failure_share,
     user_count,
     wasted_cost_usd,
@@ -2375,6 +2509,7 @@ select
     bases.n_all,
     bases.n_used,
     bases.n_all - bases.n_used as n_unfinished,
-    n_unpriced
+    n_unpriced,
+    n_partial
 from counted
 inner join bases using (failure_date, grain);
