@@ -47,7 +47,13 @@ MODELS: tuple[Model, ...] = (
     Model("gemini-2.5-pro", "gemini-2.5-pro", "google", 3100, 0.022, True),
     Model("mistral-large-4", "mistral-large-4", "mistral", 2000, 0.020),
     Model("acme-internal-7b", None, "in_house", 700, 0.030),
-    Model("ft:gpt-4.1-2025-04-14:acme:support-tone:Bq81Zx", None, "in_house", 1500, 0.020),
+    Model(
+        "ft:gpt-4.1-2025-04-14:acme:support-tone:Bq81Zx",
+        "ft:gpt-4.1-2025-04-14",  # fine-tuned models cost more than their base
+        "in_house",
+        1500,
+        0.020,
+    ),
     Model("quasar-preview-0", None, "unknown", 1600, 0.030),
     Model("zephyr-next-large", None, "unknown", 1800, 0.030),
 )
