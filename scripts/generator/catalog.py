@@ -49,8 +49,8 @@ MODELS: tuple[Model, ...] = (
     Model("acme-internal-7b", None, "in_house", 700, 0.030),
     Model(
         "ft:gpt-4.1-2025-04-14:acme:support-tone:Bq81Zx",
-        "ft:gpt-4.1-2025-04-14",
-        "openai",
+        "ft:gpt-4.1-2025-04-14",  # fine-tuned models cost more than their base
+        "in_house",
         1500,
         0.020,
     ),

@@ -319,7 +319,10 @@ def test_a_price_changes_within_the_default_history(tmp_path):
     assert inside
     options = ["--out", str(tmp_path), "--runs", "900"]
     assert generate_events.main(options) == 0
-    number = next(i for i, model in enumerate(MODELS) if len(prices.starts_ms[i]) > 2)
+    inside_ms = {int(day.timestamp() * 1000) for day in inside}
+    number = next(
+        i for i in range(len(MODELS)) if inside_ms & {int(ms) for ms in prices.starts_ms[i][1:]}
+    )
     by_rate: dict[tuple[float, ...], int] = Counter()
     times = {e["messageId"]: timestamp(e["timestamp"]) for e in payloads(tmp_path)}
     rows = [r for r in truth(tmp_path, "steps") if r["cost_basis"] == "list_price"]

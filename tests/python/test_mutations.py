@@ -164,9 +164,31 @@ MUTATIONS = [
     Mutation(
         "the shortest alias of a model wins",
         "models/working/reported/int_models_resolved.sql",
-        "aliases.alias_length desc,\n                case",
-        "aliases.alias_length asc,\n                case",
+        "alias_length desc,\n                match_order",
+        "alias_length asc,\n                match_order",
         "model_finds_its_price_through_prefixes_and_the_longest_alias",
+    ),
+    Mutation(
+        "a suffix of one family comes off the names of others",
+        "models/working/reported/int_models_resolved.sql",
+        "{{ starts_with('names.bare_name', 'suffixes.head') }}",
+        "suffixes.head is not null",
+        "model_finds_its_price_without_routes_and_suffixes",
+    ),
+    Mutation(
+        "a pattern without a model takes no price away",
+        "models/working/reported/int_models_resolved.sql",
+        "            alias_ends.match_type = 'pattern'\n",
+        "            alias_ends.match_type = 'pattern'\n"
+        "            and alias_ends.canonical_model is not null\n",
+        "model_finds_its_price_without_routes_and_suffixes",
+    ),
+    Mutation(
+        "use before the first known price has none",
+        "models/intermediate/pricing/int_model_prices.sql",
+        "        is_first\n",
+        "        is_first and is_newest and false\n",
+        "open_price_never_ends_and_the_latest_is_the_newest",
     ),
     Mutation(
         "a retry may be of another step type",
