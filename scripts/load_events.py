@@ -14,7 +14,8 @@ RudderStack relies on a server or on Postgres itself, this is what happens inste
 * NUL characters in text are left out (Postgres cannot store them), lone surrogates become U+FFFD;
 * a gzip file that breaks off: nothing of the load is kept, the message names the file.
 
-Accepted plus rejected is the number of events read; blank lines are no events.
+Accepted plus rejected is the number of events read; blank lines are no events. The exit code is 1
+when nothing was accepted.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import argparse
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -49,22 +51,30 @@ from scripts.loader.warehouse_writer import (
     APPEND,
     BYTES_PER_CHUNK,
     MERGE,
+    REJECTS,
     TRACKS,
     TableResult,
     UnusableTableError,
     WarehouseWriter,
 )
-from scripts.warehouse import RAW_SCHEMA, connect, fail, warehouse_path
+from scripts.warehouse import RAW_SCHEMA, connect, fail, one_line, warehouse_path
+
+SHOWN_REASONS = 5
 
 
 @dataclass
 class LoadResult:
-    """Counts of one load: events accepted and rejected, values discarded, rows per table."""
+    """Counts of one load: events accepted and rejected (by reason), values discarded, rows."""
 
     accepted: int = 0
-    rejected: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
     discarded: int = 0
     tables: list[TableResult] = field(default_factory=list)
+
+    @property
+    def rejected(self) -> int:
+        """Return the number of lines and events that were not loaded."""
+        return self.reasons.total()
 
 
 def load_files(
@@ -177,6 +187,8 @@ class EventLoad:
             event = self._reader.read(payload, text)
         except RecursionError:
             raise RejectedError(f"nested deeper than {DEEPEST_NESTING} levels") from None
+        if event.table and event.row:
+            self._writer.check_table(event.table)
         if event.tracks_row is not None:
             self._writer.add_event(TRACKS, event.tracks_row)
         if event.table and event.row:
@@ -184,7 +196,7 @@ class EventLoad:
         self.result.accepted += 1
 
     def _reject(self, reason: str, raw_text: str) -> None:
-        self.result.rejected += 1
+        self.result.reasons[reason] += 1
         # Text columns hold neither NUL nor half a surrogate pair; the mark shows where one was.
         storable = raw_text.replace("\x00", "\ufffd").encode(errors="replace").decode().strip()
         self._writer.add_reject(self._file, self._line_number, reason, storable)
@@ -280,17 +292,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UnreadableInputError, UnusableTableError) as error:
         fail(str(error))
     except duckdb.Error as error:
-        fail(f"{warehouse} could not be written, it is as it was: {str(error).splitlines()[0]}")
+        fail(f"{warehouse} could not be written, it is as it was: {one_line(error)}")
     except KeyboardInterrupt:
         fail(f"stopped: {warehouse} is as it was", 130)
+    print_result(result, options.schema)
+    if result.accepted:
+        return 0
+    cure = f"correct what is said above; {options.schema}.{REJECTS} has every line"
+    if not result.rejected:
+        cure = "the input has none"
+    print(f"error: no event was accepted: {cure}", file=sys.stderr)
+    return 1
+
+
+def print_result(result: LoadResult, schema: str) -> None:
+    """Print what a load did: counts, the commonest reasons of rejection, rows per table."""
     print(
         f"accepted {result.accepted:,}, rejected {result.rejected:,}, "
         f"discarded values {result.discarded:,}"
     )
+    commonest = result.reasons.most_common(SHOWN_REASONS)
+    others = result.rejected - sum(count for _, count in commonest)
+    for reason, count in [*commonest, *([("other reasons", others)] if others else [])]:
+        print(f"  rejected {count:,}: {reason}")
     for table in result.tables:
         replaced = f" ({table.replaced:,} were there before)" if table.replaced else ""
-        print(f"  {options.schema}.{table.name}: {table.rows:,} rows{replaced}")
-    return 0
+        print(f"  {schema}.{table.name}: {table.rows:,} rows{replaced}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts import generate_events, load_events
+from scripts.loader.lines import UnreadableInputError, check_inputs
+from scripts.loader.warehouse_writer import REJECTS
 from scripts.warehouse import (
     RAW_SCHEMA,
     SEEDS_SCHEMA,
@@ -35,13 +37,15 @@ def sample_marker(warehouse: Path) -> Path:
 
 
 def has_raw_tables(warehouse: Path) -> bool:
-    """Return whether any raw table is loaded; a missing warehouse file has none."""
+    """Return whether any raw table holds events; a missing warehouse file has none."""
     if not warehouse.exists():
         return False
     connection = connect(warehouse)
     try:
         row = connection.execute(
-            "select count(*) from information_schema.tables where table_schema = ?", [RAW_SCHEMA]
+            "select count(*) from information_schema.tables "
+            "where table_schema = ? and table_name != ?",
+            [RAW_SCHEMA, REJECTS],
         ).fetchone()
     finally:
         connection.close()
@@ -82,7 +86,7 @@ def drop_sample(warehouse: Path) -> None:
 
 
 def load_given(files: Sequence[str], warehouse: Path) -> None:
-    """Load files; a generated sample goes first, and comes back when the files do not load."""
+    """Load files; a generated sample goes first, and comes back when no event of them loads."""
     marker = sample_marker(warehouse)
     backup = warehouse.with_name(warehouse.name + ".before")
     is_sample = marker.exists() and has_raw_tables(warehouse)
@@ -95,6 +99,7 @@ def load_given(files: Sequence[str], warehouse: Path) -> None:
     except BaseException:
         if is_sample:
             backup.replace(warehouse)
+            print("the generated sample is there again")
         raise
     backup.unlink(missing_ok=True)
     marker.unlink(missing_ok=True)
@@ -112,11 +117,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("files", nargs="*", metavar="FILE", help="NDJSON of payloads, may be .gz")
     options = parser.parse_args(arguments)
     warehouse = warehouse_path()
-    # An unquoted pattern that matches nothing arrives here as it was typed.
-    for name in options.files:
-        if name != "-" and not Path(name).is_file():
-            fail(f"no such file: {name}; EVENTS takes paths separated by spaces")
     if options.files:
+        try:
+            # An unquoted pattern that matches nothing arrives here as it was typed.
+            check_inputs(options.files)
+        except UnreadableInputError as error:
+            fail(f"{error}; EVENTS takes paths separated by spaces")
         load_given(options.files, warehouse)
     elif has_raw_tables(warehouse):
         print(f"no events given: keeping those in {warehouse}")

@@ -14,6 +14,7 @@ from scripts.loader.values import (
     INT64_RANGE,
     DiscardedError,
     JsonText,
+    RejectedError,
     convert,
     kind_of,
     plain_text,
@@ -25,6 +26,11 @@ DISCARDS = "rudder_discards"
 REJECTS = "rudder_load_rejects"
 MERGE = "merge"
 APPEND = "append"
+
+# A table takes 0.3 MB of a DuckDB file, however small it is; thousands of event names are names
+# with values in them, such as ids. Events of AI products, which models read, are always loaded.
+MOST_TABLES = 500
+_ALWAYS_LOADED = ("ai_", "mcp_")
 
 # A chunk is staged when one of its tables has this many cells or it holds this much input.
 _CELLS_PER_CHUNK = 2_000_000
@@ -131,8 +137,20 @@ class WarehouseWriter:
         self._load_time = load_time
         self._tables: dict[str, _Table] = {}
         self._existing = self._read_existing()
+        self._limited = {name for name in self._existing if _is_limited(name)}
         self._memory = 0
         self.discarded = 0
+
+    def check_table(self, table: str) -> None:
+        """Raise RejectedError when an event would need a new table and there are too many."""
+        if table in self._limited or not _is_limited(table):
+            return
+        if len(self._limited) >= MOST_TABLES:
+            raise RejectedError(
+                f"more than {MOST_TABLES} event names, and each takes a table: send values as "
+                "properties"
+            )
+        self._limited.add(table)
 
     def add_event(self, table: str, row: dict[str, object]) -> None:
         """Add the row of one event to `table`, converting or discarding values by column type."""
@@ -377,6 +395,10 @@ class WarehouseWriter:
     def _count(self, statement: str) -> int:
         row = self._connection.execute(statement).fetchone()
         return int(row[0]) if row else 0
+
+
+def _is_limited(table: str) -> bool:
+    return table not in (TRACKS, DISCARDS, REJECTS) and not table.startswith(_ALWAYS_LOADED)
 
 
 def _kind_of_column(data_type: str) -> tuple[type, tuple[float, float] | None]:

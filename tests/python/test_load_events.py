@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import resource
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -13,6 +14,7 @@ import pytest
 
 from scripts.load_events import main
 from scripts.loader import warehouse_writer
+from scripts.warehouse import connect
 
 PROJECT = Path(__file__).resolve().parents[2]
 REAL_DATA = PROJECT.parent / "shared" / "realdata"
@@ -586,7 +588,7 @@ def test_rejected_lines_are_kept_with_the_reason(warehouse, line, reason):
 
 def test_invalid_utf8_is_kept_with_replacement_characters(warehouse):
     path = warehouse.folder / "latin.ndjson"
-    path.write_bytes(b'{"userId": "caf\xe9"}\n')
+    path.write_bytes(b'{"userId": "caf\xe9"}\n' + line().encode())
     warehouse.run(path)
     assert warehouse.rows("rudder_load_rejects", "reason, raw_text") == [
         ("invalid UTF-8 at byte 16", '{"userId": "caf\ufffd"}')
@@ -728,3 +730,113 @@ def test_real_traces_load_completely(warehouse):
         assert keys <= warehouse.types(table).keys()
     assert warehouse.types("ai_interaction_completed")["total_cost"] == "DOUBLE"
     assert warehouse.types("ai_agent_step_completed")["duration_ms"] == "BIGINT"
+
+
+def line(**changes):
+    """Return one event as a line of a file."""
+    payload = {"type": "track", "userId": "u", "event": "ai_user_action", "messageId": "m"}
+    return json.dumps(payload | changes) + "\n"
+
+
+def run_main(tmp_path, text, *options):
+    """Load a file with this text into a warehouse of its own; return the exit code."""
+    file = tmp_path / "given.ndjson"
+    file.write_text(text)
+    return main([str(file), "--warehouse", str(tmp_path / "given.duckdb"), *options])
+
+
+def test_load_that_accepts_nothing_fails_and_says_why(tmp_path, capsys):
+    """The commonest reasons are named with their counts; the lines themselves are kept."""
+    text = line(userId="") * 3 + "{\n" + line(type="page") * 2
+    assert run_main(tmp_path, text) == 1
+    output, error = capsys.readouterr()
+    assert output.splitlines()[:4] == [
+        "accepted 0, rejected 6, discarded values 0",
+        "  rejected 3: neither userId nor anonymousId is given",
+        "  rejected 2: not a track call: type is 'page'",
+        "  rejected 1: invalid JSON: Expecting property name enclosed in double quotes at "
+        "character 2",
+    ]
+    assert error.splitlines() == [
+        "error: no event was accepted: correct what is said above; rudderstack.rudder_load_rejects "
+        "has every line"
+    ]
+    with connect(tmp_path / "given.duckdb", read_only=True) as connection:
+        found = connection.execute("select count(*) from rudderstack.rudder_load_rejects")
+        assert found.fetchall() == [(6,)]
+
+
+def test_files_without_any_event_fail(tmp_path, capsys):
+    assert run_main(tmp_path, "\n \n") == 1
+    assert capsys.readouterr().err == "error: no event was accepted: the input has none\n"
+
+
+def test_one_accepted_event_is_enough_and_reasons_are_few(tmp_path, capsys):
+    text = line() + "".join(line(type=f"page {number}") for number in range(9))
+    assert run_main(tmp_path, text) == 0
+    output, error = capsys.readouterr()
+    reasons = [text for text in output.splitlines() if text.startswith("  rejected")]
+    assert len(reasons) == 6 and reasons[-1] == "  rejected 4: other reasons"
+    assert error == ""
+
+
+def test_thousands_of_event_names_make_no_thousands_of_tables(tmp_path, capsys, monkeypatch):
+    """Names with values in them are rejected beyond a limit; events of AI products never are."""
+    monkeypatch.setattr(warehouse_writer, "MOST_TABLES", 5)
+    names = [*(f"Bought product {number}" for number in range(8)), "ai_user_action", "mcp_tool"]
+    text = "".join(line(event=name, messageId=name) for name in names)
+    assert run_main(tmp_path, text) == 0
+    output = capsys.readouterr().out
+    assert output.startswith("accepted 7, rejected 3,")
+    assert "rejected 3: more than 5 event names, and each takes a table: send values" in output
+    # those that have a table go on
+    assert run_main(tmp_path, line(event="Bought product 1", messageId="again")) == 0
+    assert run_main(tmp_path, line(event="Bought product 7", messageId="again")) == 1
+    with connect(tmp_path / "given.duckdb", read_only=True) as connection:
+        (tables,) = connection.execute("select count(*) from duckdb_tables()").fetchone()
+    assert tables == 5 + len(["ai_user_action", "mcp_tool", "tracks", "rudder_load_rejects"])
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("file/w.duckdb", "file cannot be created as a folder: File exists"),
+        ("folder", "folder cannot be opened as a DuckDB file"),
+        ("a?b.duckdb", "a?b.duckdb has a `?`"),
+    ],
+)
+def test_places_where_no_warehouse_can_be_give_one_line(tmp_path, capsys, place, reason):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    given = tmp_path / "given.ndjson"
+    given.write_text(line())
+    with pytest.raises(SystemExit):
+        main([str(given), "--warehouse", str(tmp_path / place)])
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and reason in error and error.count("\n") == 1
+
+
+def test_full_disk_gives_one_line_and_leaves_the_warehouse(tmp_path):
+    """A limit on the size of files stands for a full disk; the load is larger than that."""
+    warehouse, file = tmp_path / "w.duckdb", tmp_path / "given.ndjson"
+    file.write_text(line())
+    load = [sys.executable, "scripts/load_events.py", str(file), "--warehouse", str(warehouse)]
+    assert subprocess.run(load, cwd=PROJECT, capture_output=True, check=False).returncode == 0
+    before = warehouse.read_bytes()
+    # text that does not compress
+    file.write_text("".join(line(messageId=f"m{i}", a=hex(i * 7919**9)) for i in range(30_000)))
+    size = len(before) + 500_000
+    found = subprocess.run(
+        load,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
+    )
+    assert found.returncode == 2
+    assert found.stderr.startswith(f"error: {warehouse} could not be written, it is as it was: ")
+    assert found.stderr.count("\n") == 1
+    with connect(warehouse, read_only=True) as connection:
+        counts = connection.execute("select count(*) from rudderstack.ai_user_action").fetchall()
+    assert counts == [(1,)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 
 import pytest
 
@@ -78,3 +80,57 @@ def test_sample_and_what_was_built_come_back_when_files_do_not_load(warehouse, t
     assert warehouse.query("select built from analytics_marts.fct_agent_runs") == [(1,)]
     assert warehouse.query("select count(*) from rudderstack.ai_user_prompt_created") == prompts
     assert prepare_events.sample_marker(warehouse.path).exists()
+
+
+def test_sample_comes_back_when_no_event_is_accepted(warehouse, tmp_path, capsys):
+    """Events without a user replace nothing: yesterday's marts stay."""
+    assert prepare_events.main([]) == 0
+    with connect(warehouse.path) as connection:
+        connection.execute("create schema analytics_marts")
+        connection.execute("create table analytics_marts.fct_agent_runs as select 1 as built")
+    useless = tmp_path / "useless.ndjson"
+    useless.write_text('{"type": "track", "event": "ai_user_action"}\n')
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        prepare_events.main([str(useless)])
+    assert stop.value.code == 1
+    output, error = capsys.readouterr()
+    assert "rejected 1: neither userId nor anonymousId is given" in output
+    assert error.startswith("error: no event was accepted")
+    assert "the generated sample is there again" in output
+    assert warehouse.query("select built from analytics_marts.fct_agent_runs") == [(1,)]
+    assert prepare_events.sample_marker(warehouse.path).exists()
+
+
+def test_rejects_alone_are_no_events_to_keep(warehouse, tmp_path):
+    """A first load that accepted nothing does not stand in the way of the sample."""
+    useless = tmp_path / "useless.ndjson"
+    useless.write_text("no event\n")
+    with pytest.raises(SystemExit):
+        prepare_events.main([str(useless)])
+    assert prepare_events.main([]) == 0
+    assert prepare_events.sample_marker(warehouse.path).exists()
+
+
+def test_pipe_is_loaded_and_directory_and_missing_file_are_named(
+    warehouse, given, tmp_path, capsys
+):
+    """What cannot be loaded is said before the sample is touched."""
+    assert prepare_events.main([]) == 0
+    before = warehouse.path.stat().st_mtime_ns
+    for name, reason in (
+        (tmp_path, "is a directory: name the NDJSON files in it"),
+        (tmp_path / "*.gz", "no such file: check the path"),
+    ):
+        with pytest.raises(SystemExit):
+            prepare_events.main([str(name)])
+        error = capsys.readouterr().err
+        assert error.startswith("error: ") and reason in error and error.count("\n") == 1
+    assert warehouse.path.stat().st_mtime_ns == before
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(given.read_bytes()))
+    writer.start()
+    assert prepare_events.main([str(pipe)]) == 0
+    writer.join()
+    assert not prepare_events.sample_marker(warehouse.path).exists()
