@@ -93,7 +93,6 @@
     {{- return(adapter.dispatch('composed_characters', 'agent_analytics')(text_expression)) -}}
 {% endmacro %}
 
-{#- Snowflake, Redshift, Spark and Databricks have no function for it. -#}
 {% macro default__composed_characters(text_expression) -%}
     {{ text_expression }}
 {%- endmacro %}

@@ -17,7 +17,6 @@
 {%- endmacro %}
 
 
-{#- One-hour writes are a part of the writes; some senders send only the part. -#}
 {% macro all_cache_write_tokens() -%}
     case
         when sent_cache_write_1h_tokens > coalesce(sent_cache_write_tokens, 0) then sent_cache_write_1h_tokens

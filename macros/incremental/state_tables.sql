@@ -76,7 +76,6 @@
 {% endmacro %}
 
 
-{#- What was recorded before a build of everything, or before one that tests nothing, no longer matters. -#}
 {% macro record_start_of_invocation() %}
     {%- if not execute or not can_replace_rows() or not is_a_build() -%}
         {{- return('') -}}

@@ -29,7 +29,7 @@
         reasoning_tokens as sent_reasoning_tokens,
         total_tokens as sent_total_tokens,
         cost as reported_cost_usd,
-        {{ comparable_word('service_tier') }} as service_tier,
+        {{ word_label('service_tier') }} as service_tier,
         is_cache_hit
 {%- endmacro %}
 

@@ -37,6 +37,36 @@ steps as (
 
 ),
 
+tiers as (
+
+    select
+        'fct_agent_steps' as table_name,
+        'service_tier' as word_kind,
+        steps.service_tier as word,
+        count(*) as row_count
+    from {{ ref('fct_agent_steps') }} as steps
+    left join {{ ref('service_tiers') }} as known on steps.service_tier = known.word
+    where
+        steps.service_tier is not null
+        and known.word is null
+    group by steps.service_tier
+
+    union all
+
+    select
+        'fct_agent_sessions' as table_name,
+        'service_tier' as word_kind,
+        sessions.service_tier as word,
+        count(*) as row_count
+    from {{ ref('fct_agent_sessions') }} as sessions
+    left join {{ ref('service_tiers') }} as known on sessions.service_tier = known.word
+    where
+        sessions.service_tier is not null
+        and known.word is null
+    group by sessions.service_tier
+
+),
+
 actions as (
 
     select
@@ -65,6 +95,8 @@ words as (
     select * from sessions
     union all
     select * from steps
+    union all
+    select * from tiers
     union all
     select * from actions
 

@@ -91,6 +91,7 @@ select
     sessions.response_match_method,
     sessions.model_name,
     priced_sessions.canonical_model,
+    sessions.service_tier,
     tree.is_on_critical_path,
     sessions.has_started_event,
     sessions.has_completed_event,

@@ -28,6 +28,7 @@ select
     steps.model_name,
     steps.canonical_model,
     steps.tool_name,
+    steps.service_tier,
     steps.attempt_number,
     steps.is_retry,
     steps.is_retried,
