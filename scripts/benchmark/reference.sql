@@ -1731,7 +1731,8 @@ select
         when cost_basis = 'sum_of_steps' and listed_count = 0 then 'reported'
         when cost_usd is not null then 'priced'
         when unpriced_count > 0 or (has_own and has_all_tokens and total_tokens > 0) then 'unpriced'
-        when (has_own and total_tokens > 0) or floor_usd is not null or steps_total_tokens > 0 then 'partial'
+        when (has_own and total_tokens > 0) or floor_usd is not null then 'partial'
+        when steps_total_tokens > 0 and unknown_count > 0 then 'partial'
         else 'no_usage'
     end as price_status,
     cost_usd is null and (unknown_count > 0 or (has_own and total_tokens > 0)) as has_unknown_cost,
@@ -2277,7 +2278,7 @@ select
         when unpriced_count > 0 then 'unpriced'
         when floor_usd is not null then 'partial'
         when has_own and has_all_tokens and total_tokens > 0 then 'unpriced'
-        when total_tokens > 0 then 'partial'
+        when total_tokens > 0 and (has_own or unknown_count > 0) then 'partial'
         else 'no_usage'
     end as price_status,
     case cost_basis

@@ -645,7 +645,7 @@ class TruthWriter:
         unpriced = has_id & (unpriced_calls[session] > 0)
         unpriced |= has_tokens & has_all_tokens(tokens) & (total > 0)
         partial = (has_tokens & (total > 0)) | ~np.isnan(floor)
-        partial |= has_id & (all_tokens[session] > 0)
+        partial |= has_id & (all_tokens[session] > 0) & (unknown_calls[session] > 0)
         status = np.select(
             [
                 basis == REPORTED,
@@ -878,7 +878,7 @@ class TruthWriter:
                 unpriced > 0,
                 ~np.isnan(floor),
                 usable & has_all_tokens(tokens) & (total > 0),
-                total > 0,
+                (total > 0) & (usable | (unknown > 0)),
             ],
             [
                 PS_REPORTED,

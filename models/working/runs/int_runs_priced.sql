@@ -241,7 +241,8 @@ resolved as (
             when unpriced_session_count > 0 then 'unpriced'
             when floor_usd is not null then 'partial'
             when has_usable_tokens and has_all_tokens and total_tokens > 0 then 'unpriced'
-            when total_tokens > 0 or (has_usable_tokens and total_tokens is null) then 'partial'
+            when has_usable_tokens and (total_tokens is null or total_tokens > 0) then 'partial'
+            when total_tokens > 0 and unknown_cost_session_count > 0 then 'partial'
             else 'no_usage'
         end as price_status,
         case cost_basis

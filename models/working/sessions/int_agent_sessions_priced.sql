@@ -323,7 +323,7 @@ resolved as (
             when cost_basis != 'none' then 'priced'
             when unpriced_step_count > 0 or (has_reported_tokens and has_all_tokens and total_tokens > 0) then 'unpriced'
             when has_reported_tokens and (total_tokens is null or total_tokens > 0) then 'partial'
-            when floor_usd is not null or steps_total_tokens > 0 then 'partial'
+            when floor_usd is not null or (steps_total_tokens > 0 and unknown_cost_step_count > 0) then 'partial'
             else 'no_usage'
         end as price_status,
         cost_usd is null
