@@ -490,7 +490,9 @@ def check_status_rule(row: Row) -> Iterator[Problem]:
         return
     words = row["pattern"].split("|")
     if len(words) > MAX_STATUS_WORDS:
-        yield row.problem("pattern", f"has more than {MAX_STATUS_WORDS} words; make two rules of it")
+        yield row.problem(
+            "pattern", f"has more than {MAX_STATUS_WORDS} words; make two rules of it"
+        )
     for word in words:
         message = status_word(word)
         if message or "," in word:
