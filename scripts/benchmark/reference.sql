@@ -24,10 +24,23 @@ set preserve_insertion_order = false;
 create temp macro filled(value) as
     case when value >= '!' then value when trim(value) != '' then value end;
 create temp macro utc(zoned) as make_timestamp(epoch_us(zoned));
-create temp macro is_skewed(sent, received) as
-    sent is null or coalesce(epoch_us(sent) > epoch_us(received) + 86400000000, false);
+create temp macro possible(moment, loaded) as
+    case
+        when moment >= timestamptz '2015-01-01 00:00:00+00'
+            and coalesce(epoch_us(moment) <= epoch_us(loaded) + 86400000000, true)
+            then moment
+    end;
+create temp macro is_skewed(sent, received, loaded) as
+    possible(sent, loaded) is null
+    or coalesce(epoch_us(sent) > epoch_us(possible(received, loaded)) + 86400000000, false);
 create temp macro event_time(sent, received, original, device, loaded) as
-    utc(case when is_skewed(sent, received) then coalesce(received, original, device, loaded) else sent end);
+    utc(case
+        when is_skewed(sent, received, loaded)
+            then coalesce(
+                possible(received, loaded), possible(original, loaded), possible(device, loaded), loaded
+            )
+        else sent
+    end);
 create temp macro minus_ms(given_at, milliseconds) as
     make_timestamp(epoch_us(given_at) - cast(milliseconds as bigint) * 1000);
 create temp macro ms_between(earlier, later) as epoch_ms(later) - epoch_ms(earlier);
@@ -123,6 +136,7 @@ from read_csv(
     all_varchar = true
 );
 alter table rules alter column priority type integer;
+alter table rules alter column is_billed type boolean;
 
 create temp table scales as
 select
@@ -207,7 +221,7 @@ select
     filled(user_id) as user_id,
     filled(anonymous_id) as anonymous_id,
     event_time("timestamp", received_at, original_timestamp, sent_at, uuid_ts) as event_at,
-    is_skewed("timestamp", received_at) as has_clock_skew
+    is_skewed("timestamp", received_at, uuid_ts) as has_clock_skew
 from read_parquet(getvariable('event_files')[event_table], file_row_number = true);
 
 create temp view sent_prompts as from events_of('ai_user_prompt_created');
@@ -239,7 +253,7 @@ select 6, row_number, event_id, conversation_id, interaction_id, agent_session_i
 union all
 select 7, row_number, event_id, conversation_id, interaction_id, agent_session_id from sent_steps;
 
--- Second deliveries: all but the earliest of each event id. Ids are compared by hash first.
+-- Other deliveries: all but the newest loaded of each event id. Ids are compared by hash first.
 create temp macro later_deliveries_of(events) as table
 with repeated as (
     select hash(event_id) as id_hash
@@ -254,7 +268,7 @@ from query_table(events)
 where hash(event_id) in (from repeated) and event_id is not null
 qualify row_number() over (
     partition by event_id
-    order by received_at nulls last, uuid_ts nulls last, event_at nulls last
+    order by uuid_ts desc nulls last, received_at desc nulls last, event_at desc nulls last
 ) > 1;
 
 -- Events that name no conversation or no interaction, and what others say about their ids.
@@ -410,7 +424,9 @@ select
 from compared
 where
     case match_type
-        when 'in' then contains('|' || pattern || '|', '|' || field || '|')
+        when 'in'
+            then contains('|' || pattern || '|', '|' || field || '|')
+            or (match_field = 'status' and contains('|' || pattern || '|', '|' || normalized_status || '|'))
         when 'contains' then contains(field, pattern)
         when 'regex' then regexp_matches(field, pattern)
     end
@@ -605,6 +621,7 @@ select
     user_id, anonymous_id, context_source_id as source_id, workflow_name, environment,
     agent_name, model_used as model_name,
     status_of(status) as session_status,
+    lower(trim(status)) as sent_status,
     duration_ms,
     steps_count as reported_steps_count,
     length(response_text) as response_length,
@@ -627,6 +644,7 @@ select
     user_id, anonymous_id, context_source_id as source_id, workflow_name, environment,
     agent_name, lower(trim(model_used)) as model_name,
     coalesce(status_of(response_status), 'unknown') as session_status,
+    lower(trim(response_status)) as sent_status,
     duration_ms,
     steps_count as reported_steps_count,
     length(response_text) as response_length,
@@ -635,7 +653,7 @@ select
     usd(cost) as reported_cost_usd,
     row_signals.signal_hash,
     hash(conversation_id, interaction_id) as run_hash,
-    hash(hash(conversation_id, interaction_id), coalesce(agent_name, '')) as agent_hash
+    hash(hash(conversation_id, interaction_id), coalesce(lower(agent_name), '')) as agent_hash
 from accepted('sent_responses', 2) as responses
 left join row_signals on responses.row_number = row_signals.row_number and row_signals.source = 2;
 
@@ -693,7 +711,9 @@ select
     e.event_id is not null as has_completed_event,
     coalesce(o.has_step_index, false) as has_step_index,
     e.event_id as completed_event_id,
-    e.session_status, e.duration_ms, e.reported_steps_count, e.response_length,
+    e.session_status, e.sent_status, e.duration_ms, e.reported_steps_count, e.response_length,
+    coalesce(s.has_clock_skew, false) or coalesce(e.has_clock_skew, false)
+    or coalesce(o.has_clock_skew, false) as has_clock_skew,
     e.sent_input, e.sent_output, e.sent_read, e.sent_write, e.reported_cost_usd,
     e.error_type, e.error_message_class, e.signal_hash,
     s.event_at as started_event_at,
@@ -711,7 +731,7 @@ create temp table slots as
 select
     session_hash,
     run_hash,
-    hash(run_hash, coalesce(agent_name, '')) as agent_hash,
+    hash(run_hash, coalesce(lower(agent_name), '')) as agent_hash,
     agent_session_id,
     agent_name is null as is_nameless,
     has_completed_event,
@@ -785,18 +805,31 @@ with left_over as (
     where row_number not in (select row_number from matches)
 ),
 
-nameless as (
+free as (
+    select *
+    from slots
+    where run_hash in (select run_hash from left_over) and session_hash not in (select session_hash from matches)
+),
+
+-- as many on both sides: all are matched, else sessions without a name
+even as (
+    select run_hash
+    from (select run_hash, count(*) as n from left_over group by run_hash)
+    inner join (select run_hash, count(*) as n from free group by run_hash) using (run_hash, n)
+),
+
+takers as (
     select
         session_hash,
         run_hash,
         row_number() over (partition by run_hash order by ended_at, agent_session_id) as row_order
-    from slots
-    where is_nameless and session_hash not in (select session_hash from matches)
+    from free
+    where is_nameless or run_hash in (from even)
 )
 
-select left_over.row_number, nameless.session_hash, 'order'
+select left_over.row_number, takers.session_hash, 'order'
 from left_over
-inner join nameless using (run_hash, row_order);
+inner join takers using (run_hash, row_order);
 
 create temp table sessions as
 with joined as (
@@ -826,6 +859,8 @@ with joined as (
             when t.has_completed_event then coalesce(t.session_status, 'unknown')
             when r.event_id is not null then r.session_status
         end as session_status,
+        case when t.has_completed_event then t.sent_status else r.sent_status end as sent_status,
+        coalesce(t.has_clock_skew, false) or coalesce(r.has_clock_skew, false) as is_time_skewed,
         coalesce(t.duration_ms, r.duration_ms) as reported_duration_ms,
         coalesce(t.reported_steps_count, r.reported_steps_count) as reported_steps_count,
         coalesce(t.response_length, r.response_length) as response_length,
@@ -855,9 +890,11 @@ timed as (
         *,
         cast(md5(md5(conversation_id) || interaction_id) as uuid) as run_key,
         coalesce(completed_event_at, last_event_at) as ended_at,
+        coalesce(started_event_at > completed_event_at, false) as starts_late,
+        case when not starts_late then started_event_at end as believed_start_at,
         least(
             coalesce(
-                started_event_at,
+                believed_start_at,
                 minus_ms(completed_event_at, sane_ms(reported_duration_ms)),
                 first_step_started_at,
                 completed_event_at,
@@ -873,10 +910,11 @@ select
     cast(md5(md5(md5(conversation_id) || interaction_id) || coalesce(agent_session_id, response_name)) as uuid) as session_key,
     case
         when reported_duration_ms is not null then reported_duration_ms
-        when started_event_at is null and first_step_started_at is null then null
+        when believed_start_at is null and first_step_started_at is null then null
         when completed_event_at is null and last_event_at = started_event_at then null
         else ms_between(started_at, ended_at)
-    end as duration_ms
+    end as duration_ms,
+    is_time_skewed or starts_late as has_clock_skew
 from timed;
 
 drop table reported;
@@ -891,7 +929,10 @@ with sortable as (
         hash(steps.conversation_id, steps.interaction_id, steps.agent_session_id) as session_hash,
         steps.event_at as ended_at,
         steps.has_clock_skew,
+        minus_ms(steps.event_at, sane_ms(steps.duration_ms)) as started_at,
+        steps.original_timestamp,
         steps.received_at,
+        steps.uuid_ts,
         steps.event_id,
         lower(steps.step_type) as step_type,
         steps.attempt_number,
@@ -904,18 +945,19 @@ with sortable as (
     where steps.agent_session_id is not null
 ),
 
-neighbours as (
+ordered as (
     select
-        row_number, session_hash, ended_at, has_clock_skew, attempt_number, is_failed, step_type, target, step_index,
+        *,
         row_number() over in_session as row_order,
         lag(is_failed) over in_session as was_failed,
         lag(step_type) over in_session as previous_type,
         lag(target) over in_session as previous_target,
-        lead(step_type) over in_session as next_type,
-        lead(target) over in_session as next_target,
-        lead(attempt_number) over in_session as next_attempt_number
+        lag(ended_at) over in_session as previous_ended_at,
+        min(attempt_number) over (partition by session_hash) = 0 as is_counted_from_zero
     from sortable
-    window in_session as (partition by session_hash order by step_index, ended_at, received_at, event_id)
+    window in_session as (
+        partition by session_hash order by step_index, ended_at, original_timestamp, received_at, uuid_ts, event_id
+    )
 )
 
 select
@@ -924,37 +966,114 @@ select
     ended_at,
     has_clock_skew,
     row_order,
+    step_type,
+    target,
     coalesce(step_index, row_order) as step_number,
-    case
-        when attempt_number is not null then attempt_number > 1
-        else coalesce(was_failed and previous_type = step_type and previous_target = target, false)
-    end as is_retry,
-    case
-        when next_attempt_number is not null then next_attempt_number > 1
-        else coalesce(is_failed and next_type = step_type and next_target = target, false)
-    end as is_retried,
-    coalesce(
-        was_failed and previous_type = step_type and previous_target != target
-        and previous_target != '' and target != '',
-        false
-    ) as is_fallback
-from neighbours;
+    attempt_number + case when is_counted_from_zero then 1 else 0 end as sent_attempt,
+    -- what had started before the failure was known ran beside it
+    was_failed and previous_type = step_type and coalesce(started_at >= previous_ended_at, true) as follows_failure,
+    coalesce(attempt_number is null and follows_failure and previous_target = target, false) as is_repetition,
+    coalesce(follows_failure and previous_target != target and previous_target != '' and target != '', false) as is_fallback
+from ordered;
 
-create temp table retries as
+create temp table repetitions as
 select
     row_number,
-    operation_order
+    session_hash,
+    row_order,
+    coalesce(first_order, 1) as first_order
 from (
     select
         row_number,
-        is_retry,
-        max(case when not is_retry then row_order end) over (
+        session_hash,
+        row_order,
+        is_repetition,
+        max(case when not is_repetition then row_order end) over (
             partition by session_hash order by row_order rows between unbounded preceding and current row
-        ) as operation_order
+        ) as first_order
     from step_positions
-    where session_hash in (select session_hash from step_positions where is_retry)
+    where session_hash in (select session_hash from step_positions where is_repetition)
 )
-where is_retry;
+where is_repetition;
+
+-- Attempts with numbers are dealt out one after the other: each goes to the operation of its tool or model that
+-- was last dealt the number before.
+create temp table dealt as
+select
+    session_hash,
+    unnest(state.done) as attempt
+from (
+    select
+        session_hash,
+        list_reduce(
+            attempts,
+            lambda state, next: struct_pack(
+                open := list_append(
+                    list_filter(
+                        state.open,
+                        lambda o: o.latest is distinct from list_filter(state.open, lambda q: q.n = next.n - 1)[-1].latest
+                    ),
+                    struct_pack(
+                        first := coalesce(list_filter(state.open, lambda q: q.n = next.n - 1)[-1].first, next.place),
+                        latest := next.place,
+                        n := next.n
+                    )
+                ),
+                done := list_append(
+                    state.done,
+                    struct_pack(
+                        place := next.place,
+                        first := coalesce(list_filter(state.open, lambda q: q.n = next.n - 1)[-1].first, next.place),
+                        previous := list_filter(state.open, lambda q: q.n = next.n - 1)[-1].latest
+                    )
+                )
+            ),
+            struct_pack(
+                open := cast([] as struct(first bigint, latest bigint, n bigint)[]),
+                done := cast([] as struct(place bigint, first bigint, previous bigint)[])
+            )
+        ) as state
+    from (
+        select
+            session_hash,
+            list(
+                struct_pack(place := row_order, n := cast(sent_attempt as bigint)) order by row_order
+            ) as attempts
+        from step_positions
+        where sent_attempt is not null
+        group by session_hash, step_type, target
+        having max(sent_attempt) > 1
+    )
+);
+
+create temp table retries as
+select
+    steps.row_number,
+    coalesce(dealt.attempt.first, repetitions.first_order, steps.row_order) as operation_order,
+    coalesce(
+        steps.sent_attempt,
+        coalesce(firsts.sent_attempt, 1) + steps.row_order - coalesce(repetitions.first_order, steps.row_order)
+    ) as attempt_number,
+    steps.is_repetition or coalesce(steps.sent_attempt > 1, false) as is_retry,
+    followers.session_hash is not null as is_retried
+from step_positions as steps
+left join repetitions on steps.row_number = repetitions.row_number
+left join step_positions as firsts
+    on repetitions.session_hash = firsts.session_hash and repetitions.first_order = firsts.row_order
+left join dealt
+    on steps.session_hash = dealt.session_hash
+    and coalesce(repetitions.first_order, steps.row_order) = dealt.attempt.place
+left join (
+    select session_hash, row_order - 1 as row_order
+    from repetitions
+    union
+    select session_hash, attempt.previous
+    from dealt
+    where attempt.previous is not null
+) as followers
+    on steps.session_hash = followers.session_hash and steps.row_order = followers.row_order
+where
+    steps.session_hash in (select session_hash from step_positions where is_repetition or sent_attempt is not null);
 
 -- One row per model name and day in use, so that pricing is one join on equality.
 create temp table daily_prices as
@@ -989,7 +1108,9 @@ create table fct_agent_steps as
 with joined as (
     select
         sent.*,
-        numbered.session_hash, numbered.ended_at, numbered.step_number, numbered.row_order, numbered.is_retry, numbered.is_retried,
+        numbered.session_hash, numbered.ended_at, numbered.step_number, numbered.row_order,
+        coalesce(retries.is_retry, false) as is_retry, coalesce(retries.is_retried, false) as is_retried,
+        coalesce(retries.attempt_number, 1) as attempt_in_operation,
         numbered.is_fallback, numbered.has_clock_skew as is_time_skewed, retries.operation_order,
         sessions.session_key, sessions.run_key,
         sessions.conversation_id as resolved_conversation_id,
@@ -1007,7 +1128,7 @@ with joined as (
         text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'failure_group') as failure_group,
         text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'severity') as failure_rule_severity,
         text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'rule_id') as failure_rule_id,
-        cast(text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'is_billed') as boolean) as failure_is_billed,
+        text_rule_first(step_rules.text_rule, step_rules.signal_rule, 'is_billed') as failure_is_billed,
         case
             when
                 coalesce(
@@ -1128,21 +1249,19 @@ select
     resolved_interaction_id as interaction_id,
     agent_session_id,
     cast(md5(lower(hex(cast(session_key as blob))) || cast(
-        case when is_retry then coalesce(operation_order, 1) else row_order end as varchar
+        coalesce(operation_order, row_order) as varchar
     )) as uuid) as operation_key,
     step_agent_name as agent_name,
     step_number,
     lower(step_type) as step_type,
     step_status,
+    lower(trim(status)) as sent_status,
     case when step_status != 'unknown' then step_status = 'success' end as is_successful,
     step_status in ('error', 'timeout') as is_failed,
     step_model_name as model_name,
     canonical_model,
     tool_name,
-    coalesce(
-        attempt_number,
-        case when is_retry then row_order - coalesce(operation_order, 1) + 1 else 1 end
-    ) as attempt_number,
+    attempt_in_operation as attempt_number,
     is_retry,
     is_retried,
     is_fallback,
@@ -1154,6 +1273,7 @@ select
         ),
         false
     ) as is_silent_failure,
+    cast(0 as bigint) as merged_event_count,
     lower(error_type) as error_type,
     message_class(error_message) as error_message_class,
     cast(http_status as varchar) as http_status,
@@ -1370,6 +1490,7 @@ select
     parent_interaction_id, user_id, anonymous_id, context_source_id as source_id, workflow_name, environment,
     lower(trigger_type) as trigger_type, lower(execution_mode) as execution_mode,
     status_of(status) as run_status,
+    lower(trim(status)) as sent_status,
     duration_ms,
     agents_count as reported_agents_count,
     steps_count as reported_steps_count,
@@ -1391,50 +1512,72 @@ select
     user_id, anonymous_id, context_source_id as source_id, workflow_name, environment,
     case lower(action_type) when 'copied_response' then 'copied' else lower(action_type) end as action_type,
     lower(action_details_feedback_type) as feedback_type,
-    case
-        when length(action_details_feedback_value) <= 40 then lower(trim(action_details_feedback_value))
-    end as feedback_value,
+    lower(trim(action_details_feedback_value)) as feedback_value,
+    received_at,
     length(action_details_feedback_text) as feedback_text_length,
     hash(conversation_id, interaction_id) as run_hash
 from accepted('sent_actions', 4) as sent;
 
 create table fct_user_actions as
+with rated as (
+    select
+        actions.*,
+        ranges.feedback_type is not null as is_known,
+        try_cast(actions.feedback_value as double) as sent_number,
+        coalesce(
+            labels.rating,
+            case
+                when
+                    sent_number between least(ranges.worst_value, ranges.best_value)
+                    and greatest(ranges.worst_value, ranges.best_value)
+                    then (sent_number - ranges.worst_value) / nullif(ranges.best_value - ranges.worst_value, 0)
+                when is_known and actions.feedback_value in ('true', 'false')
+                    then cast(actions.feedback_value = 'true' as integer)
+            end
+        ) as user_rating
+    from actions
+    left join scales as ranges on actions.feedback_type = ranges.feedback_type and ranges.value_label is null
+    left join scales as labels
+        on actions.feedback_type = labels.feedback_type and actions.feedback_value = labels.value_label
+)
+
 select
-    cast(md5('ai_user_action|' || actions.event_id) as uuid) as action_key,
-    actions.event_id as action_id,
+    cast(md5('ai_user_action|' || event_id) as uuid) as action_key,
+    event_id as action_id,
     cast(md5(md5(conversation_id) || interaction_id) as uuid) as run_key,
     conversation_id,
     interaction_id,
     user_id,
     anonymous_id,
     action_type,
-    actions.feedback_type,
-    coalesce(
-        labels.rating,
-        case
-            when
-                try_cast(actions.feedback_value as double)
-                between least(ranges.worst_value, ranges.best_value)
-                and greatest(ranges.worst_value, ranges.best_value)
-                then
-                    (try_cast(actions.feedback_value as double) - ranges.worst_value)
-                    / nullif(ranges.best_value - ranges.worst_value, 0)
-        end
-    ) as rating,
+    feedback_type,
+    feedback_value,
+    case
+        when feedback_type is null and feedback_value is null then null
+        when user_rating is not null then 'rated'
+        when not is_known then 'unknown_type'
+        when feedback_value is null then 'no_value'
+        else 'unknown_value'
+    end as feedback_status,
+    user_rating as rating,
+    -- nobody takes anything back in generated events
+    user_rating is not null
+    and event_id = last_value(case when user_rating is not null then event_id end ignore nulls) over (
+        partition by run_hash, coalesce(user_id, anonymous_id, ''), feedback_type
+        order by event_at, received_at, event_id
+        rows between unbounded preceding and unbounded following
+    ) as is_latest_rating,
     feedback_text_length,
     event_at as acted_at,
     cast(event_at as date) as action_date,
     has_clock_skew
-from actions
-left join scales as ranges on actions.feedback_type = ranges.feedback_type and ranges.value_label is null
-left join scales as labels
-    on actions.feedback_type = labels.feedback_type and actions.feedback_value = labels.value_label;
+from rated;
 
 create temp table action_totals as
 select
     run_key,
-    avg(rating) as rating,
-    count(rating) as rating_count,
+    avg(rating) filter (is_latest_rating) as rating,
+    count(*) filter (is_latest_rating) as rating_count,
     count(*) filter (action_type = 'regenerated') as regenerated_count,
     count(*) filter (action_type = 'copied') as copied_count,
     count(*) filter (action_type = 'shared') as shared_count
@@ -1446,38 +1589,38 @@ with events as (
     select
         run_hash, conversation_id, interaction_id, parent_interaction_id, user_id, anonymous_id, source_id,
         workflow_name, environment, null as trigger_type, null as execution_mode,
-        event_at as first_at, event_at as last_at, has_clock_skew
+        event_at as first_at, event_at as last_at, has_clock_skew, false as is_start, false as is_action
     from prompts
     union all
     select
         run_hash, conversation_id, interaction_id, parent_interaction_id, user_id, anonymous_id, source_id,
-        workflow_name, environment, trigger_type, execution_mode, event_at, event_at, has_clock_skew
+        workflow_name, environment, trigger_type, execution_mode, event_at, event_at, has_clock_skew, false, false
     from completions
     union all
     select
         run_hash, conversation_id, interaction_id, parent_interaction_id, user_id, anonymous_id, source_id,
-        workflow_name, environment, trigger_type, execution_mode, event_at, event_at, has_clock_skew
+        workflow_name, environment, trigger_type, execution_mode, event_at, event_at, has_clock_skew, true, false
     from starts
     union all
     select
         run_hash, conversation_id, interaction_id, parent_interaction_id, user_id, anonymous_id, source_id,
-        workflow_name, environment, null, null, event_at, event_at, has_clock_skew
+        workflow_name, environment, null, null, event_at, event_at, has_clock_skew, false, false
     from ends
     union all
     select
         run_hash, conversation_id, interaction_id, parent_interaction_id, user_id, anonymous_id, source_id,
-        workflow_name, environment, null, null, event_at, event_at, has_clock_skew
+        workflow_name, environment, null, null, event_at, event_at, has_clock_skew, false, false
     from responses
     union all
     select
         run_hash, conversation_id, interaction_id, parent_interaction_id, user_id, anonymous_id, source_id,
-        workflow_name, environment, null, null, event_at, event_at, has_clock_skew
+        workflow_name, environment, null, null, event_at, event_at, has_clock_skew, false, true
     from actions
     union all
     select
         hash(conversation_id, interaction_id), conversation_id, interaction_id, parent_interaction_id, user_id,
         anonymous_id, source_id, workflow_name, environment, trigger_type, execution_mode,
-        first_event_at, last_event_at, has_clock_skew
+        first_event_at, last_event_at, has_clock_skew, false, false
     from observed
 )
 
@@ -1493,11 +1636,28 @@ select
     min(environment) as environment,
     min(trigger_type) as trigger_type,
     min(execution_mode) as execution_mode,
-    min(first_at) as first_event_at,
-    max(last_at) as last_event_at,
+    coalesce(min(first_at) filter (not is_action), min(first_at)) as first_event_at,
+    max(last_at) filter (not is_action and not is_start) as last_event_at,
+    max(last_at) as last_of_all_at,
     bool_or(has_clock_skew) as has_clock_skew
 from events
 group by run_hash;
+
+create temp table newest_moments as
+select max(least(event_at, utc(received_at))) as newest_at from prompts
+union all
+select max(least(event_at, utc(received_at))) from completions
+union all
+select max(least(event_at, utc(received_at))) from starts
+union all
+select max(least(event_at, utc(received_at))) from ends
+union all
+select max(least(event_at, utc(received_at))) from responses
+union all
+select max(least(event_at, utc(received_at))) from actions
+union all
+select max(least(event_at, utc(received_at))) from accepted('sent_steps', 7)
+where agent_session_id is not null;
 
 drop table starts;
 drop table ends;
@@ -1527,12 +1687,16 @@ last_completions as (
 ),
 
 first_starts as (
-    select run_hash, min(started_at) as first_session_started_at
+    select
+        run_hash,
+        min(started_at) as first_session_started_at,
+        max(ended_at) as last_session_ended_at,
+        bool_or(has_clock_skew) as is_session_skewed
     from sessions
     group by run_hash
 ),
 
-data_end as (select max(last_event_at) as newest_event_at from run_minima),
+data_end as (select max(newest_at) as newest_event_at from newest_moments),
 
 joined as (
     select
@@ -1548,7 +1712,7 @@ joined as (
         m.source_id,
         m.workflow_name,
         m.environment,
-        m.has_clock_skew,
+        m.has_clock_skew or coalesce(first_starts.is_session_skewed, false) as has_clock_skew,
         case
             when m.trigger_type in ('schedule', 'scheduled', 'cron') then 'schedule'
             when m.trigger_type is not null then m.trigger_type
@@ -1566,9 +1730,10 @@ joined as (
         coalesce(c.completion_count, 0) > 1 as has_conflicting_completions,
         case
             when c.event_id is not null then coalesce(c.run_status, 'unknown')
-            when m.last_event_at > minus_ms(data_end.newest_event_at, 3600000) then 'in_progress'
+            when coalesce(greatest(m.last_event_at, first_starts.last_session_ended_at), m.last_of_all_at) > minus_ms(data_end.newest_event_at, 3600000) then 'in_progress'
             else 'abandoned'
         end as run_status,
+        c.sent_status,
         c.duration_ms as reported_duration_ms,
         c.reported_agents_count,
         c.reported_steps_count,
@@ -1582,8 +1747,8 @@ joined as (
             first_starts.first_session_started_at,
             minus_ms(c.event_at, sane_ms(c.duration_ms))
         ) as started_at,
-        coalesce(c.event_at, m.last_event_at) as ended_at,
-        m.last_event_at
+        coalesce(greatest(m.last_event_at, first_starts.last_session_ended_at), m.last_of_all_at) as last_event_at,
+        coalesce(c.event_at, coalesce(greatest(m.last_event_at, first_starts.last_session_ended_at), m.last_of_all_at)) as ended_at
     from (
         select
             *,
@@ -1769,7 +1934,8 @@ by_step as (
         agent_session_key as session_key,
         failure_mode,
         failure_category,
-        failure_group
+        failure_group,
+        failure_is_billed
     from fct_agent_steps
     where is_failed and agent_session_key in (
         select session_key from chosen
@@ -1786,7 +1952,8 @@ select
     case when is_by_step then by_step.failure_mode else rule.failure_mode end as failure_mode,
     case when is_by_step then by_step.failure_category else rule.failure_category end as failure_category,
     case when is_by_step then by_step.failure_group else rule.failure_group end as failure_group,
-    rule.severity as failure_rule_severity
+    rule.severity as failure_rule_severity,
+    case when is_by_step then by_step.failure_is_billed else rule.is_billed end as failure_is_billed
 from chosen
 left join by_step on chosen.session_key = by_step.session_key;
 
@@ -1846,6 +2013,7 @@ select
     cast(coalesce(in_tree.depth, 0) as bigint) as depth,
     s.session_number,
     s.final_status as session_status,
+    s.sent_status,
     case
         when s.final_status = 'success' then true
         when s.final_status in ('error', 'timeout', 'cancelled', 'partial_success', 'abandoned') then false
@@ -1867,6 +2035,7 @@ select
     f.failure_category,
     f.failure_group,
     f.failure_rule_severity,
+    f.failure_is_billed,
     s.error_type,
     s.error_message_class,
     cast(null as varchar) as finish_reason,
@@ -1876,6 +2045,7 @@ select
     s.duration_ms,
     case when s.reported_duration_ms is not null then 'reported' else 'derived' end as duration_source,
     is_suspect_ms(s.reported_duration_ms) as has_suspect_duration,
+    s.has_clock_skew,
     t.llm_ms,
     t.tool_ms,
     sane_ms(s.duration_ms) - coalesce(t.llm_ms, 0) - coalesce(t.tool_ms, 0) as other_ms,
@@ -2185,6 +2355,7 @@ select
     input_method,
     cast(null as varchar) as intent,
     run_status,
+    sent_status,
     case
         when run_status = 'success' then true
         when run_status in ('error', 'timeout', 'cancelled', 'partial_success', 'abandoned') then false

@@ -127,6 +127,8 @@ def _dispositions(
         fate[events.session_form != PRESENT] = MISSING_SESSION
     else:
         fate[no_interaction] = MISSING_INTERACTION
-    fate[events.delivery > 0] = DUPLICATE
+    # The newest delivery counts.
+    again = events.key[events.delivery > 0]
+    fate[(events.delivery == 0) & np.isin(events.key, again)] = DUPLICATE
     fate[~events.has_event_id] = MISSING_EVENT_ID
     return fate

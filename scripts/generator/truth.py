@@ -166,6 +166,7 @@ class _StepFacts:
     number: Ints
     is_failed: Bools
     is_retry: Bools
+    is_retried: Bools
     is_fallback: Bools
     attempt: Ints
     tokens: Ints
@@ -320,11 +321,18 @@ class TruthWriter:
         if count:
             follows[1:] = (session[1:] == session[:-1]) & is_failed[:-1] & (kind[1:] == kind[:-1])
             same_target[1:] = target[1:] == target[:-1]
+            # What had started before the failure was known ran beside it.
+            begin_ms = events.time_ms - played.duration_ms[step]
+            follows[1:] &= begin_ms[1:] >= events.time_ms[:-1]
         explicit = workflow_flag("sends_attempt_number")[sim.runs.workflow[events.events.run]]
         is_retry = np.where(explicit, played.attempt[step] > 1, follows & same_target)
         # Attempts of one operation follow each other; the first is the last step that is no retry.
         first = np.maximum.accumulate(np.where(is_retry & (position > 0), -1, np.arange(count)))
         attempt = np.where(explicit, played.attempt[step], np.arange(count) - first + 1)
+        is_retried = np.zeros(count, dtype=bool)
+        is_retried[:-1] = (is_retry & ~explicit)[1:]
+        numbered = np.flatnonzero(explicit & np.isin(session, session[explicit & (attempt > 1)]))
+        is_retried[_retried(numbered, session, kind * 1_000_000 + target, attempt)] = True
 
         model = played.model[step]
         known_model = np.maximum(model, 0)
@@ -364,6 +372,7 @@ class TruthWriter:
             number=number,
             is_failed=is_failed,
             is_retry=is_retry,
+            is_retried=is_retried,
             is_fallback=follows & ~same_target,
             attempt=attempt,
             tokens=tokens,
@@ -480,8 +489,10 @@ class TruthWriter:
         outcome_ms = np.where(ends, end_ms[session], np.where(answered, response_ms, _EARLY))
         final_ms = np.where(outcome_ms > _EARLY, outcome_ms, last_ms[session])
         finished = outcome_ms > _EARLY
+        # A start after the end is not believed.
+        believed = begins & (~finished | (start_ms[session] <= outcome_ms))
         first_ms = np.where(
-            begins,
+            believed,
             start_ms[session],
             np.where(finished, outcome_ms - reported_ms, first_step_ms[session]),
         )
@@ -690,10 +701,20 @@ class TruthWriter:
         runs = sim.runs
         count = len(runs.number)
         first_ms, last_ms = np.full(count, _LATE), np.full(count, _EARLY)
-        for item in accepted.values():
-            np.minimum.at(first_ms, item.events.run, item.time_ms)
-            np.maximum.at(last_ms, item.events.run, item.time_ms)
-        exists = last_ms > _EARLY
+        for table, item in accepted.items():
+            if table != ACTION:
+                np.minimum.at(first_ms, item.events.run, item.time_ms)
+            # Sessions say when they ended; their starts may be stamped later.
+            if table not in (ACTION, SESSION_STARTED):
+                np.maximum.at(last_ms, item.events.run, item.time_ms)
+        last_ms = np.maximum(last_ms, _largest(sessions.run, sessions.end_ms, count))
+        # What users do comes after the run, unless nothing else is known of it.
+        acted = accepted[ACTION]
+        acted_first = _smallest(acted.events.run, acted.time_ms, count)
+        acted_last = _largest(acted.events.run, acted.time_ms, count)
+        exists = (last_ms > _EARLY) | (acted_last > _EARLY)
+        first_ms = np.where(first_ms < _LATE, first_ms, acted_first)
+        last_ms = np.where(last_ms > _EARLY, last_ms, acted_last)
         completed, prompts = accepted[RUN_COMPLETED], accepted[PROMPT]
         winner = _latest(
             completed.events.run, completed.time_ms, completed.events.received_ms, count
@@ -798,12 +819,9 @@ class TruthWriter:
 
     def _wasted(self, steps: _StepFacts, cost: Floats, status: Ints, count: int) -> Floats:
         """Return the cost of runs that came to nothing, of failed or retried steps in others."""
-        is_retried = np.zeros(len(steps.step), dtype=bool)
-        same = steps.session[1:] == steps.session[:-1]
-        is_retried[:-1] = same & steps.is_retry[1:]
         # Without a cost only model calls that were billed make the waste of their run unknown.
         rows = np.flatnonzero(
-            (steps.is_failed | is_retried) & (~np.isnan(steps.cost) | steps.unknown)
+            (steps.is_failed | steps.is_retried) & (~np.isnan(steps.cost) | steps.unknown)
         )
         run = steps.events.events.run[rows]
         summed, known = _sum(run, steps.cost[rows], count)
@@ -1026,7 +1044,8 @@ def _match_responses(
     The n-th response of an agent in a run belongs to the agent's n-th session,
     sessions ordered by end, then id. When an agent has fewer responses than sessions, the sessions
     without completion come last: they are the ones that never answered. Responses left over go,
-    in order, to the sessions of the run that name no agent.
+    in order, to the sessions of the run that are left over, when there are as many, else to those
+    that name no agent.
     """
     result = np.full(len(run), -1, dtype=np.int64)
     if len(responses.events) == 0 or len(run) == 0:
@@ -1049,19 +1068,40 @@ def _match_responses(
     left = np.ones(len(answer_run), dtype=bool)
     left[result[result >= 0]] = False
     left_rows = np.flatnonzero(left)
-    nameless = np.flatnonzero(agent < 0)
-    if len(left_rows) and len(nameless):
-        nameless_rank = _rank(end_ms[nameless], slot[nameless], groups=run[nameless])
+    size = int(max(run.max(), answer_run.max())) + 1
+    open_sessions = np.bincount(run[result < 0], minlength=size)
+    is_even = open_sessions == np.bincount(answer_run[left_rows], minlength=size)
+    takers = np.flatnonzero((result < 0) & ((agent < 0) | is_even[run]))
+    if len(left_rows) and len(takers):
+        taker_rank = _rank(end_ms[takers], slot[takers], groups=run[takers])
         left_rank = _rank(
             responses.time_ms[left_rows],
             responses.events.received_ms[left_rows],
             groups=answer_run[left_rows],
         )
         found = _partner(
-            run[nameless] * 1_024 + nameless_rank, answer_run[left_rows] * 1_024 + left_rank
+            run[takers] * 1_024 + taker_rank, answer_run[left_rows] * 1_024 + left_rank
         )
-        result[nameless] = np.where(found >= 0, left_rows[found], -1)
+        result[takers] = np.where(found >= 0, left_rows[found], -1)
     return result
+
+
+def _retried(rows: Ints, session: Ints, target: Ints, attempt: Ints) -> list[int]:
+    """Return which of the steps with attempt numbers another attempt follows, rows in their order.
+
+    Attempt n goes to the operation of its session and target whose latest attempt is n-1; of
+    several to the one that was tried last.
+    """
+    open_operations: dict[tuple[int, int, int], list[int]] = {}
+    retried = []
+    for row in rows.tolist():
+        place = (int(session[row]), int(target[row]))
+        number = int(attempt[row])
+        waiting = open_operations.get((*place, number - 1))
+        if waiting:
+            retried.append(waiting.pop())
+        open_operations.setdefault((*place, number), []).append(row)
+    return retried
 
 
 def _count_pairs(day: Ints, kind: Ints) -> tuple[list[tuple[int, int]], list[int]]:
