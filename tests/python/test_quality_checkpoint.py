@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from scripts.quality import run_checkpoint
+from tests.python.warehouses import damage
 
 MARTS = "analytics_marts"
 
@@ -181,13 +182,38 @@ group by all;
 create table analytics_audit.audit_event_ledger as
 from (
     values
-        ('ai_user_prompt_created', 40),
-        ('ai_interaction_completed', 40),
-        ('ai_agent_session_completed', 80),
-        ('ai_agent_step_completed', 160),
-        ('ai_user_action', 40)
-) as ledger(source_table, accepted_rows);
+        ('ai_user_prompt_created', 45, 40, 5),
+        ('ai_interaction_completed', 40, 40, 0),
+        ('ai_agent_session_completed', 80, 80, 0),
+        ('ai_agent_step_completed', 160, 160, 0),
+        ('ai_user_action', 40, 40, 0)
+) as ledger(source_table, raw_rows, accepted_rows, quarantined_rows);
+
+create table analytics_audit.audit_quarantined_events as
+select
+    'quarantined ' || i as quarantined_event_key,
+    'ai_user_prompt_created' as source_table,
+    case when i < 4 then 'missing_interaction_id' else 'missing_event_id' end as quarantine_reason
+from range(5) as numbers(i);
 """
+
+# Every raw row was quarantined, so nothing was built.
+NOTHING_ACCEPTED = (
+    "update analytics_audit.audit_event_ledger set accepted_rows = 0, quarantined_rows = raw_rows;"
+    "insert into analytics_audit.audit_quarantined_events "
+    "select 'q', 'ai_user_action', 'missing_conversation_id' from range(40);"
+) + "".join(
+    f"delete from analytics_marts.{table};"
+    for table in (
+        "fct_agent_runs",
+        "fct_agent_sessions",
+        "fct_agent_steps",
+        "fct_user_actions",
+        "mart_cost_per_interaction",
+        "mart_agent_latency",
+        "mart_failure_modes",
+    )
+)
 
 MONEY = ("cost_usd", "reported_cost_usd", "list_cost_usd", "sessions_cost_usd", "steps_cost_usd")
 
@@ -222,6 +248,15 @@ EVERYTHING_TIMES_100 = (
 
 # What is done to the sound warehouse, and the critical expectations that must notice.
 CORRUPTIONS = {
+    "everything quarantined": (
+        NOTHING_ACCEPTED,
+        {"fct_agent_runs_row_count_in_band", "quarantined_share_in_band"},
+    ),
+    "too many actions quarantined": (
+        "update analytics_audit.audit_event_ledger set quarantined_rows = 10, accepted_rows = 30 "
+        "where source_table = 'ai_user_action';",
+        {"quarantined_share_in_band"},
+    ),
     "run costs times 100": (
         times_100("fct_agent_runs", "cost_usd"),
         {
@@ -397,6 +432,71 @@ def test_every_critical_expectation_is_shown_to_fail():
         if expectation["severity"] == "critical"
     }
     assert critical == expected
+
+
+def test_quarantine_is_said_by_table_with_its_commonest_reason(sound, tmp_path, capsys):
+    check(changed(sound, tmp_path, NOTHING_ACCEPTED), tmp_path)
+    lines = capsys.readouterr().err.splitlines()
+    assert (
+        "  source_table=ai_user_action  raw_rows=40  quarantined_rows=40  quarantined_share=1.0  "
+        "commonest_reason=missing_conversation_id"
+    ) in lines
+    assert (
+        "  source_table=ai_user_prompt_created  raw_rows=45  quarantined_rows=45  "
+        "quarantined_share=1.0  commonest_reason=missing_interaction_id"
+    ) in lines
+
+
+def test_few_reported_costs_say_nothing_about_the_unit(sound, tmp_path):
+    """One run, or one step, that cost more than its tokens is no wrong unit."""
+    sql = "".join(
+        f"update {MARTS}.{table} set cost_basis = 'list_price' where {key} != '{only}';"
+        f"update {MARTS}.{table} set list_cost_usd = list_cost_usd / 1000 where {key} = '{only}';"
+        for table, key, only in (
+            ("fct_agent_runs", "run_key", "run 0"),
+            ("fct_agent_steps", "step_key", "step 0"),
+        )
+    )
+    _, findings = check(changed(sound, tmp_path, sql), tmp_path)
+    assert not {name for name in names(findings, "critical") if "near_list_price" in name}
+
+
+@pytest.mark.parametrize("name", ["it's 100 %41 #1 &a=b.duckdb", '$HOME ${HOME} "quoted".duckdb'])
+def test_odd_file_names_are_read(sound, tmp_path, name):
+    path = tmp_path / "a folder" / name
+    path.parent.mkdir()
+    path.write_bytes(sound.read_bytes())
+    assert check(path, tmp_path) == (0, [])
+
+
+def one_line_of(capsys, *arguments):
+    """Run the checkpoint, expect it to stop, and return the one line that it says."""
+    with pytest.raises(SystemExit) as stop:
+        run_checkpoint.main([str(argument) for argument in arguments])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1, error
+    return error
+
+
+def test_what_cannot_be_read_or_written_gives_one_line(sound, tmp_path, capsys):
+    """A damaged table, a warehouse that is none, a place where no results can be."""
+    path = changed(
+        sound,
+        tmp_path,
+        f"insert into {MARTS}.fct_user_actions by name "
+        "select md5(i::varchar) as action_key from range(100000) as numbers(i)",
+    )
+    damage(path, f"{MARTS}.fct_user_actions")
+    results = ("--results", tmp_path / "results.json")
+    assert f"{path} cannot be read: " in one_line_of(capsys, "--warehouse", path, *results)
+    folder = ("--warehouse", tmp_path)
+    assert "cannot be opened as a DuckDB file" in one_line_of(capsys, *folder, *results)
+    for name, place in (("a", path / "results.json"), ("b", tmp_path)):
+        warehouse = tmp_path / f"{name}.duckdb"
+        warehouse.write_bytes(sound.read_bytes())
+        error = one_line_of(capsys, "--warehouse", warehouse, "--results", place)
+        assert str(place) in error or str(place.parent) in error
 
 
 def test_warning_is_printed_and_does_not_stop(sound, tmp_path, capsys):
