@@ -69,6 +69,7 @@ select
     'success' as session_status,
     'session_events' as session_source,
     true as has_completed_event,
+    null::varchar as response_match_method,
     cast(step_date as timestamp) as started_at,
     step_date as session_date,
     1000 as duration_ms,
@@ -500,6 +501,15 @@ def test_what_cannot_be_read_or_written_gives_one_line(sound, tmp_path, capsys):
         warehouse.write_bytes(sound.read_bytes())
         error = one_line_of(capsys, "--warehouse", warehouse, "--results", place)
         assert str(place) in error or str(place.parent) in error
+
+
+def test_sessions_that_end_with_a_response_are_measured(sound, tmp_path):
+    """A team may send starts and responses but no completions; the mart counts these sessions."""
+    sql = (
+        f"update {MARTS}.fct_agent_sessions set has_completed_event = false, "
+        "response_match_method = 'by_time' where run_key = 'run 3';"
+    )
+    assert check(changed(sound, tmp_path, sql), tmp_path) == (0, [])
 
 
 def test_warning_is_printed_and_does_not_stop(sound, tmp_path, capsys):
