@@ -25,9 +25,14 @@ import duckdb
 
 from scripts.warehouse import PROJECT_DIR
 
-# The seed columns are numeric(28, 9).
+# The seed columns are numeric(28, 9), integer and date; products with tokens have to fit, too.
 MAX_DECIMALS = 9
-MAX_WHOLE_DIGITS = 19
+MAX_WHOLE_DIGITS = 12
+MAX_PRICE = 1_000_000
+MAX_MULTIPLIER = 1_000
+MAX_INTEGER = 2_147_483_647
+# What every engine can count with, in nanoseconds also.
+FIRST_DATE, LAST_DATE = date(1970, 1, 1), date(2261, 12, 31)
 # From this priority on a failure rule is a fall-back.
 FALL_BACK_PRIORITY = 90
 # int_status_words reads so many words of one rule.
@@ -114,14 +119,19 @@ def status_word(value: str) -> str | None:
 
 
 def iso_date(value: str) -> str | None:
-    """Refuse anything but a calendar day written as YYYY-MM-DD."""
+    """Refuse anything but a calendar day of our times written as YYYY-MM-DD."""
     try:
-        if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-            date.fromisoformat(value)
-            return None
+        day = date.fromisoformat(value)
     except ValueError:
-        pass
-    return f"{value!r} is not a date; write it as YYYY-MM-DD, for example 2026-01-31"
+        day = None
+    if day is None or not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        return f"{value!r} is not a date; write it as YYYY-MM-DD, for example 2026-01-31"
+    if not FIRST_DATE <= day <= LAST_DATE:
+        return (
+            f"{value!r} must lie from {FIRST_DATE} to {LAST_DATE}; leave valid_to empty where a "
+            "price still holds"
+        )
+    return None
 
 
 def number(value: str) -> str | None:
@@ -134,20 +144,33 @@ def number(value: str) -> str | None:
         return f"{value!r} is not a plain number; write {format(parsed, 'f')!r}"
     whole, _, decimals = value.lstrip("-").partition(".")
     if len(decimals) > MAX_DECIMALS or len(whole) > MAX_WHOLE_DIGITS:
-        return f"{value!r} is too long; at most {MAX_DECIMALS} decimals are kept"
+        return (
+            f"{value!r} is too long; at most {MAX_WHOLE_DIGITS} digits before the point and "
+            f"{MAX_DECIMALS} decimals are kept"
+        )
     return None
 
 
-def not_negative(value: str) -> str | None:
-    """Refuse numbers below zero."""
+def price(value: str) -> str | None:
+    """Refuse numbers below zero and those that no price of a million tokens can be."""
+    if re.fullmatch("[0-9]+([.][0-9]+)?", value) and Decimal(value) > MAX_PRICE:
+        return (
+            f"{value} is more than {MAX_PRICE}; prices are in US dollars per million tokens, "
+            "correct the unit"
+        )
     return number(value) or (
         f"{value} is negative; a price cannot be" if Decimal(value) < 0 else None
     )
 
 
-def positive(value: str) -> str | None:
-    """Refuse zero and numbers below."""
-    return number(value) or (f"{value} must be greater than 0" if Decimal(value) <= 0 else None)
+def multiplier(value: str) -> str | None:
+    """Refuse zero, numbers below, and those that are no multiplier of a price."""
+    message = number(value)
+    if message is None and Decimal(value) <= 0:
+        message = f"{value} must be greater than 0"
+    if message is None and Decimal(value) > MAX_MULTIPLIER:
+        message = f"{value} is more than {MAX_MULTIPLIER}; 0.5 means half the price, correct it"
+    return message
 
 
 def share(value: str) -> str | None:
@@ -156,10 +179,10 @@ def share(value: str) -> str | None:
 
 
 def whole_number(value: str) -> str | None:
-    """Refuse anything but a whole number above zero."""
-    if re.fullmatch("[0-9]{1,18}", value) and int(value) > 0:
+    """Refuse anything but a whole number above zero that an integer column holds."""
+    if re.fullmatch("[0-9]{1,18}", value) and 0 < int(value) <= MAX_INTEGER:
         return None
-    return f"{value!r} must be a whole number greater than 0"
+    return f"{value!r} must be a whole number from 1 to {MAX_INTEGER}"
 
 
 SEEDS: dict[str, dict[str, Check]] = {
@@ -168,19 +191,19 @@ SEEDS: dict[str, dict[str, Check]] = {
         "canonical_model": required(lower_case),
         "valid_from": required(iso_date),
         "valid_to": optional(iso_date),
-        "input_usd_per_million_tokens": required(not_negative),
-        "output_usd_per_million_tokens": optional(not_negative),
-        "cache_read_usd_per_million_tokens": optional(not_negative),
-        "cache_write_usd_per_million_tokens": optional(not_negative),
-        "cache_write_1h_usd_per_million_tokens": optional(not_negative),
+        "input_usd_per_million_tokens": required(price),
+        "output_usd_per_million_tokens": optional(price),
+        "cache_read_usd_per_million_tokens": optional(price),
+        "cache_write_usd_per_million_tokens": optional(price),
+        "cache_write_1h_usd_per_million_tokens": optional(price),
         "long_context_threshold_tokens": optional(whole_number),
-        "long_context_input_usd_per_million_tokens": optional(not_negative),
-        "long_context_output_usd_per_million_tokens": optional(not_negative),
-        "long_context_cache_read_usd_per_million_tokens": optional(not_negative),
-        "long_context_cache_write_usd_per_million_tokens": optional(not_negative),
-        "long_context_cache_write_1h_usd_per_million_tokens": optional(not_negative),
-        "batch_multiplier": optional(positive),
-        "priority_multiplier": optional(positive),
+        "long_context_input_usd_per_million_tokens": optional(price),
+        "long_context_output_usd_per_million_tokens": optional(price),
+        "long_context_cache_read_usd_per_million_tokens": optional(price),
+        "long_context_cache_write_usd_per_million_tokens": optional(price),
+        "long_context_cache_write_1h_usd_per_million_tokens": optional(price),
+        "batch_multiplier": optional(multiplier),
+        "priority_multiplier": optional(multiplier),
         "source": required(),
     },
     "pricing/model_aliases.csv": {
@@ -189,10 +212,20 @@ SEEDS: dict[str, dict[str, Check]] = {
         "canonical_model": optional(lower_case),
     },
     "pricing/provider_token_conventions.csv": {
-        "provider": required(lower_case),
+        "provider": optional(lower_case),
+        "sender": optional(),
         "prompt_tokens_include_cache_read": required(one_of("true", "false")),
         "prompt_tokens_include_cache_write": required(one_of("true", "false")),
+        "reasoning_tokens_counted_apart": required(one_of("true", "false")),
         "note": optional(),
+    },
+    "pricing/cost_conventions.csv": {
+        "sender": required(),
+        "session_cost_includes_children": required(one_of("true", "false")),
+    },
+    "pricing/service_tiers.csv": {
+        "word": required(status_word),
+        "tier": required(one_of("standard", "batch", "flex", "priority")),
     },
     "taxonomy/failure_mode_rules.csv": {
         "priority": required(whole_number),
@@ -293,6 +326,8 @@ def check_seeds(folder: Path) -> tuple[list[Problem], int]:
         problems += check_aliases(*list(rows.values())[:2])
         problems += check_rules(rows["taxonomy/failure_mode_rules.csv"])
         problems += check_scales(rows["taxonomy/feedback_scales.csv"])
+        problems += duplicates(rows["pricing/cost_conventions.csv"], ("sender",))
+        problems += duplicates(rows["pricing/service_tiers.csv"], ("word",))
         problems += duplicates(rows["taxonomy/status_words.csv"], ("word",))
         problems += duplicates(rows["taxonomy/agent_aliases.csv"], ("agent_name",))
         problems += check_agents(rows["taxonomy/agent_catalog.csv"])
@@ -403,7 +438,13 @@ def check_pricing(
         )
     if "default" not in known and conventions:
         yield conventions[-1].problem("provider", "there is no row 'default'; add one")
-    yield from duplicates(conventions, ("provider",))
+    for row in conventions:
+        if bool(row["provider"]) == bool(row["sender"]):
+            yield row.problem(
+                "sender", "a row is about a provider or about a sender; fill one of the two columns"
+            )
+    yield from duplicates([row for row in conventions if row["provider"]], ("provider",))
+    yield from duplicates([row for row in conventions if row["sender"]], ("sender",))
     own_alias = {row["alias"]: row["canonical_model"] for row in aliases}
     for model, rows in by_model.items():
         yield from check_intervals(rows)

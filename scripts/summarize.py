@@ -1,4 +1,4 @@
-"""Print what a build produced: rows, runs, cost, success and the most frequent failures.
+"""Print what a build produced: rows, runs, cost, success, failures, and what was not counted.
 
 A rich table on a terminal, plain lines everywhere else, so that logs stay readable.
 """
@@ -15,11 +15,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import duckdb
+import yaml
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from scripts.warehouse import (
+    AUDIT_SCHEMA,
     MARTS_SCHEMA,
     PROJECT_DIR,
     RAW_SCHEMA,
@@ -27,9 +29,13 @@ from scripts.warehouse import (
     fail,
     published_path,
     quote_identifier,
+    reading,
     warehouse_path,
 )
 
+SOURCES_FILE = PROJECT_DIR / "models/staging/rudderstack/_rudderstack__sources.yml"
+# As in macros/settings/check_raw_schemas.sql.
+EVENT_PREFIXES = ("ai_", "mcp_")
 TOP_FAILURE_MODES = 5
 
 
@@ -45,18 +51,20 @@ class Section:
 def main(arguments: list[str] | None = None) -> int:
     """Print the summary and return the exit code."""
     parser = argparse.ArgumentParser(
-        description="Summarise a build: rows per raw table, runs, agent sessions, steps, cost, "
-        "success rate, the most frequent failures and where the results lie."
+        description="Summarise a build: rows per raw table, event tables that no model reads, "
+        "quarantined events, runs, agent sessions, steps, cost, success rate, the most frequent "
+        "failures and where the results lie."
     )
     parser.parse_args(arguments)
     path = warehouse_path()
     connection = connect(path, read_only=True)
-    try:
-        sections = [raw_rows(connection), results(connection), failures(connection)]
-    except duckdb.CatalogException:
-        fail(f"{path} has no facts in schema {MARTS_SCHEMA}: run `dbt build` first", 1)
-    finally:
-        connection.close()
+    with connection, reading(path):
+        try:
+            raw = raw_rows(connection)
+            sections = [raw, unread_tables(raw), quarantined(connection)]
+            sections += [results(connection), failures(connection)]
+        except duckdb.CatalogException:
+            fail(f"{path} has no facts in schema {MARTS_SCHEMA}: run `dbt build` first", 1)
     print_sections([section for section in sections if section.rows])
     print_where(path, published_path())
     return 0
@@ -74,6 +82,31 @@ def raw_rows(connection: duckdb.DuckDBPyConnection) -> Section:
         count = connection.execute(f"select count(*) from {table}").fetchall()[0][0]
         rows.append((name, f"{count:,}"))
     return Section("Raw rows", rows)
+
+
+def unread_tables(raw: Section) -> Section:
+    """Return those of the raw tables that hold events of AI products and are read by no model."""
+    declared = yaml.safe_load(SOURCES_FILE.read_text(encoding="utf-8"))["sources"]
+    read = {table["name"] for source in declared for table in source["tables"]}
+    rows = [
+        row
+        for row in raw.rows
+        if row[0].lower().startswith(EVENT_PREFIXES) and row[0].lower() not in read
+    ]
+    return Section("Event tables that no model reads, see docs/raw_events.md", rows)
+
+
+def quarantined(connection: duckdb.DuckDBPyConnection) -> Section:
+    """Return how many events lack what a fact needs, by reason and raw table."""
+    found = connection.execute(
+        "select quarantine_reason, source_table, count(*) "
+        f"from {AUDIT_SCHEMA}.audit_quarantined_events group by all order by 3 desc, 1, 2"
+    ).fetchall()
+    return Section(
+        "Quarantined events, which no fact counts",
+        [(reason, table, f"{count:,}") for reason, table, count in found],
+        ("Reason", "Table", "Rows"),
+    )
 
 
 def results(connection: duckdb.DuckDBPyConnection) -> Section:

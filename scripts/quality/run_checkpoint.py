@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
@@ -24,7 +25,9 @@ from scripts.warehouse import (
     PROJECT_DIR,
     connect,
     fail,
+    make_folder,
     quote_identifier,
+    reading,
     warehouse_path,
 )
 
@@ -78,7 +81,12 @@ def main(arguments: list[str] | None = None) -> int:
     path = (options.warehouse or warehouse_path()).absolute()
     suites = [read_suite(file) for file in sorted(SUITES_FOLDER.glob("*.json"))]
     require_tables(path, [suite["table"] for suite in suites])
-    findings = run_suites(path, suites)
+    with reading(path):
+        findings = run_suites(path, suites)
+    for finding in findings:
+        # What cannot be read is said once, and not for every expectation.
+        if "IO Error" in finding.error:
+            fail(f"{path} cannot be read: {finding.error}; restore it, or remove it and build anew")
     write_results(options.results, findings)
     print_findings(findings)
     return 1 if any(is_critical(finding) for finding in findings) else 0
@@ -105,11 +113,11 @@ def read_suite(file: Path) -> dict[str, Any]:
 
 def require_tables(path: Path, tables: list[str]) -> None:
     """Exit with one clear line unless the warehouse has all tables the suites are about."""
-    connection = connect(path, read_only=True)
-    found = connection.execute(
-        "select table_name from information_schema.tables where table_schema = ?", [MARTS_SCHEMA]
-    ).fetchall()
-    connection.close()
+    with connect(path, read_only=True) as connection, reading(path):
+        found = connection.execute(
+            "select table_name from information_schema.tables where table_schema = ?",
+            [MARTS_SCHEMA],
+        ).fetchall()
     missing = sorted(set(tables) - {name for (name,) in found})
     if missing:
         fail(f"{path} has no table {MARTS_SCHEMA}.{missing[0]}: run `dbt build` first")
@@ -127,7 +135,8 @@ def run_suites(path: Path, suites: list[dict[str, Any]]) -> list[Finding]:
     # the pool, and the roll-back that comes with that empties a DuckDB result.
     source = context.data_sources.add_sql(
         "warehouse",
-        connection_string=f"duckdb:///{path}?access_mode=read_only",
+        # Quoted: the library takes $NAME for a variable of the environment.
+        connection_string=f"duckdb:///{quote(str(path))}?access_mode=read_only",
         kwargs={"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True},
     )
     findings: list[Finding] = []
@@ -220,13 +229,17 @@ def is_critical(finding: Finding) -> bool:
 
 def write_results(file: Path, findings: list[Finding]) -> None:
     """Write all findings as JSON, for machines and later reading."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     content = {
         "checked_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "is_success": not any(is_critical(finding) for finding in findings),
         "findings": [asdict(finding) for finding in findings],
     }
-    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        fail(f"{file} cannot be written: {error.strerror}; choose another --results")
 
 
 def print_findings(findings: list[Finding]) -> None:

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from scripts import publish_marts, summarize
-from scripts.warehouse import MARTS_SCHEMA, STATE_SCHEMA
+from scripts.warehouse import AUDIT_SCHEMA, MARTS_SCHEMA, STATE_SCHEMA
 from tests.python.warehouses import damage
 
 WHOLE = [("a", "whole", None), ("a", "end", True)]
@@ -397,6 +397,9 @@ def build_facts(work, rows):
                 wasted_cost_usd decimal(28, 9), failure_mode varchar, failure_category varchar
             );
             create table {MARTS_SCHEMA}.mart_cost_per_interaction as select 42 as run_count;
+            create schema {AUDIT_SCHEMA};
+            create table {AUDIT_SCHEMA}.audit_quarantined_events
+                (source_table varchar, quarantine_reason varchar);
             """
         )
         if rows:
@@ -427,6 +430,55 @@ def test_summary_gives_counts_cost_and_success_rate(files, capsys):
     assert "Success rate 50.0 % of 4 ended runs" in lines
     assert "rate_limited model_error 2 0.50 USD" in lines
     assert not any("\x1b" in line or "│" in line for line in lines)
+
+
+def test_summary_says_what_was_quarantined_and_why(files, capsys):
+    work, _ = files
+    build_facts(work, RUNS)
+    with duckdb.connect(str(work)) as connection:
+        connection.execute(
+            f"insert into {AUDIT_SCHEMA}.audit_quarantined_events "
+            "select 'ai_user_action', 'missing_conversation_id' from range(1200) "
+            "union all select 'ai_user_prompt_created', 'missing_event_time' from range(7)"
+        )
+    assert summarize.main([]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    start = lines.index("Quarantined events, which no fact counts")
+    assert lines[start + 1 : start + 4] == [
+        "Reason Table Rows",
+        "missing_conversation_id ai_user_action 1,200",
+        "missing_event_time ai_user_prompt_created 7",
+    ]
+
+
+def test_summary_names_event_tables_that_no_model_reads(files, capsys):
+    work, _ = files
+    build_facts(work, RUNS)
+    summarize.main([])
+    assert "no model reads" not in capsys.readouterr().out
+    with duckdb.connect(str(work)) as connection:
+        connection.execute("create table rudderstack.ai_response_received as from range(1500)")
+        connection.execute("create table rudderstack.MCP_tool_called as from range(2)")
+        connection.execute("create table rudderstack.order_completed as from range(3)")
+        connection.execute("create table rudderstack.rudder_discards as from range(3)")
+    assert summarize.main([]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    start = lines.index("Event tables that no model reads, see docs/raw_events.md")
+    assert lines[start + 1 : start + 4] == [
+        "MCP_tool_called 2",
+        "ai_response_received 1,500",
+        "Results",
+    ]
+
+
+def test_summary_of_a_damaged_warehouse_is_one_line(files, capsys):
+    work, _ = files
+    build_facts(work, RUNS)
+    damage(work, f"{MARTS_SCHEMA}.fct_agent_runs")
+    with pytest.raises(SystemExit):
+        summarize.main([])
+    error = capsys.readouterr().err
+    assert f"error: {work} cannot be read: " in error and error.count("\n") == 1
 
 
 def test_summary_of_empty_facts(files, capsys):

@@ -6,6 +6,7 @@ checkpoints run in this process, because importing Great Expectations takes most
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from pathlib import Path
@@ -14,6 +15,7 @@ import duckdb
 import pytest
 
 from scripts.quality import run_checkpoint
+from tests.python.warehouses import damage
 
 MARTS = "analytics_marts"
 
@@ -67,6 +69,7 @@ select
     'success' as session_status,
     'session_events' as session_source,
     true as has_completed_event,
+    null::varchar as response_match_method,
     cast(step_date as timestamp) as started_at,
     step_date as session_date,
     1000 as duration_ms,
@@ -181,13 +184,38 @@ group by all;
 create table analytics_audit.audit_event_ledger as
 from (
     values
-        ('ai_user_prompt_created', 40),
-        ('ai_interaction_completed', 40),
-        ('ai_agent_session_completed', 80),
-        ('ai_agent_step_completed', 160),
-        ('ai_user_action', 40)
-) as ledger(source_table, accepted_rows);
+        ('ai_user_prompt_created', 45, 40, 5),
+        ('ai_interaction_completed', 40, 40, 0),
+        ('ai_agent_session_completed', 80, 80, 0),
+        ('ai_agent_step_completed', 160, 160, 0),
+        ('ai_user_action', 40, 40, 0)
+) as ledger(source_table, raw_rows, accepted_rows, quarantined_rows);
+
+create table analytics_audit.audit_quarantined_events as
+select
+    'quarantined ' || i as quarantined_event_key,
+    'ai_user_prompt_created' as source_table,
+    case when i < 4 then 'missing_interaction_id' else 'missing_event_id' end as quarantine_reason
+from range(5) as numbers(i);
 """
+
+# Every raw row was quarantined, so nothing was built.
+NOTHING_ACCEPTED = (
+    "update analytics_audit.audit_event_ledger set accepted_rows = 0, quarantined_rows = raw_rows;"
+    "insert into analytics_audit.audit_quarantined_events "
+    "select 'q', 'ai_user_action', 'missing_conversation_id' from range(40);"
+) + "".join(
+    f"delete from analytics_marts.{table};"
+    for table in (
+        "fct_agent_runs",
+        "fct_agent_sessions",
+        "fct_agent_steps",
+        "fct_user_actions",
+        "mart_cost_per_interaction",
+        "mart_agent_latency",
+        "mart_failure_modes",
+    )
+)
 
 MONEY = ("cost_usd", "reported_cost_usd", "list_cost_usd", "sessions_cost_usd", "steps_cost_usd")
 
@@ -222,6 +250,15 @@ EVERYTHING_TIMES_100 = (
 
 # What is done to the sound warehouse, and the critical expectations that must notice.
 CORRUPTIONS = {
+    "everything quarantined": (
+        NOTHING_ACCEPTED,
+        {"fct_agent_runs_row_count_in_band", "quarantined_share_in_band"},
+    ),
+    "too many actions quarantined": (
+        "update analytics_audit.audit_event_ledger set quarantined_rows = 10, accepted_rows = 30 "
+        "where source_table = 'ai_user_action';",
+        {"quarantined_share_in_band"},
+    ),
     "run costs times 100": (
         times_100("fct_agent_runs", "cost_usd"),
         {
@@ -346,6 +383,8 @@ def check(path, folder):
     """Run the checkpoint; return its exit code and its findings that are not met."""
     results = folder / "results" / "checkpoint.json"
     code = run_checkpoint.main(["--warehouse", str(path), "--results", str(results)])
+    # DuckDB keeps a file open as long as anything refers to it
+    gc.collect()
     content = json.loads(results.read_text())
     assert content["is_success"] == (code == 0)
     return code, [finding for finding in content["findings"] if not finding["is_met"]]
@@ -397,6 +436,80 @@ def test_every_critical_expectation_is_shown_to_fail():
         if expectation["severity"] == "critical"
     }
     assert critical == expected
+
+
+def test_quarantine_is_said_by_table_with_its_commonest_reason(sound, tmp_path, capsys):
+    check(changed(sound, tmp_path, NOTHING_ACCEPTED), tmp_path)
+    lines = capsys.readouterr().err.splitlines()
+    assert (
+        "  source_table=ai_user_action  raw_rows=40  quarantined_rows=40  quarantined_share=1.0  "
+        "commonest_reason=missing_conversation_id"
+    ) in lines
+    assert (
+        "  source_table=ai_user_prompt_created  raw_rows=45  quarantined_rows=45  "
+        "quarantined_share=1.0  commonest_reason=missing_interaction_id"
+    ) in lines
+
+
+def test_few_reported_costs_say_nothing_about_the_unit(sound, tmp_path):
+    """One run, or one step, that cost more than its tokens is no wrong unit."""
+    sql = "".join(
+        f"update {MARTS}.{table} set cost_basis = 'list_price' where {key} != '{only}';"
+        f"update {MARTS}.{table} set list_cost_usd = list_cost_usd / 1000 where {key} = '{only}';"
+        for table, key, only in (
+            ("fct_agent_runs", "run_key", "run 0"),
+            ("fct_agent_steps", "step_key", "step 0"),
+        )
+    )
+    _, findings = check(changed(sound, tmp_path, sql), tmp_path)
+    assert not {name for name in names(findings, "critical") if "near_list_price" in name}
+
+
+@pytest.mark.parametrize("name", ["it's 100 %41 #1 &a=b.duckdb", '$HOME ${HOME} "quoted".duckdb'])
+def test_odd_file_names_are_read(sound, tmp_path, name):
+    path = tmp_path / "a folder" / name
+    path.parent.mkdir()
+    path.write_bytes(sound.read_bytes())
+    assert check(path, tmp_path) == (0, [])
+
+
+def one_line_of(capsys, *arguments):
+    """Run the checkpoint, expect it to stop, and return the one line that it says."""
+    with pytest.raises(SystemExit) as stop:
+        run_checkpoint.main([str(argument) for argument in arguments])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1, error
+    return error
+
+
+def test_what_cannot_be_read_or_written_gives_one_line(sound, tmp_path, capsys):
+    """A damaged table, a warehouse that is none, a place where no results can be."""
+    path = changed(
+        sound,
+        tmp_path,
+        f"insert into {MARTS}.fct_user_actions by name "
+        "select md5(i::varchar) as action_key from range(100000) as numbers(i)",
+    )
+    damage(path, f"{MARTS}.fct_user_actions")
+    results = ("--results", tmp_path / "results.json")
+    assert f"{path} cannot be read: " in one_line_of(capsys, "--warehouse", path, *results)
+    folder = ("--warehouse", tmp_path)
+    assert "cannot be opened as a DuckDB file" in one_line_of(capsys, *folder, *results)
+    for name, place in (("a", path / "results.json"), ("b", tmp_path)):
+        warehouse = tmp_path / f"{name}.duckdb"
+        warehouse.write_bytes(sound.read_bytes())
+        error = one_line_of(capsys, "--warehouse", warehouse, "--results", place)
+        assert str(place) in error or str(place.parent) in error
+
+
+def test_sessions_that_end_with_a_response_are_measured(sound, tmp_path):
+    """A team may send starts and responses but no completions; the mart counts these sessions."""
+    sql = (
+        f"update {MARTS}.fct_agent_sessions set has_completed_event = false, "
+        "response_match_method = 'by_time' where run_key = 'run 3';"
+    )
+    assert check(changed(sound, tmp_path, sql), tmp_path) == (0, [])
 
 
 def test_warning_is_printed_and_does_not_stop(sound, tmp_path, capsys):

@@ -771,6 +771,38 @@ MISTAKES = {
         ",sync,fast,",
         "latency_slo_ms: 'fast' must be a whole number",
     ),
+    "SLO beyond an integer": (
+        AGENTS,
+        ",sync,30000,",
+        ",sync,2147483648,",
+        "latency_slo_ms: '2147483648' must be a whole number from 1 to 2147483647",
+    ),
+    "price that no product with tokens can hold": (
+        PRICING,
+        "anthropic,claude-2,2020-01-01,,8,",
+        f"anthropic,claude-2,2020-01-01,,{'9' * 19},",
+        "input_usd_per_million_tokens: 9999999999999999999 is more than 1000000; prices are in US "
+        "dollars per million tokens",
+    ),
+    "multiplier that is none": (
+        PRICING,
+        "",
+        "openai,some-model,2020-01-01,,1,1,,,,,,,,5000,,me\n",
+        "batch_multiplier: 5000 is more than 1000",
+    ),
+    "scale too long": (SCALES, "", f"mood,,0,{'9' * 13},\n", "is too long; at most 12 digits"),
+    "end of time": (
+        PRICING,
+        "anthropic,claude-2,2020-01-01,,",
+        "anthropic,claude-2,2020-01-01,9999-12-31,",
+        "valid_to: '9999-12-31' must lie from 1970-01-01 to 2261-12-31; leave valid_to empty",
+    ),
+    "before time": (
+        PRICING,
+        "anthropic,claude-2,2020-01-01,",
+        "anthropic,claude-2,0001-01-01,",
+        "valid_from: '0001-01-01' must lie from 1970-01-01",
+    ),
     "no default agent": (
         AGENTS,
         "*,default,*,",
