@@ -29,7 +29,6 @@
 {%- endmacro %}
 
 
-{#- Text of a sum of money or of a time is not the same on every engine. -#}
 {% macro content_of_delivery() %}
     {%- set parts = [] -%}
     {%- for column, definition in event_columns().items()

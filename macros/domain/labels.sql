@@ -24,13 +24,11 @@
 {%- endmacro %}
 
 
-{#- Blanks, among them the one that may not be broken, tabs and line breaks. -#}
 {% macro one_line(text) -%}
     trim({{ replace_pattern(text, '[ \u00a0\\t\\n\\r\\f]+', ' ') }})
 {%- endmacro %}
 
 
-{#- Nearly all names are plain: one comparison with a pattern is cheaper than the work on them. -#}
 {% macro tidy_name(text) -%}
     case
         when {{ text_matches(text, text_literal('^[!-~]+( [!-~]+)*$')) }} then {{ text }}
@@ -39,7 +37,6 @@
 {%- endmacro %}
 
 
-{#- `4 out of 5`, `80 %` and `4,5` lose their blanks and their comma before anything with a blank is hashed. -#}
 {% macro feedback_label(text) -%}
     case
         when {{ text_matches(
