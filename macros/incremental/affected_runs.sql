@@ -95,7 +95,14 @@ from {{ arguments.temp_relation }};
 
 
 {% macro newest_event_at() -%}
-    select max(least(event_at, coalesce(received_at, event_at))) as newest_event_at
+    select
+        coalesce(
+            -- a time that was neither sent nor that of the arrival moves no clock
+            max(case
+                when not has_clock_skew or event_at = received_at then least(event_at, coalesce(received_at, event_at))
+            end),
+            max(event_at)
+        ) as newest_event_at
     from {{ ref('int_events') }}
     where event_disposition = 'accepted'
 {%- endmacro %}

@@ -1644,21 +1644,35 @@ select
 from events
 group by run_hash;
 
+-- A time that was neither sent nor that of the arrival moves no clock.
 create temp table newest_moments as
-select max(least(event_at, utc(received_at))) as newest_at from prompts
+select max(least(event_at, utc(received_at))) as newest_at
+from prompts
+where not has_clock_skew or event_at = utc(received_at)
 union all
-select max(least(event_at, utc(received_at))) from completions
+select max(least(event_at, utc(received_at))) as newest_at
+from completions
+where not has_clock_skew or event_at = utc(received_at)
 union all
-select max(least(event_at, utc(received_at))) from starts
+select max(least(event_at, utc(received_at))) as newest_at
+from starts
+where not has_clock_skew or event_at = utc(received_at)
 union all
-select max(least(event_at, utc(received_at))) from ends
+select max(least(event_at, utc(received_at))) as newest_at
+from ends
+where not has_clock_skew or event_at = utc(received_at)
 union all
-select max(least(event_at, utc(received_at))) from responses
+select max(least(event_at, utc(received_at))) as newest_at
+from responses
+where not has_clock_skew or event_at = utc(received_at)
 union all
-select max(least(event_at, utc(received_at))) from actions
+select max(least(event_at, utc(received_at))) as newest_at
+from actions
+where not has_clock_skew or event_at = utc(received_at)
 union all
-select max(least(event_at, utc(received_at))) from accepted('sent_steps', 7)
-where agent_session_id is not null;
+select max(least(event_at, utc(received_at)))
+from accepted('sent_steps', 7)
+where agent_session_id is not null and (not has_clock_skew or event_at = utc(received_at));
 
 drop table starts;
 drop table ends;
