@@ -164,23 +164,22 @@ MUTATIONS = [
     Mutation(
         "the shortest alias of a model wins",
         "models/working/reported/int_models_resolved.sql",
-        "alias_length desc,\n                match_order",
-        "alias_length asc,\n                match_order",
+        "aliases.alias_length desc,\n                case",
+        "aliases.alias_length asc,\n                case",
         "model_finds_its_price_through_prefixes_and_the_longest_alias",
     ),
     Mutation(
         "a suffix of one family comes off the names of others",
         "models/working/reported/int_models_resolved.sql",
-        "{{ starts_with('names.bare_name', 'suffixes.head') }}",
+        "{{ starts_with(name, 'suffixes.head') }}",
         "suffixes.head is not null",
         "model_finds_its_price_without_routes_and_suffixes",
     ),
     Mutation(
         "a pattern without a model takes no price away",
         "models/working/reported/int_models_resolved.sql",
-        "            alias_ends.match_type = 'pattern'\n",
-        "            alias_ends.match_type = 'pattern'\n"
-        "            and alias_ends.canonical_model is not null\n",
+        "aliases.match_type = 'pattern'\n",
+        "aliases.match_type = 'pattern' and aliases.canonical_model is not null\n",
         "model_finds_its_price_without_routes_and_suffixes",
     ),
     Mutation(

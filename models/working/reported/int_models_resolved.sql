@@ -1,5 +1,5 @@
 -- A star stands for any text: between the two ends of a prefix, a suffix or a pattern, and behind a suffix.
-with aliases as (
+with alias_stars as (
 
     select
         lower(alias) as alias,
@@ -11,7 +11,7 @@ with aliases as (
 
 ),
 
-alias_ends as (
+aliases as (
 
     select
         alias,
@@ -22,8 +22,7 @@ alias_ends as (
         right(alias, 1) = '*' as is_open_end,
         case when star_at > 0 then left(alias, star_at - 1) else '' end as head,
         case when star_at > 0 then right(alias, alias_length - star_at) else alias end as tail
-    from aliases
-    where match_type in ('prefix', 'suffix', 'pattern')
+    from alias_stars
 
 ),
 
@@ -35,8 +34,18 @@ prefixes as (
         has_star,
         case when has_star then head else alias end as head,
         case when has_star then tail else '' end as tail
-    from alias_ends
+    from aliases
     where match_type = 'prefix'
+
+    union all
+
+    -- what fits every name, so that a name without a prefix stays
+    select
+        '' as alias,
+        0 as alias_length,
+        false as has_star,
+        '' as head,
+        '' as tail
 
 ),
 
@@ -48,8 +57,17 @@ suffixes as (
         is_open_end,
         head,
         case when is_open_end then left(tail, length(tail) - 1) else tail end as tail
-    from alias_ends
+    from aliases
     where match_type = 'suffix'
+
+    union all
+
+    select
+        '' as alias,
+        0 as alias_length,
+        false as is_open_end,
+        '' as head,
+        '' as tail
 
 ),
 
@@ -81,38 +99,42 @@ model_names as (
 ),
 
 -- gateways, hosts, vendors and regions come off the front one after the other: openrouter/anthropic/…
+{%- set prefix_rounds = 5 %}
 names_unprefixed_0 as (
 
     select
         model_name,
-        replace(model_name, ' ', '-') as bare_name
+        replace(model_name, ' ', '-') as unprefixed_0
     from model_names
 
 ),
 
-{%- set rest = 'right(names.bare_name, length(names.bare_name) - length(prefixes.head))' %}
-
-{% for round in range(1, 6) %}
+{% for round in range(1, prefix_rounds + 1) %}
+{%- set name = 'names.unprefixed_' ~ (round - 1) %}
+{%- set rest = 'right(' ~ name ~ ', length(' ~ name ~ ') - length(prefixes.head))' %}
 names_unprefixed_{{ round }} as (
 
     select
         model_name,
-        bare_name
+        {% for earlier in range(round) -%}
+        unprefixed_{{ earlier }},
+        {% endfor -%}
+        unprefixed_{{ round }}
     from (
         select
-            names.model_name,
+            names.*,
             case
                 when prefixes.has_star
                     then right({{ rest }}, length({{ rest }}) - {{ dbt.position('prefixes.tail', rest) }} - length(prefixes.tail) + 1)
                 else {{ rest }}
-            end as bare_name,
+            end as unprefixed_{{ round }},
             row_number() over (
                 partition by names.model_name order by prefixes.alias_length desc, prefixes.alias asc
             ) as alias_rank
         from names_unprefixed_{{ round - 1 }} as names
         inner join prefixes
             on
-                {{ starts_with('names.bare_name', 'prefixes.head') }}
+                {{ starts_with(name, 'prefixes.head') }}
                 and (not prefixes.has_star or {{ dbt.position('prefixes.tail', rest) }} > 0)
     ) as ranked
     where alias_rank = 1
@@ -120,42 +142,61 @@ names_unprefixed_{{ round }} as (
 ),
 
 {% endfor %}
-names_unsuffixed_0 as (
+prefix_rounds as (
 
-    {% for round in range(0, 6) -%}
-    select * from names_unprefixed_{{ round }}
+    {% for round in range(prefix_rounds + 1) -%}
+    select {{ round }} as round_number
     {% if not loop.last -%}
     union all
     {% endif -%}
     {% endfor %}
 ),
 
+names_unsuffixed_0 as (
+
+    select distinct
+        names.model_name,
+        case prefix_rounds.round_number
+            {% for round in range(prefix_rounds + 1) -%}
+            when {{ round }} then names.unprefixed_{{ round }}
+            {% endfor -%}
+        end as unsuffixed_0
+    from names_unprefixed_{{ prefix_rounds }} as names
+    cross join prefix_rounds
+
+),
+
 -- what says nothing about the price comes off the end: -high, :beta, [1m]
-{% for round in range(1, 3) %}
+{%- set suffix_rounds = 2 %}
+{% for round in range(1, suffix_rounds + 1) %}
+{%- set name = 'names.unsuffixed_' ~ (round - 1) %}
 names_unsuffixed_{{ round }} as (
 
     select
         model_name,
-        bare_name
+        {% for earlier in range(round) -%}
+        unsuffixed_{{ earlier }},
+        {% endfor -%}
+        unsuffixed_{{ round }}
     from (
         select
-            names.model_name,
+            names.*,
             case
                 when suffixes.is_open_end
-                    then left(names.bare_name, {{ dbt.position('suffixes.tail', 'names.bare_name') }} - 1)
-                else left(names.bare_name, length(names.bare_name) - length(suffixes.tail))
-            end as bare_name,
+                    then left({{ name }}, {{ dbt.position('suffixes.tail', name) }} - 1)
+                else left({{ name }}, length({{ name }}) - length(suffixes.tail))
+            end as unsuffixed_{{ round }},
             row_number() over (
-                partition by names.model_name, names.bare_name
+                partition by names.model_name, names.unsuffixed_0
                 order by suffixes.alias_length desc, suffixes.alias asc
             ) as alias_rank
         from names_unsuffixed_{{ round - 1 }} as names
         inner join suffixes
             on
-                {{ starts_with('names.bare_name', 'suffixes.head') }}
+                {{ starts_with(name, 'suffixes.head') }}
                 and (
-                    (suffixes.is_open_end and {{ dbt.position('suffixes.tail', 'names.bare_name') }} > 0)
-                    or (not suffixes.is_open_end and {{ ends_with('names.bare_name', 'suffixes.tail') }})
+                    (suffixes.is_open_end and {{ dbt.position('suffixes.tail', name) }} > 0)
+                    or (not suffixes.is_open_end and {{ ends_with(name, 'suffixes.tail') }})
                 )
     ) as ranked
     where alias_rank = 1
@@ -163,59 +204,27 @@ names_unsuffixed_{{ round }} as (
 ),
 
 {% endfor %}
-bare_names as (
+suffix_rounds as (
 
-    select * from names_unsuffixed_0
+    {% for round in range(suffix_rounds + 1) -%}
+    select {{ round }} as round_number
+    {% if not loop.last -%}
     union all
-    select * from names_unsuffixed_1
-    union all
-    select * from names_unsuffixed_2
-
+    {% endif -%}
+    {% endfor %}
 ),
 
-candidates as (
+bare_names as (
 
-    select
-        bare_names.model_name,
-        aliases.canonical_model,
-        aliases.alias_length,
-        1 as match_order
-    from bare_names
-    inner join aliases on bare_names.bare_name = aliases.alias
-    where aliases.match_type = 'exact'
-
-    union all
-
-    select
-        bare_names.model_name,
-        aliases.canonical_model,
-        aliases.alias_length,
-        2 as match_order
-    from bare_names
-    inner join aliases
-        on
-            aliases.match_type = 'family'
-            and {{ starts_with('bare_names.bare_name', 'aliases.alias') }}
-            -- nothing but dates and versions may follow, or a new sibling would get a wrong price
-            and {{ text_matches(
-                'right(bare_names.bare_name, length(bare_names.bare_name) - aliases.alias_length)',
-                text_literal('^([-@:_.]?(latest|preview|exp|beta|default|20[0-9]{2}-?[0-9]{2}-?[0-9]{2}|[0-9]{2}-20[0-9]{2}|[0-9]{2}-[0-9]{2}|[0-9]{3,4}|v[0-9]+(:[0-9]+k?)*))*$')
-            ) }}
-
-    union all
-
-    select
-        bare_names.model_name,
-        alias_ends.canonical_model,
-        alias_ends.alias_length,
-        3 as match_order
-    from bare_names
-    inner join alias_ends
-        on
-            alias_ends.match_type = 'pattern'
-            and {{ starts_with('bare_names.bare_name', 'alias_ends.head') }}
-            and {{ ends_with('bare_names.bare_name', 'alias_ends.tail') }}
-            and length(bare_names.bare_name) >= alias_ends.alias_length - 1
+    select distinct
+        names.model_name,
+        case suffix_rounds.round_number
+            {% for round in range(suffix_rounds + 1) -%}
+            when {{ round }} then names.unsuffixed_{{ round }}
+            {% endfor -%}
+        end as bare_name
+    from names_unsuffixed_{{ suffix_rounds }} as names
+    cross join suffix_rounds
 
 ),
 
@@ -223,16 +232,34 @@ candidates as (
 matched as (
 
     select
-        model_name,
-        canonical_model,
+        bare_names.model_name,
+        aliases.canonical_model,
         row_number() over (
-            partition by model_name
+            partition by bare_names.model_name
             order by
-                alias_length desc,
-                match_order asc,
-                canonical_model asc nulls last
+                aliases.alias_length desc,
+                case aliases.match_type when 'exact' then 0 when 'family' then 1 else 2 end asc,
+                aliases.canonical_model asc nulls last
         ) as match_rank
-    from candidates
+    from bare_names
+    inner join aliases
+        on
+            (aliases.match_type = 'exact' and bare_names.bare_name = aliases.alias)
+            or (
+                aliases.match_type = 'family'
+                and {{ starts_with('bare_names.bare_name', 'aliases.alias') }}
+                -- nothing but dates and versions may follow, or a new sibling would get a wrong price
+                and {{ text_matches(
+                    'right(bare_names.bare_name, length(bare_names.bare_name) - aliases.alias_length)',
+                    text_literal('^([-@:_.]?(latest|preview|exp|beta|default|20[0-9]{2}-?[0-9]{2}-?[0-9]{2}|[0-9]{2}-20[0-9]{2}|[0-9]{2}-[0-9]{2}|[0-9]{3,4}|v[0-9]+(:[0-9]+k?)*))*$')
+                ) }}
+            )
+            or (
+                aliases.match_type = 'pattern'
+                and {{ starts_with('bare_names.bare_name', 'aliases.head') }}
+                and {{ ends_with('bare_names.bare_name', 'aliases.tail') }}
+                and length(bare_names.bare_name) >= aliases.alias_length - 1
+            )
 
 ),
 
