@@ -1,5 +1,3 @@
-{#- Looks once per build at the names of the raw tables: a schema that is not there is a misspelled one, and a
-    table that is there may hold events that nothing reads. -#}
 {% macro check_raw_schemas() %}
     {%- if not execute or not is_a_build() -%}
         {{- return('') -}}
@@ -31,13 +29,12 @@
 {% endmacro %}
 
 
-{#- AI and MCP events of RudderStack's SDKs, the ones to come included. -#}
 {% macro is_unread_event_table(name, read_names) %}
+    {#- AI and MCP events of RudderStack's SDKs, the ones to come included. -#}
     {{- return((name | lower).startswith(('ai_', 'mcp_')) and name | lower not in read_names) -}}
 {% endmacro %}
 
 
-{#- The default may be missing, before the first event; a schema that somebody named may not. -#}
 {% macro _refuse_missing_schemas(schemas) %}
     {%- set missing = [] -%}
     {%- for schema, tables in schemas.items() if tables is none and schemas | list != ['rudderstack'] -%}

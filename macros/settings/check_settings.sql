@@ -1,4 +1,3 @@
-{#- What each var of dbt_project.yml may be. -#}
 {% macro allowed_settings() %}
     {%- set a_century_of_days = 36500 -%}
     {%- set a_century_of_minutes = a_century_of_days * 1440 -%}
