@@ -97,6 +97,7 @@
     {%- endif -%}
     {%- set statements = [_record_of_invocation(kind, none, names | sort | join('\n'))] -%}
     {%- if kind in ('whole', 'untested') -%}
+        {#- What was noted before a build of everything, or before one that tests nothing, no longer matters. -#}
         {%- do statements.insert(0, 'delete from ' ~ state_relation('state_invocations') ~ ' where 1 = 1') -%}
     {%- endif -%}
     {{- return(statements | join(';\n')) -}}

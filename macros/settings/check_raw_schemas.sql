@@ -30,6 +30,7 @@
 
 
 {% macro is_unread_event_table(name, read_names) %}
+    {#- AI and MCP events of RudderStack's SDKs, the ones to come included. -#}
     {{- return((name | lower).startswith(('ai_', 'mcp_')) and name | lower not in read_names) -}}
 {% endmacro %}
 

@@ -25,7 +25,10 @@ numbered as (
         *,
         row_number() over (
             partition by source_table, event_id
-            order by received_at nulls last, loaded_at nulls last, event_at nulls last, raw_schema
+            order by
+                received_at nulls last, loaded_at nulls last, event_at nulls last, raw_schema,
+                quarantine_reason, user_id nulls last, anonymous_id nulls last,
+                sent_conversation_id nulls last, sent_interaction_id nulls last, sent_agent_session_id nulls last
         ) as position_in_id
     from quarantined
 

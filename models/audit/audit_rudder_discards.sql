@@ -10,7 +10,9 @@ numbered as (
         *,
         row_number() over (
             partition by source_table, event_id, column_name
-            order by received_at nulls last, loaded_at nulls last, raw_schema
+            order by
+                received_at nulls last, loaded_at nulls last, raw_schema,
+                discard_reason nulls last, column_value_hash nulls last
         ) as position_in_key
     from discards
 
