@@ -74,22 +74,31 @@
     {{- return(adapter.dispatch('raw_table_names', 'agent_analytics')(database, schemas)) -}}
 {% endmacro %}
 
+{#- dbt tells whether a table is there, and not which tables there are. -#}
 {% macro default__raw_table_names(database, schemas) %}
     {%- set found = {} -%}
     {%- for schema in schemas -%}
-        {%- set names = adapter.list_relations(database, schema) | map(attribute='identifier') | list -%}
-        {%- do found.update({schema: names if names or adapter.check_schema_exists(database, schema) else none}) -%}
+        {%- set names = [] -%}
+        {#- dbt's look-ups put a name between quotes as it is. -#}
+        {%- if "'" not in schema -%}
+            {%- for name in event_tables_of_sdks() -%}
+                {%- if adapter.get_relation(database=database, schema=schema, identifier=name) is not none -%}
+                    {%- do names.append(name) -%}
+                {%- endif -%}
+            {%- endfor -%}
+        {%- endif -%}
+        {%- set is_there = names or "'" in schema or adapter.check_schema_exists(database, schema) -%}
+        {%- do found.update({schema: names if is_there else none}) -%}
     {%- endfor -%}
     {{- return(found) -}}
 {% endmacro %}
 
-{#- RudderStack writes upper case there; see raw_relation. -#}
+{#- RudderStack writes upper case there, or what a table made by hand and quoted has; to look is not worth an error. -#}
 {% macro snowflake__raw_table_names(database, schemas) %}
     {%- set found = {} -%}
     {%- for schema in schemas -%}
-        {%- set in_upper_case = agent_analytics.default__raw_table_names(database, [schema | upper]).values() | first -%}
-        {%- set as_written = agent_analytics.default__raw_table_names(database, [schema]).values() | first -%}
-        {%- do found.update({schema: none if in_upper_case is none and as_written is none else (in_upper_case or []) + (as_written or [])}) -%}
+        {%- set is_there = adapter.check_schema_exists(database, schema | upper) or adapter.check_schema_exists(database, schema) -%}
+        {%- do found.update({schema: [] if is_there else none}) -%}
     {%- endfor -%}
     {{- return(found) -}}
 {% endmacro %}

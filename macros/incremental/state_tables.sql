@@ -53,7 +53,7 @@
             {%- if load_relation(relation) is none -%}
                 {#- Postgres asks for the right to create schemas also where there is nothing to create. -#}
                 {%- if not statements and not adapter.check_schema_exists(relation.database, relation.schema) -%}
-                    {%- do statements.append('create schema if not exists ' ~ relation.without_identifier()) -%}
+                    {%- do adapter.create_schema(relation) -%}
                 {%- endif -%}
                 {%- set definitions = [] -%}
                 {%- for column, type in columns.items() -%}

@@ -169,6 +169,21 @@ def test_number_as_text_is_the_number(dbt):
     assert "run_abandoned_after_minutes=90" in found and found.endswith(" 4320")
 
 
+def test_models_take_numbers_as_text(dbt, raw):
+    """Text once counted as 0 minutes: every run without completion was abandoned."""
+    models = {"int_runs_affected", "int_runs_assembled", "int_runs_reasked"}
+    compiled = []
+    for minutes in (90, "90"):
+        settings = {"run_abandoned_after_minutes": minutes, "reask_window_minutes": minutes}
+        result = dbt.run("compile", "--select", *models, **settings)
+        assert result.success, result.exception
+        nodes = [found.node for found in result.result.results]
+        compiled.append({node.name: node.compiled_code for node in nodes if node.name in models})
+    assert compiled[0].keys() == models
+    assert compiled[0] == compiled[1]
+    assert "5400000" in compiled[1]["int_runs_assembled"]
+
+
 @pytest.mark.parametrize("value", ["rudderstack", [], None, 5])
 def test_wrong_setting_stops_a_build_at_its_start(dbt, raw, value):
     (line,) = dbt.start(rudderstack_schemas=value)

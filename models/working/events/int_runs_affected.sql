@@ -86,7 +86,7 @@ asked_before as (
     where
         prompts.source_table = 'ai_user_prompt_created'
         and prompts.event_disposition = 'accepted'
-        and prompts.event_at >= {{ add_minutes('with_events_timed.earliest_at', -1 * var('reask_window_minutes')) }}
+        and prompts.event_at >= {{ add_minutes('with_events_timed.earliest_at', -1 * whole_number_setting('reask_window_minutes')) }}
         and prompts.event_at <= with_events_timed.latest_at
 
 ),

@@ -185,7 +185,7 @@ assembled as (
         case
             when last_completions.event_id is not null
                 then coalesce(last_completions.event_status, 'unknown')
-            when {{ last_event_at }} > {{ add_minutes('data_end.newest_event_at', -1 * var('run_abandoned_after_minutes')) }}
+            when {{ last_event_at }} > {{ add_minutes('data_end.newest_event_at', -1 * whole_number_setting('run_abandoned_after_minutes')) }}
                 then 'in_progress'
             else 'abandoned'
         end as run_status,

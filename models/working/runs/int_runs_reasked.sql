@@ -46,4 +46,4 @@ from next_prompts
 inner join runs on next_prompts.run_key = runs.run_key
 where
     next_prompts.prompt_hash = next_prompts.next_prompt_hash
-    and next_prompts.next_asked_at <= {{ add_minutes('next_prompts.asked_at', var('reask_window_minutes')) }}
+    and next_prompts.next_asked_at <= {{ add_minutes('next_prompts.asked_at', whole_number_setting('reask_window_minutes')) }}
