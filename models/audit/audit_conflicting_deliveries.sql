@@ -17,10 +17,9 @@ deliveries as (
     select
         events.source_table,
         events.event_id,
-        events.event_disposition,
         events.loaded_at,
         coalesce(events.reported_cost_usd, -1) as reported_cost_usd,
-        {{ content_of_delivery() }} as delivery_content
+        {{ content_of_delivery() }} as content_hash
     from {{ ref('int_events') }} as events
     where events.event_key in (select repeated.event_key from repeated)
 
@@ -31,7 +30,7 @@ select
     source_table,
     event_id,
     cast(count(*) as {{ dbt.type_bigint() }}) as delivery_count,
-    cast(count(distinct delivery_content) as {{ dbt.type_bigint() }}) as content_count,
+    cast(count(distinct content_hash) as {{ dbt.type_bigint() }}) as content_count,
     cast(count(distinct reported_cost_usd) as {{ dbt.type_bigint() }}) as cost_count,
     min(loaded_at) as first_loaded_at,
     max(loaded_at) as last_loaded_at
@@ -40,5 +39,5 @@ group by
     source_table,
     event_id
 having
-    count(distinct delivery_content) > 1
+    count(distinct content_hash) > 1
     or count(distinct reported_cost_usd) > 1

@@ -1,4 +1,5 @@
 {#- A start that is stamped after its session's end is believed by neither, so sessions say when they ended. -#}
+{%- set abandoned_before = add_minutes('data_end.newest_event_at', -1 * whole_number_setting('run_abandoned_after_minutes')) -%}
 {%- set last_event_at -%}
 coalesce(
             greatest(
@@ -185,7 +186,7 @@ assembled as (
         case
             when last_completions.event_id is not null
                 then coalesce(last_completions.event_status, 'unknown')
-            when {{ last_event_at }} > {{ add_minutes('data_end.newest_event_at', -1 * whole_number_setting('run_abandoned_after_minutes')) }}
+            when {{ last_event_at }} > {{ abandoned_before }}
                 then 'in_progress'
             else 'abandoned'
         end as run_status,

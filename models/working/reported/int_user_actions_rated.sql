@@ -62,7 +62,9 @@ scaled as (
             when read.action_type = 'copied_response' then 'copied'
             else read.action_type
         end as action_type,
-        read.action_type in ('{{ retracting_actions() | join("', '") }}') as is_retraction,
+        read.action_type in (
+            '{{ retracting_actions() | join("',\n            '") }}'
+        ) as is_retraction,
         read.feedback_type as feedback_type,
         read.feedback_value,
         read.feedback_text_length,
