@@ -32,7 +32,7 @@
 {% macro content_of_delivery() %}
     {%- set parts = [] -%}
     {%- for column, definition in event_columns().items()
-        if not column.startswith('sent_conversation') and column not in [
+        if not column.startswith('sent_conversation') and not column.endswith('_key') and column not in [
             'event_id', 'sent_interaction_id', 'sent_agent_session_id', 'raw_schema', 'unconverted_columns'
         ] -%}
         {%- if definition.type == type_text() -%}
