@@ -9,6 +9,7 @@
         'reporting_timezone': {'kind': 'time zone', 'allowed': 'an IANA time zone as it is spelled there, such as Europe/Berlin or UTC'},
         'run_abandoned_after_minutes': {'kind': 'whole number', 'least': 1, 'most': a_century_of_minutes},
         'reask_window_minutes': {'kind': 'whole number', 'least': 0, 'most': a_century_of_minutes},
+        'unknown_word_share': {'kind': 'share', 'allowed': 'a number from 0 to 1, such as 0.01'},
         'test_whole_history': {'kind': 'boolean', 'allowed': 'true or false, without quotes'}
     }) -}}
 {% endmacro %}
@@ -70,6 +71,10 @@
         {%- set is_number = value is integer and value is not boolean
             or value is string and modules.re.match('^[0-9]{1,9}$', value | trim) is not none -%}
         {{- return(is_number and setting.least <= value | int <= setting.most) -}}
+    {%- elif setting.kind == 'share' -%}
+        {%- set is_number = value is number and value is not boolean
+            or value is string and modules.re.match('^[0-9]+([.][0-9]+)?$', value | trim) is not none -%}
+        {{- return(is_number and 0 <= value | float <= 1) -}}
     {%- elif setting.kind == 'time zone' -%}
         {{- return(value in modules.pytz.all_timezones) -}}
     {%- endif -%}

@@ -30,4 +30,4 @@ select
     facts.fact_count
 from words
 inner join facts on words.table_name = facts.table_name
-where words.unknown_count > {{ var('unknown_word_share') }} * facts.fact_count
+where words.unknown_count > {{ var('unknown_word_share') | float }} * facts.fact_count

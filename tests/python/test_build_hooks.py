@@ -31,6 +31,7 @@ REFUSED = {
     "rudderstack_schemas": NO_LISTS_OF_SCHEMAS,
     "reporting_timezone": ("Mars/Olympus", "+02:00", "", None, 2, "europe/berlin"),
     "test_whole_history": ("false", "true", 1, None),
+    "unknown_word_share": (-0.1, 1.1, True, None, "", "1%", "-0.5", "many", [0.1]),
     "rudderstack_database": ("", 5, ["a"]),
     "rudderstack_parquet_dir": ("", True),
 }
@@ -41,6 +42,7 @@ ACCEPTED = {
     "rudderstack_schemas": (["a"], ["a", "b"]),
     "reporting_timezone": ("UTC", "America/New_York", "Asia/Kathmandu"),
     "test_whole_history": (True, False),
+    "unknown_word_share": (0, 1, 0.05, "0.05", " 1 "),
     "rudderstack_database": ("raw", None),
     "rudderstack_parquet_dir": ("lake", None),
 }
