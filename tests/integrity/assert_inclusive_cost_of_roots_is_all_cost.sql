@@ -1,19 +1,34 @@
--- Runs with a cycle of parents have no root to add up at.
-with totals as (
+-- A cycle of parents has no root to add up at.
+with sessions as (
+
+    select * from {{ ref('fct_agent_sessions') }}
+    where {{ of_tested_runs('ended_at') }}
+
+),
+
+roots as (
 
     select
-        run_key,
-        coalesce(sum(cost_usd), 0) as own_cost_usd,
-        coalesce(sum(case when depth = 0 then inclusive_cost_usd end), 0) as inclusive_cost_usd,
-        {{ count_where('has_parent_cycle') }} as cycle_count
+        agent_session_key,
+        inclusive_cost_usd,
+        has_parent_cycle
     from {{ ref('fct_agent_sessions') }}
-    where {{ of_tested_runs('ended_at') }}
-    group by run_key
+
+),
+
+totals as (
+
+    select
+        root_agent_session_key,
+        coalesce(sum(cost_usd), 0) as cost_usd
+    from sessions
+    group by root_agent_session_key
 
 )
 
-select *
+select totals.*
 from totals
+left join roots on totals.root_agent_session_key = roots.agent_session_key
 where
-    cycle_count = 0
-    and own_cost_usd != inclusive_cost_usd
+    roots.agent_session_key is null
+    or (not roots.has_parent_cycle and totals.cost_usd != coalesce(roots.inclusive_cost_usd, 0))

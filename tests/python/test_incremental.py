@@ -74,7 +74,9 @@ def warehouse(tmp_path_factory):
 
 
 def run(warehouse, *arguments):
-    """Build all models."""
+    """Build all models, from schemas that are there from the beginning."""
+    for schema in SCHEMAS:
+        warehouse.query(f"create schema if not exists {schema}")
     result = warehouse.dbt("run", *arguments, variables=VARIABLES)
     assert result.success, errors_of(result)
 
@@ -365,6 +367,73 @@ def test_run_without_new_events_is_abandoned(warehouse):
     run(warehouse)
     assert affected(warehouse) == {"event": 1, "status": 1}
     assert warehouse.query(statuses) == [("abandoned",), ("in_progress",)]
+    assert_equals_full_refresh(warehouse)
+
+
+def family(rng, name):
+    """Return events of agent sessions that name one another across runs, and when each is loaded.
+
+    Ids repeat, so that a parent is found, becomes one of two, moves into the run of its child.
+    """
+    rows = []
+    for number in range(rng.randint(3, 6)):
+        own = f"s{rng.randint(1, 4)}"
+        above = rng.choice([None, *(f"s{n}" for n in range(1, 5))])
+        rows.append(
+            {
+                "id": f"{name}-{number}",
+                "conversation_id": f"{name}-c{rng.randint(1, 2)}",
+                "interaction_id": f"i{rng.randint(1, 3)}",
+                # the same ids in other families would make every parent one of many
+                "agent_session_id": f"{name}-{own}",
+                "parent_agent_session_id": above and f"{name}-{above}",
+                "agent_name": "agent",
+                "status": "success",
+                "cost": round(rng.uniform(0.01, 1), 2),
+                "at": number,
+                "loaded": rng.randint(0, 2),
+            }
+        )
+    return rows
+
+
+def test_parents_in_other_runs_come_and_go(warehouse):
+    """Runs whose sessions are above one another are built together, whatever arrives first."""
+    seed = int(SEED) if SEED else random.SystemRandom().randrange(1_000_000)
+    print(f"AGENT_ANALYTICS_SEED={seed}")
+    rng = random.Random(seed)
+    rows = [row for number in range(150) for row in family(rng, f"f{number}")]
+    columns = [column for column in rows[0] if column not in ("at", "loaded")]
+    warehouse.fresh()
+    for load_number in range(3):
+        loaded_at = FIRST_LOAD + load_number * A_DAY
+        with duckdb.connect(str(warehouse.path)) as connection:
+            connection.execute("create schema if not exists rudderstack")
+            connection.execute(
+                "create table if not exists rudderstack.ai_agent_session_completed ("
+                + ", ".join(
+                    f"{name} {'double' if name == 'cost' else 'varchar'}" for name in columns
+                )
+                + ', "timestamp" timestamptz, received_at timestamptz, uuid_ts timestamptz)'
+            )
+            connection.executemany(
+                "insert into rudderstack.ai_agent_session_completed values "
+                f"({', '.join('?' * (len(columns) + 3))})",
+                [
+                    [row[name] for name in columns]
+                    + [FIRST_LOAD + timedelta(seconds=row["at"]), loaded_at, loaded_at]
+                    for row in rows
+                    if row["loaded"] == load_number
+                ],
+            )
+        run(warehouse)
+    crossing = warehouse.query(
+        "select count(*) from analytics_marts.fct_agent_sessions as children "
+        "inner join analytics_marts.fct_agent_sessions as parents "
+        "on children.parent_agent_session_key = parents.agent_session_key "
+        "where children.run_key != parents.run_key"
+    )
+    assert crossing[0][0] > 20
     assert_equals_full_refresh(warehouse)
 
 

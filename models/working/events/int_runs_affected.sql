@@ -141,13 +141,172 @@ reasons as (
 
 ),
 
+named_parents as (
+
+    select
+        run_key,
+        conversation_id,
+        sent_parent_agent_session_id as agent_session_id,
+        min(build_number) <= {{ since }} as is_old
+    from {{ events }}
+    where
+        event_disposition = 'accepted'
+        and sent_parent_agent_session_id is not null
+    group by
+        run_key,
+        conversation_id,
+        sent_parent_agent_session_id
+
+),
+
+parents_in_run as (
+
+    select
+        run_key,
+        agent_session_id,
+        min(build_number) <= {{ since }} as is_old
+    from {{ events }}
+    where
+        event_disposition = 'accepted'
+        and agent_session_id in (select named_parents.agent_session_id from named_parents)
+    group by
+        run_key,
+        agent_session_id
+
+),
+
+-- parents that are not in the run of the session that names them, or were not
+parents_elsewhere as (
+
+    select
+        named_parents.run_key as run_key,
+        named_parents.conversation_id,
+        named_parents.agent_session_id as agent_session_id
+    from named_parents
+    left join parents_in_run
+        on
+            named_parents.run_key = parents_in_run.run_key
+            and named_parents.agent_session_id = parents_in_run.agent_session_id
+    where
+        parents_in_run.run_key is null
+        or (named_parents.is_old and not parents_in_run.is_old)
+
+),
+
+runs_of_parents as (
+
+    select
+        run_key,
+        conversation_id,
+        agent_session_id,
+        min(build_number) <= {{ since }} as is_old
+    from {{ events }}
+    where
+        event_disposition = 'accepted'
+        and agent_session_id in (select parents_elsewhere.agent_session_id from parents_elsewhere)
+    group by
+        run_key,
+        conversation_id,
+        agent_session_id
+
+),
+
+counted_parents as (
+
+    select
+        *,
+        count(*) over (partition by agent_session_id) as run_count,
+        sum(case when is_old then 1 else 0 end) over (partition by agent_session_id) as old_run_count,
+        count(*) over (partition by conversation_id, agent_session_id) as conversation_run_count,
+        sum(case when is_old then 1 else 0 end) over (
+            partition by conversation_id, agent_session_id
+        ) as old_conversation_run_count
+    from runs_of_parents
+
+),
+
+-- an id that one run has is somebody's parent, and the one that it was before may still think so
+ties as (
+
+    select
+        parents_elsewhere.run_key as run_key,
+        counted_parents.run_key as other_run_key,
+        counted_parents.run_count > 1 as is_broken
+    from parents_elsewhere
+    inner join counted_parents on parents_elsewhere.agent_session_id = counted_parents.agent_session_id
+    where
+        counted_parents.run_count = 1
+        or (counted_parents.is_old and counted_parents.old_run_count = 1)
+
+    union all
+
+    select
+        parents_elsewhere.run_key as run_key,
+        counted_parents.run_key as other_run_key,
+        counted_parents.conversation_run_count > 1 as is_broken
+    from parents_elsewhere
+    inner join counted_parents
+        on
+            parents_elsewhere.agent_session_id = counted_parents.agent_session_id
+            and parents_elsewhere.conversation_id = counted_parents.conversation_id
+    where
+        counted_parents.conversation_run_count = 1
+        or (counted_parents.is_old and counted_parents.old_conversation_run_count = 1)
+
+),
+
+tied_runs as (
+
+    select run_key, other_run_key from ties
+    union distinct
+    select other_run_key as run_key, run_key as other_run_key from ties
+
+),
+
+-- what a session costs with all below it is known in the build of all these runs only
+reached_0 as (
+
+    select run_key from reasons
+    union distinct
+    select run_key from ties
+    where is_broken
+    union distinct
+    -- a session that left its run may have been anybody's parent
+    select run_key from parents_elsewhere
+    where (
+        select count(*) from {{ state_relation('state_runs_left') }}
+        where events_build_number > {{ since }}
+    ) > 0
+
+),
+
+{% for round in range(1, 9) -%}
+reached_{{ round }} as (
+
+    select run_key from reached_{{ round - 1 }}
+    union distinct
+    select tied_runs.other_run_key as run_key
+    from reached_{{ round - 1 }} as reached
+    inner join tied_runs on reached.run_key = tied_runs.run_key
+
+),
+
+{% endfor -%}
+all_reasons as (
+
+    select * from reasons
+    union all
+    select run_key, 'parent' as affected_because, 4 as reason_rank from reached_8
+
+),
+
 first_reasons as (
 
     select
         run_key,
         affected_because,
         row_number() over (partition by run_key order by reason_rank) as reason_number
-    from reasons
+    from all_reasons
 
 ),
 
@@ -160,7 +319,7 @@ timed as (
     from {{ events }}
     where
         event_disposition = 'accepted'
-        and run_key in (select run_key from reasons)
+        and run_key in (select run_key from all_reasons)
     group by run_key
 
 )

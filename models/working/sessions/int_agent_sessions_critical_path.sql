@@ -1,18 +1,26 @@
 {#- Sessions without which the run would have ended earlier. Among siblings (same parent, or no
     parent) the one that ends last is on the path, then the one that ended last before it started,
-    and so on back to the first; a child is on the path only when its parent is. -#}
+    and so on back to the first; a child is on the path only when its parent is. A parent in another
+    run counts as none. -#}
+{%- set sibling_group -%}
+case
+            when tree.parent_agent_session_key is null or tree.has_parent_in_other_run then assembled.run_key
+            else tree.parent_agent_session_key
+        end
+{%- endset -%}
+
 {{ with_recursive() }} sessions as (
 
     select
         assembled.agent_session_key as agent_session_key,
-        coalesce(tree.parent_agent_session_key, assembled.run_key) as sibling_group,
+        {{ sibling_group }} as sibling_group,
         tree.parent_agent_session_key,
         tree.depth,
         assembled.started_at,
         assembled.ended_at,
         cast(
             row_number() over (
-                partition by coalesce(tree.parent_agent_session_key, assembled.run_key)
+                partition by {{ sibling_group }}
                 order by
                     assembled.ended_at nulls last,
                     assembled.started_at nulls last,
@@ -20,7 +28,7 @@
             ) as {{ dbt.type_bigint() }}
         ) as end_position,
         count(*) over (
-            partition by coalesce(tree.parent_agent_session_key, assembled.run_key)
+            partition by {{ sibling_group }}
         ) as sibling_count
     from {{ ref('int_agent_sessions_assembled') }} as assembled
     inner join {{ ref('int_agent_sessions_tree') }} as tree
@@ -134,7 +142,9 @@ off_path as (
     from {{ ref('int_agent_sessions_ancestors') }} as ancestors
     inner join last_among_siblings
         on ancestors.ancestor_agent_session_key = last_among_siblings.agent_session_key
-    where not last_among_siblings.is_in_chain
+    where
+        ancestors.is_in_run
+        and not last_among_siblings.is_in_chain
 
 )
 
@@ -144,6 +154,7 @@ select
     tree.parent_agent_session_key,
     tree.root_agent_session_key,
     tree.depth,
+    tree.has_parent_in_other_run,
     tree.session_number,
     tree.has_unknown_parent,
     tree.has_parent_cycle,

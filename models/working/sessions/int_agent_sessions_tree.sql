@@ -16,6 +16,7 @@ climbed as (
         agent_session_key,
         ancestor_agent_session_key,
         distance,
+        is_in_run,
         row_number() over (
             partition by agent_session_key order by distance desc, {{ key_order('ancestor_agent_session_key') }} asc
         ) as root_rank,
@@ -56,6 +57,7 @@ numbered as (
         sessions.agent_session_key as agent_session_key,
         sessions.run_key,
         parents.ancestor_agent_session_key as parent_agent_session_key,
+        coalesce(not parents.is_in_run, false) as has_parent_in_other_run,
         coalesce(roots.ancestor_agent_session_key, sessions.agent_session_key) as root_agent_session_key,
         coalesce(roots.depth, 0) as depth,
         sessions.sent_parent_agent_session_id is not null
