@@ -157,7 +157,8 @@ def layouts(warehouse):
     """The same run in every layout and with each table missing, in raw schemas of their own."""
     warehouse.fresh()
     conversations, schemas = create_layouts(warehouse)
-    schemas.append("raw_that_is_not_there")
+    schemas.append("raw_without_a_table")
+    warehouse.query("create schema raw_without_a_table")
     run_dbt(warehouse, "run", variables={"rudderstack_schemas": schemas})
     return conversations
 
