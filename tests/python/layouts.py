@@ -53,7 +53,7 @@ def layout_extra(table, row):
         'quo"ted; drop table x': 7,
         "naïve name": 1.5,
         "event_text": "AI Agent Step Completed",
-        "tokens_used_total_tokens": 1100,
+        **({"tokens_used_total_tokens": 1100} if "tokens_used_prompt_tokens" in row else {}),
     }
 
 
