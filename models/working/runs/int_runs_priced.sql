@@ -208,8 +208,9 @@ chosen as (
             when own_list_cost_usd is not null then 'list_price'
             else 'none'
         end as cost_basis,
-        coalesce(
-            greatest(sessions_known_cost_usd, own_listed_usd), sessions_known_cost_usd, own_listed_usd
+        cast(
+            coalesce(greatest(sessions_known_cost_usd, own_listed_usd), sessions_known_cost_usd, own_listed_usd)
+            as {{ type_usd() }}
         ) as floor_usd
     from believed
 
@@ -225,14 +226,14 @@ resolved as (
         cache_read_tokens,
         cache_write_tokens,
         total_tokens,
-        coalesce(sessions_list_cost_usd, own_list_cost_usd) as list_cost_usd,
+        cast(coalesce(sessions_list_cost_usd, own_list_cost_usd) as {{ type_usd() }}) as list_cost_usd,
         sessions_list_cost_today_usd as list_cost_today_usd,
         sessions_cost_usd,
         steps_cost_usd,
         wasted_steps_cost_usd,
         wasted_step_count,
         cost_usd,
-        coalesce(cost_usd, floor_usd) as known_cost_usd,
+        cast(coalesce(cost_usd, floor_usd) as {{ type_usd() }}) as known_cost_usd,
         cost_basis,
         case
             when cost_basis = 'reported' then 'reported'

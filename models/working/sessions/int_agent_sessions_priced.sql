@@ -284,8 +284,10 @@ chosen as (
 
     select
         *,
-        coalesce(
-            believable_cost_usd, complete_steps_cost_usd, case when has_reported_tokens then list_cost_usd end
+        cast(
+            coalesce(
+                believable_cost_usd, complete_steps_cost_usd, case when has_reported_tokens then list_cost_usd end
+            ) as {{ type_usd() }}
         ) as cost_usd,
         case
             when believable_cost_usd is not null then 'reported'
@@ -293,7 +295,10 @@ chosen as (
             when has_reported_tokens and list_cost_usd is not null then 'list_price'
             else 'none'
         end as cost_basis,
-        coalesce(greatest(steps_known_cost_usd, own_listed_usd), steps_known_cost_usd, own_listed_usd) as floor_usd
+        cast(
+            coalesce(greatest(steps_known_cost_usd, own_listed_usd), steps_known_cost_usd, own_listed_usd)
+            as {{ type_usd() }}
+        ) as floor_usd
     from believed
 
 ),
@@ -315,7 +320,7 @@ resolved as (
         list_cost_today_usd,
         cost_includes_children,
         cost_usd,
-        coalesce(cost_usd, floor_usd) as known_cost_usd,
+        cast(coalesce(cost_usd, floor_usd) as {{ type_usd() }}) as known_cost_usd,
         cost_basis,
         case
             when cost_basis = 'reported' then 'reported'

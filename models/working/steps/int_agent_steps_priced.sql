@@ -166,7 +166,9 @@ resolved as (
         *,
         coalesce(believable_cost_usd, list_cost_usd) as cost_usd,
         -- what is known of it: the price of some token classes is a floor
-        coalesce(believable_cost_usd, case when not is_refused then listed_usd end) as known_cost_usd,
+        cast(
+            coalesce(believable_cost_usd, case when not is_refused then listed_usd end) as {{ type_usd() }}
+        ) as known_cost_usd,
         case
             when believable_cost_usd is not null then 'reported'
             when list_cost_usd is not null then 'list_price'
