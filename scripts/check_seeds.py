@@ -541,12 +541,14 @@ def check_rules(rules: list[Row]) -> Iterator[Problem]:
         for row in rules
         if row["step_scope"] == "any"
         and row["match_field"] == "status"
+        # the word that says no more than that something failed
+        and "error" in row["pattern"].split("|")
         and int(row["priority"]) >= FALL_BACK_PRIORITY
     ]
     if rules and not last_resort:
         yield rules[-1].problem(
             "priority",
-            f"no rule from priority {FALL_BACK_PRIORITY} on catches the status of any row; add one",
+            f"no rule from priority {FALL_BACK_PRIORITY} on catches status 'error' of any row; add one",
         )
 
 
