@@ -548,7 +548,8 @@ def check_rules(rules: list[Row]) -> Iterator[Problem]:
     if rules and not last_resort:
         yield rules[-1].problem(
             "priority",
-            f"no rule from priority {FALL_BACK_PRIORITY} on catches status 'error' of any row; add one",
+            f"no rule from priority {FALL_BACK_PRIORITY} on catches the status 'error' of any row; "
+            "add one",
         )
 
 
