@@ -72,15 +72,15 @@ MUTATIONS = [
     Mutation(
         "cache reads and cache writes are swapped",
         "models/working/reported/int_agent_steps_accepted.sql",
-        "{{ plausible_token_count('sent_cache_write_tokens') }} as cache_write_tokens",
-        "{{ plausible_token_count('sent_cache_read_tokens') }} as cache_write_tokens",
+        "{{ plausible_token_count('sent_cache_write_tokens') }} as sent_cache_write_tokens",
+        "{{ plausible_token_count('sent_cache_read_tokens') }} as sent_cache_write_tokens",
         "step_is_known_by_the_id_of_its_event",
     ),
     Mutation(
         "cached tokens are taken out of prompts that cannot hold them",
         "macros/domain/tokens_and_cost.sql",
-        "when {{ cached_in_prompt }} > {{ prompt }} then {{ prompt }}",
-        "when {{ cached_in_prompt }} > {{ prompt }} then 0",
+        "when cached_in_prompt > sent_prompt_tokens then sent_prompt_tokens",
+        "when cached_in_prompt > sent_prompt_tokens then 0",
         "cached_above_prompt_proves_exclusive_tokens",
     ),
     Mutation(
@@ -88,14 +88,14 @@ MUTATIONS = [
         "macros/domain/event_disposition.sql",
         "when delivery_number > 1 then 'duplicate'",
         "",
-        "earliest_delivery_of_an_event_is_kept",
+        "newest_loaded_delivery_of_an_event_is_kept",
     ),
     Mutation(
-        "of several deliveries the latest is kept",
+        "of several deliveries the first loaded is kept",
         "macros/domain/event_disposition.sql",
-        "received_at nulls last, loaded_at nulls last",
-        "received_at desc nulls last, loaded_at nulls last",
-        "earliest_delivery_of_an_event_is_kept",
+        "loaded_at desc nulls last, received_at desc nulls last",
+        "loaded_at nulls last, received_at desc nulls last",
+        "newest_loaded_delivery_of_an_event_is_kept",
     ),
     Mutation(
         "ambiguous conversations are guessed",
@@ -122,15 +122,15 @@ MUTATIONS = [
     Mutation(
         "a duplicate is read as an event of its run",
         "models/working/events/int_events_accepted.sql",
-        "event_disposition = 'accepted'\n    and ",
+        "event_disposition = 'accepted'\n        and ",
         "",
         "only_accepted_events_are_read",
     ),
     Mutation(
         "a run is abandoned a little too late",
         "models/working/reported/int_runs_assembled.sql",
-        "when runs.last_event_at > {{ add_minutes(",
-        "when runs.last_event_at >= {{ add_minutes(",
+        "when {{ last_event_at }} > {{ abandoned_before }}",
+        "when {{ last_event_at }} >= {{ abandoned_before }}",
         "run_without_completion_is_abandoned_after_an_hour_of_data_time",
     ),
     Mutation(
@@ -157,9 +157,9 @@ MUTATIONS = [
     Mutation(
         "a partial sum of sessions passes for the cost of the run",
         "models/working/runs/int_runs_priced.sql",
-        "case when unpriced_session_count = 0 then sessions_cost_usd end",
-        "sessions_cost_usd",
-        "run_cost_is_reported_then_listed_then_summed_from_sessions",
+        "unknown_cost_session_count = 0\n",
+        "1 = 1\n",
+        "run_cost_is_reported_then_summed_from_sessions_then_listed",
     ),
     Mutation(
         "the shortest alias of a model wins",
@@ -193,9 +193,9 @@ MUTATIONS = [
         "a retry may be of another step type",
         "models/working/steps/int_agent_steps_sequenced.sql",
         "previous_is_failed\n"
-        "                and previous_step_type = step_type\n"
-        "                and previous_step_target = step_target",
-        "previous_is_failed\n                and previous_step_target = step_target",
+        "            and previous_step_type = step_type\n"
+        "            and previous_step_target = step_target",
+        "previous_is_failed\n            and previous_step_target = step_target",
         "retry_follows_right_after_a_failure_of_the_same_type_and_tool",
     ),
     Mutation(
@@ -232,6 +232,10 @@ MUTATIONS = [
 CORRUPTIONS = {
     "assert_event_ledger_is_balanced": (
         f"update {AUDIT_SCHEMA}.audit_event_ledger set accepted_rows = accepted_rows - 1"
+    ),
+    "assert_few_words_are_unknown": (
+        f"insert into {AUDIT_SCHEMA}.audit_unknown_words by name "
+        "select 'fct_agent_runs' as table_name, 'turned_green' as word, 1 as row_count"
     ),
     "assert_event_ledger_equals_raw_tables": (
         "delete from rudderstack.ai_user_action where id = 'e9'"
