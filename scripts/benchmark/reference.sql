@@ -1811,10 +1811,8 @@ classed as (
         sessions.run_hash,
         sessions.ended_at,
         sessions.reported_steps_count,
-        coalesce(
-            sessions.reported_cost_usd between c.children_usd * 0.995 and c.children_usd * 1.005, false
-        ) as cost_includes_children,
-        case when cost_includes_children then 0 else sessions.reported_cost_usd end as own_reported_usd,
+        sessions.reported_cost_usd as sent_usd,
+        c.children_usd,
         d.canonical_model,
         d.read_included as known_read_included,
         d.write_included as known_write_included,
@@ -1875,8 +1873,13 @@ listed as (
             when has_own and has_all_tokens and total_tokens > 0
                 then list_price(input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, newest_rate)
         end as list_cost_today_usd,
+        -- the sum of the children's reports is theirs, unless the session's own calls cost as much
+        coalesce(sent_usd between children_usd * 0.995 and children_usd * 1.005, false)
+        and not coalesce(sent_usd between own_floor_usd * 0.995 and own_floor_usd * 1.005, false)
+        and not coalesce(sent_usd between steps_cost_usd * 0.995 and steps_cost_usd * 1.005, false)
+            as cost_includes_children,
         believable(
-            own_reported_usd,
+            case when cost_includes_children then 0 else sent_usd end,
             cost_includes_children
             or is_free
             or (coalesce(total_tokens, 0) = 0 and llm_call_count = 0 and coalesce(steps_cost_usd, 0) = 0)
@@ -1897,7 +1900,7 @@ listed as (
 )
 
 select
-    * exclude (own_reported_usd, rate, newest_rate),
+    * exclude (sent_usd, children_usd, rate, newest_rate),
     coalesce(believable_usd, complete_usd, case when has_own then list_cost_usd end) as cost_usd,
     coalesce(cost_usd, floor_usd) as known_cost_usd,
     case

@@ -63,7 +63,9 @@ scaled as (
             else read.action_type
         end as action_type,
         read.action_type in (
-            '{{ retracting_actions() | join("',\n            '") }}'
+            {%- for action in retracting_actions() %}
+            '{{ action }}'{{ ',' if not loop.last }}
+            {%- endfor %}
         ) as is_retraction,
         read.feedback_type as feedback_type,
         read.feedback_value,

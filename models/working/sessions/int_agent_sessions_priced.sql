@@ -101,23 +101,11 @@ with_conventions as (
 
 ),
 
-own_cost as (
+cached as (
 
     select
         *,
-        {{ all_cache_write_tokens() }} as sent_all_cache_write_tokens,
-        children_reported_cost_usd is not null
-        and sent_cost_usd is not null
-        and (is_sum_of_children or sender_includes_children) as cost_includes_children,
-        -- each dollar counts once: where it was spent
-        cast(
-            case
-                when is_sum_of_children then 0
-                when sender_includes_children and children_reported_cost_usd is not null
-                    then greatest(sent_cost_usd - children_reported_cost_usd, 0)
-                else sent_cost_usd
-            end as {{ type_usd() }}
-        ) as reported_cost_usd
+        {{ all_cache_write_tokens() }} as sent_all_cache_write_tokens
     from with_conventions
 
 ),
@@ -127,7 +115,7 @@ tokens_classified as (
     select
         *,
         {{ cached_tokens_in_prompt() }} as cached_in_prompt
-    from own_cost
+    from cached
 
 ),
 
@@ -241,6 +229,41 @@ listed as (
 
 ),
 
+-- a report that is the sum of the children's, and not what the session's own calls cost, is theirs
+own_cost as (
+
+    select
+        *,
+        children_reported_cost_usd is not null
+        and sent_cost_usd is not null
+        and (
+            sender_includes_children
+            or (
+                is_sum_of_children
+                and not coalesce(sent_cost_usd between own_listed_usd * 0.995 and own_listed_usd * 1.005, false)
+                and not coalesce(sent_cost_usd between steps_cost_usd * 0.995 and steps_cost_usd * 1.005, false)
+            )
+        ) as cost_includes_children
+    from listed
+
+),
+
+-- each dollar counts once: where it was spent
+reported as (
+
+    select
+        *,
+        cast(
+            case
+                when cost_includes_children and is_sum_of_children then 0
+                when cost_includes_children then greatest(sent_cost_usd - children_reported_cost_usd, 0)
+                else sent_cost_usd
+            end as {{ type_usd() }}
+        ) as reported_cost_usd
+    from own_cost
+
+),
+
 believed as (
 
     select
@@ -276,7 +299,7 @@ believed as (
                 when has_all_tokens then own_listed_today_usd
             end as {{ type_usd() }}
         ) as list_cost_today_usd
-    from listed
+    from reported
 
 ),
 
