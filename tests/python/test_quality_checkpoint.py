@@ -79,6 +79,7 @@ select
     sum(list_cost_usd)::decimal(28, 9) as list_cost_usd,
     sum(cost_usd)::decimal(28, 9) as steps_cost_usd,
     'sum_of_steps' as cost_basis,
+    false as cost_includes_children,
     count(*) as step_count,
     max(failure_mode) as failure_mode
 from analytics_marts.fct_agent_steps
