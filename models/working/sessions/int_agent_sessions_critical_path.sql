@@ -154,7 +154,6 @@ select
     tree.parent_agent_session_key,
     tree.root_agent_session_key,
     tree.depth,
-    tree.has_parent_in_other_run,
     tree.session_number,
     tree.has_unknown_parent,
     tree.has_parent_cycle,

@@ -63,8 +63,6 @@ with_conventions as (
     select
         sessions.agent_session_key as agent_session_key,
         sessions.ended_at as ended_at,
-        sessions.session_status,
-        sessions.duration_ms as duration_ms,
         sessions.reported_steps_count,
         sessions.is_cache_hit as is_cache_hit,
         models_resolved.canonical_model,
