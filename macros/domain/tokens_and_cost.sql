@@ -125,6 +125,16 @@
 {%- endmacro %}
 
 
+{% macro has_all_tokens(tokens, prices) -%}
+    {{ tokens }}.input_tokens is not null
+        and (
+            {{ tokens }}.output_tokens is not null
+            -- embeddings have no output
+            or ({{ prices }}.priced_model is not null and {{ prices }}.output_usd_per_million_tokens is null)
+        )
+{%- endmacro %}
+
+
 {% macro is_free(prices) -%}
     coalesce(
         {{ prices }}.input_usd_per_million_tokens = 0 and coalesce({{ prices }}.output_usd_per_million_tokens, 0) = 0, false
@@ -141,3 +151,22 @@
         end as {{ type_usd() }}
     )
 {%- endmacro %}
+
+
+{% macro price_columns() %}
+    {{- return([
+        'input_usd_per_million_tokens',
+        'output_usd_per_million_tokens',
+        'cache_read_usd_per_million_tokens',
+        'cache_write_usd_per_million_tokens',
+        'cache_write_1h_usd_per_million_tokens',
+        'long_context_threshold_tokens',
+        'long_context_input_usd_per_million_tokens',
+        'long_context_output_usd_per_million_tokens',
+        'long_context_cache_read_usd_per_million_tokens',
+        'long_context_cache_write_usd_per_million_tokens',
+        'long_context_cache_write_1h_usd_per_million_tokens',
+        'batch_multiplier',
+        'priority_multiplier'
+    ]) -}}
+{% endmacro %}

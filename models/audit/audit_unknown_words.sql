@@ -1,69 +1,45 @@
-with runs as (
+{%- set statuses = {
+    'fct_agent_runs': 'run_status', 'fct_agent_sessions': 'session_status', 'fct_agent_steps': 'step_status'
+} -%}
 
+with statuses as (
+
+    {% for fact, status in statuses.items() -%}
     select
-        'fct_agent_runs' as table_name,
+        {{ text_literal(fact) }} as table_name,
         'status' as word_kind,
         sent_status as word,
         count(*) as row_count
-    from {{ ref('fct_agent_runs') }}
-    where run_status = 'unknown'
+    from {{ ref(fact) }}
+    where {{ status }} = 'unknown'
     group by sent_status
+    {% if not loop.last %}
+    union all
 
-),
-
-sessions as (
-
-    select
-        'fct_agent_sessions' as table_name,
-        'status' as word_kind,
-        sent_status as word,
-        count(*) as row_count
-    from {{ ref('fct_agent_sessions') }}
-    where session_status = 'unknown'
-    group by sent_status
-
-),
-
-steps as (
-
-    select
-        'fct_agent_steps' as table_name,
-        'status' as word_kind,
-        sent_status as word,
-        count(*) as row_count
-    from {{ ref('fct_agent_steps') }}
-    where step_status = 'unknown'
-    group by sent_status
+    {% endif -%}
+    {% endfor %}
 
 ),
 
 tiers as (
 
+    {% for fact in ['fct_agent_sessions', 'fct_agent_steps'] -%}
     select
-        'fct_agent_steps' as table_name,
+        {{ text_literal(fact) }} as table_name,
         'service_tier' as word_kind,
-        steps.service_tier as word,
+        facts.service_tier as word,
         count(*) as row_count
-    from {{ ref('fct_agent_steps') }} as steps
-    left join {{ ref('service_tiers') }} as known on steps.service_tier = known.word
+    from {{ ref(fact) }} as facts
+    left join {{ ref('service_tiers') }} as known on facts.service_tier = known.word
     where
-        steps.service_tier is not null
+        facts.service_tier is not null
         and known.word is null
-    group by steps.service_tier
-
+    group by facts.service_tier
+    {% if not loop.last %}
     union all
 
-    select
-        'fct_agent_sessions' as table_name,
-        'service_tier' as word_kind,
-        sessions.service_tier as word,
-        count(*) as row_count
-    from {{ ref('fct_agent_sessions') }} as sessions
-    left join {{ ref('service_tiers') }} as known on sessions.service_tier = known.word
-    where
-        sessions.service_tier is not null
-        and known.word is null
-    group by sessions.service_tier
+    {% endif -%}
+    {% endfor %}
 
 ),
 
@@ -90,11 +66,7 @@ actions as (
 
 words as (
 
-    select * from runs
-    union all
-    select * from sessions
-    union all
-    select * from steps
+    select * from statuses
     union all
     select * from tiers
     union all

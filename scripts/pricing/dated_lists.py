@@ -98,7 +98,7 @@ def plain(number: Decimal) -> str:
 
 def read_price_lists(path: Path) -> list[PriceList]:
     """Return the pinned releases in order of their day; exit when the file is not as it must be."""
-    rows = _read(path, LIST_COLUMNS)
+    rows = read_rows(path, LIST_COLUMNS)
     for line, row in enumerate(rows, start=2):
         if not re.fullmatch("[0-9a-f]{64}", row["sha256"]):
             fail(f"{path}:{line}: sha256: {row['sha256']!r} is no checksum; write 64 hex digits")
@@ -115,7 +115,7 @@ def read_dated_prices(path: Path) -> list[DatedPrice]:
             row["last_listed_on"],
             {figure: row[figure] for figure in FIGURES},
         )
-        for row in _read(path, DATED_COLUMNS)
+        for row in read_rows(path, DATED_COLUMNS)
     ]
 
 
@@ -130,7 +130,8 @@ def write_dated_prices(path: Path, prices: list[DatedPrice]) -> None:
             writer.writerow((*head, *(price.figures[figure] for figure in FIGURES)))
 
 
-def _read(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+def read_rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """Return the lines of a CSV file; exit when it is missing or has other columns."""
     if not path.exists():
         fail(f"{path}: the file is missing; restore it with git")
     with path.open(newline="", encoding="utf-8") as file:

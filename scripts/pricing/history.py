@@ -12,7 +12,6 @@ A model that only the lists know is priced by the lists.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -21,7 +20,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from scripts.pricing.dated_lists import DatedPrice, PriceList
+from scripts.pricing.dated_lists import DatedPrice, PriceList, read_rows
 from scripts.pricing.genai import (
     BEDROCK_NAMES,
     CLASSES,
@@ -106,28 +105,18 @@ class Accepted:
 
 def read_history(path: Path) -> list[PriceRow]:
     """Return the reviewed intervals; exit when the columns are not the expected ones."""
-    return _read(path, HISTORY_COLUMNS)
+    return read_rows(path, HISTORY_COLUMNS)
 
 
 def read_accepted(path: Path) -> list[Accepted]:
     """Return the accepted differences; exit when a reason is missing."""
-    rows = _read(path, ACCEPTED_COLUMNS)
+    rows = read_rows(path, ACCEPTED_COLUMNS)
     for line, row in enumerate(rows, start=2):
         if not row["reason"].strip():
             fail(f"{path}:{line}: reason: is empty; say why the list is not followed")
     return [
         Accepted(row["name"], tuple(row[name] for name in CLASSES), row["reason"]) for row in rows
     ]
-
-
-def _read(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    if not path.exists():
-        fail(f"{path}: the file is missing; restore it with git")
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != columns:
-            fail(f"{path}: line 1: the columns must be {','.join(columns)}")
-        return list(reader)
 
 
 def free_rows() -> list[PriceRow]:

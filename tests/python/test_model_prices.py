@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import shutil
@@ -11,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tables import read
 
 from scripts import update_model_pricing
 from scripts.pricing import dated_lists, genai, history
@@ -19,11 +19,6 @@ from scripts.pricing.names import Resolver, general_rows, respellings
 ROOT = Path(__file__).resolve().parents[2]
 NAMES_FILE = ROOT.parent / "shared/cases/model_names.csv"
 CLASSES = ("input", "output", "cache_read", "cache_write")
-
-
-def read(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ SQL, so that they say independently what a name and a message must come to.
 
 from __future__ import annotations
 
-import csv
 import re
 import shutil
 from decimal import Decimal
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from tables import read
 
 from scripts import check_seeds, update_model_pricing
 from scripts.pricing import names
@@ -21,11 +21,6 @@ from scripts.pricing import names
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = ROOT / "seeds"
 SHARED = ROOT.parent / "shared"
-
-
-def read(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")

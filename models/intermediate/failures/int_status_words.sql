@@ -74,19 +74,16 @@ ranked as (
 
 )
 
+-- words that were sent with blanks are stored as a hash
+{% for label in ['word', salted_hash('word')] -%}
 select
-    word as status_label,
+    {{ label }} as status_label,
     word,
     status
 from ranked
 where word_number = 1
-
+{% if not loop.last %}
 union all
 
--- words that were sent with blanks are stored as a hash
-select
-    {{ salted_hash('word') }} as status_label,
-    word,
-    status
-from ranked
-where word_number = 1
+{% endif -%}
+{% endfor %}

@@ -42,22 +42,6 @@ known as (
 
 ),
 
-{%- set prices = [
-    'input_usd_per_million_tokens',
-    'output_usd_per_million_tokens',
-    'cache_read_usd_per_million_tokens',
-    'cache_write_usd_per_million_tokens',
-    'cache_write_1h_usd_per_million_tokens',
-    'long_context_threshold_tokens',
-    'long_context_input_usd_per_million_tokens',
-    'long_context_output_usd_per_million_tokens',
-    'long_context_cache_read_usd_per_million_tokens',
-    'long_context_cache_write_usd_per_million_tokens',
-    'long_context_cache_write_1h_usd_per_million_tokens',
-    'batch_multiplier',
-    'priority_multiplier',
-] %}
-
 prices as (
 
     select
@@ -66,7 +50,7 @@ prices as (
         valid_to,
         is_newest,
         false as is_extrapolated,
-        {{ prices | join(',\n        ') }}
+        {{ price_columns() | join(',\n        ') }}
     from known
 
     union all
@@ -78,7 +62,7 @@ prices as (
         valid_from as valid_to,
         false as is_newest,
         true as is_extrapolated,
-        {{ prices | join(',\n        ') }}
+        {{ price_columns() | join(',\n        ') }}
     from known
     where
         is_first

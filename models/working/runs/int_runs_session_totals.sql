@@ -66,18 +66,10 @@ totals as (
                 then max(priced_sessions.canonical_model)
         end as only_canonical_model,
         -- one convention for the run only when all its models share it
-        case
-            when
-                min(case when priced_sessions.prompt_tokens_include_cache_read then 1 else 0 end)
-                = max(case when priced_sessions.prompt_tokens_include_cache_read then 1 else 0 end)
-                then max(case when priced_sessions.prompt_tokens_include_cache_read then 1 else 0 end) = 1
-        end as prompt_tokens_include_cache_read,
-        case
-            when
-                min(case when priced_sessions.prompt_tokens_include_cache_write then 1 else 0 end)
-                = max(case when priced_sessions.prompt_tokens_include_cache_write then 1 else 0 end)
-                then max(case when priced_sessions.prompt_tokens_include_cache_write then 1 else 0 end) = 1
-        end as prompt_tokens_include_cache_write,
+        {% for convention in ['prompt_tokens_include_cache_read', 'prompt_tokens_include_cache_write'] -%}
+        {%- set answer = '(case when priced_sessions.' ~ convention ~ ' then 1 else 0 end)' -%}
+        case when min{{ answer }} = max{{ answer }} then max{{ answer }} = 1 end as {{ convention }},
+        {% endfor -%}
         min(case when priced_sessions.reasoning_tokens_counted_apart then 1 else 0 end) = 1 as reasoning_tokens_counted_apart
     from sessions
     inner join priced_sessions on sessions.agent_session_key = priced_sessions.agent_session_key

@@ -190,11 +190,7 @@ listed as (
 
     select
         tokens_summed.*,
-        tokens_summed.input_tokens is not null
-        and (
-            tokens_summed.output_tokens is not null
-            or (prices.priced_model is not null and prices.output_usd_per_million_tokens is null)
-        ) as has_all_tokens,
+        {{ has_all_tokens('tokens_summed', 'prices') }} as has_all_tokens,
         {{ is_free('prices') }} as is_free,
         prices.is_extrapolated,
         cast(

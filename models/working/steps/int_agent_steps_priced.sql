@@ -111,12 +111,7 @@ listed as (
         -- no model answers for a second and reads and writes nothing
         coalesce(tokens_summed.step_type = 'llm_call' and not tokens_summed.is_failed and tokens_summed.duration_ms >= 1000, false)
             as is_working_call,
-        -- embeddings have no output
-        tokens_summed.input_tokens is not null
-        and (
-            tokens_summed.output_tokens is not null
-            or (prices.priced_model is not null and prices.output_usd_per_million_tokens is null)
-        ) as has_all_tokens,
+        {{ has_all_tokens('tokens_summed', 'prices') }} as has_all_tokens,
         {{ is_free('prices') }} as is_free,
         prices.is_extrapolated,
         -- without the outer cast Postgres forgets that the type has nine decimals
