@@ -36,14 +36,17 @@
     {%- set contents = [] -%}
     {%- for unique_id in node.depends_on.nodes | sort if unique_id.startswith('seed.') -%}
         {%- set seed = graph.nodes[unique_id] -%}
-        {%- set relation = api.Relation.create(database=seed.database, schema=seed.schema, identifier=seed.alias) -%}
+        {%- set relation = load_relation(api.Relation.create(database=seed.database, schema=seed.schema, identifier=seed.alias)) -%}
         {%- set rows = [] -%}
-        {%- if load_relation(relation) is not none -%}
-            {%- for row in run_query('select * from ' ~ relation).rows -%}
-                {%- do rows.append(row.values() | map('string') | join('|')) -%}
+        {%- if relation is not none -%}
+            {%- set texts = [] -%}
+            {%- for column in adapter.get_columns_in_relation(relation) -%}
+                {%- do texts.extend(["'|'", "coalesce(cast(" ~ adapter.quote(column.name) ~ " as " ~ type_text() ~ "), '')"]) -%}
             {%- endfor -%}
+            {#- dbt looks for the type of every value it fetches: one column takes a tenth of the time. -#}
+            {%- set rows = run_query('select ' ~ dbt.concat(texts) ~ ' as texts from ' ~ relation).columns[0].values() -%}
         {%- endif -%}
-        {%- do contents.append(seed.name ~ '=' ~ local_md5(rows | sort | join('\n'))) -%}
+        {%- do contents.append(seed.name ~ '=' ~ local_md5(rows | map('string') | sort | join('\n'))) -%}
     {%- endfor -%}
     {%- if execute -%}{%- do node.update({'contents_of_seeds': contents | join('\n')}) -%}{%- endif -%}
     {{- return(contents | join('\n')) -}}

@@ -18,6 +18,7 @@ from tests.python.layouts import LAYOUTS, create_layouts
 from tests.python.warehouses import FACTS, Warehouse
 
 REAL_DATA = PROJECT_DIR.parent / "shared" / "realdata"
+CASES = PROJECT_DIR.parent / "shared" / "cases" / "cases.ndjson"
 # A second source of RudderStack; events that arrive twice come through it the second time.
 SECOND_SCHEMA = "rudderstack_second"
 # Where raw rows wait for their load.
@@ -40,11 +41,15 @@ def load(files, warehouse, schema):
 
 
 def generated(folder, warehouse):
-    """Load generated events with every kind of dirt; return the raw schemas."""
+    """Load generated events with every kind of dirt, and the cases beside the project if there.
+
+    Returns the raw schemas.
+    """
     events = folder / "events"
     arguments = ["--out", str(events), "--runs", "1500", "--seed", "31", "--dirt-all"]
     assert generate_events.main(arguments) == 0
-    load([events / "events.ndjson"], warehouse, RAW_SCHEMA)
+    cases = [CASES] if CASES.exists() else []
+    load([events / "events.ndjson", *cases], warehouse, RAW_SCHEMA)
     load([events / "events_redelivered.ndjson"], warehouse, SECOND_SCHEMA)
     return [RAW_SCHEMA, SECOND_SCHEMA]
 
@@ -88,8 +93,7 @@ def test_build_is_green_on_empty(engine, on_engine):
     """With no raw schema at all every model, data test and unit test succeeds on nothing."""
     clear(engine)
     # Four hundred small statements take Spark five minutes on two cores, whatever the data: there
-    # data tests run once, with the generated data, unit tests by themselves, and elsewhere only
-    # the models.
+    # they run once, by themselves, and elsewhere only the models.
     without = WITHOUT_TESTS if engine.tests_run_once else ()
     run = on_engine.dbt("--warn-error", "build", *engine.build_arguments(), *without)
     assert run.succeeded, run.tail()
@@ -122,9 +126,7 @@ def test_same_answer(engine, on_engine, tmp_path, report, source):
     on_duckdb = ProjectRuns(tmp_path / "duckdb", warehouse=warehouse, report=report)
     run = on_duckdb.dbt("build", *WITHOUT_TESTS, variables=variables)
     assert run.succeeded, run.tail()
-    without = ("--exclude-resource-type", "unit_test")
-    if engine.tests_run_once and source is not generated:
-        without = WITHOUT_TESTS
+    without = WITHOUT_TESTS if engine.tests_run_once else ("--exclude-resource-type", "unit_test")
     run = on_engine.dbt("build", *engine.build_arguments(), *without, variables=variables)
     assert run.succeeded, run.tail()
     report(f"{engine.name}: built and tested in {run.seconds:.0f} s")
@@ -176,15 +178,20 @@ def test_loads_one_after_the_other_give_the_same_answer(engine, on_engine, tmp_p
 
 
 @pytest.mark.slow
-def test_unit_tests(engine, on_engine):
-    """The unit tests, where the build of the empty project left them out."""
+def test_tests_of_the_project(engine, on_engine, tmp_path, report):
+    """Data tests on generated data, and unit tests, where the builds left them out."""
     if not engine.tests_run_once:
-        pytest.skip(f"on {engine.name} they ran with the empty project")
-    if "unit_test" in engine.build_arguments():
-        pytest.skip(f"dbt's adapter cannot run unit tests on {engine.name}")
+        pytest.skip(f"on {engine.name} they ran with the builds")
+    warehouse = tmp_path / "raw.duckdb"
+    variables = {"rudderstack_schemas": generated(tmp_path, warehouse)}
+    clear(engine)
+    for schema in variables["rudderstack_schemas"]:
+        cut_fractions_of_seconds(warehouse, schema)
+        copy_raw_tables(warehouse, schema, engine, report)
     # A unit test reads the types of columns from the tables its model reads.
-    run = on_engine.dbt("build", *engine.build_arguments(), *WITHOUT_TESTS)
+    run = on_engine.dbt("build", *engine.build_arguments(), *WITHOUT_TESTS, variables=variables)
     assert run.succeeded, run.tail()
-    run = on_engine.dbt("test", "--select", "test_type:unit")
+    # dbt's adapter cannot run unit tests everywhere.
+    run = on_engine.dbt("test", *engine.build_arguments(), variables=variables)
     assert run.succeeded, run.tail()
     assert re.search(r"PASS=[1-9]", run.output), run.tail()

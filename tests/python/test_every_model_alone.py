@@ -48,7 +48,7 @@ def arrivals(tmp_path_factory):
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory):
     """Return a warehouse that is built again and again."""
-    return Warehouse(tmp_path_factory.mktemp("every_model_alone"))
+    return Warehouse(tmp_path_factory.mktemp("every_model_alone"), keeps_artifacts=True)
 
 
 def run(warehouse, *arguments):

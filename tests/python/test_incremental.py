@@ -70,7 +70,7 @@ def arrivals(tmp_path_factory):
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory):
     """Return a warehouse that is built again and again."""
-    return Warehouse(tmp_path_factory.mktemp("incremental"))
+    return Warehouse(tmp_path_factory.mktemp("incremental"), keeps_artifacts=True)
 
 
 def run(warehouse, *arguments):
@@ -116,6 +116,8 @@ def part_of(schema, table, split):
     )
 
 
+# a third of the file's time, so that another process may take it
+@pytest.mark.xdist_group("incremental_splits")
 @pytest.mark.parametrize("number", range(-(-EXAMPLES // TOGETHER)))
 def test_any_split_into_loads_equals_one_build(number, arrivals, warehouse):
     """Whatever arrives when and is run when, the build after it equals a full refresh."""
@@ -540,7 +542,7 @@ def interrupted_run(warehouse, seconds, *arguments):
     command += ["--target-path", str(warehouse.folder / "target")]
     environment = {
         **os.environ,
-        "AGENT_ANALYTICS_DUCKDB_PATH": str(warehouse.path),
+        **warehouse.environment(),
         "DBT_PROFILES_DIR": str(warehouse.project),
         "DBT_LOG_PATH": str(warehouse.folder / "logs"),
     }

@@ -58,7 +58,7 @@ def arrivals(tmp_path_factory):
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory):
     """Return a warehouse that is built again and again."""
-    return Warehouse(tmp_path_factory.mktemp("incremental_real"))
+    return Warehouse(tmp_path_factory.mktemp("incremental_real"), keeps_artifacts=True)
 
 
 def hours_of(arrivals):

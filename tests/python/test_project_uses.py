@@ -75,7 +75,7 @@ def production(tmp_path_factory):
     outputs = profiles["agent_analytics"]["outputs"]
     outputs[OTHER_TARGET] = {**outputs["duckdb"], "schema": OTHER_TARGET}
     (project / "profiles.yml").write_text(yaml.safe_dump(profiles), "utf-8")
-    warehouse = Warehouse(folder, project)
+    warehouse = Warehouse(folder, project, keeps_artifacts=True)
     warehouse.fresh()
     for names in LOADS:
         arrive(warehouse, *names)
@@ -209,7 +209,7 @@ def root(production, tmp_path_factory):
         yaml.safe_dump({"packages": [{"local": str(package)}]}), "utf-8"
     )
     shutil.copyfile(package / "profiles.yml", project / "profiles.yml")
-    warehouse = Warehouse(folder, project)
+    warehouse = Warehouse(folder, project, keeps_artifacts=True)
     # without --target-path, which this command does not know
     command = ["deps", "--quiet", "--project-dir", str(project), "--profiles-dir", str(project)]
     result = dbtRunner().invoke([*command, "--log-path", str(folder / "logs")])

@@ -14,6 +14,8 @@ from scripts import generate_events
 from scripts.warehouse import quote_literal
 from tests.python.warehouses import Warehouse
 
+pytestmark = pytest.mark.xdist_group("reading")
+
 READS_FEW_EVENTS = ("int_events", "int_response_texts_classified")
 
 

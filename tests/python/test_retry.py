@@ -56,7 +56,7 @@ def arrive(warehouse, arrivals, *parts):
 @pytest.fixture(scope="module")
 def built(tmp_path_factory, arrivals):
     """Return a warehouse, its file with the first part built, and what all parts give."""
-    warehouse = Warehouse(tmp_path_factory.mktemp("retry"))
+    warehouse = Warehouse(tmp_path_factory.mktemp("retry"), keeps_artifacts=True)
     warehouse.fresh()
     arrive(warehouse, arrivals, 0)
     succeeds(warehouse, "run")

@@ -104,7 +104,7 @@ def warehouse(tmp_path_factory):
     arguments = [str(events / "events.ndjson"), "--warehouse", str(source)]
     assert load_events.main([*arguments, "--schema", SCHEMA, "--mode", "append"]) == 0
     arrivals = Arrivals(str(source), (SCHEMA,))
-    warehouse = Warehouse(folder)
+    warehouse = Warehouse(folder, keeps_artifacts=True)
     warehouse.fresh()
     for place, comparison in enumerate(("<", ">=")):
         condition = f"received_at {comparison} {quote_literal(NEW_SINCE)}"

@@ -1,10 +1,14 @@
 """Throw-away DuckDB files, a run to fill them with, and dbt run on them in this process."""
 
+import atexit
 import gc
 import os
 import re
 import shutil
+import tempfile
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -30,34 +34,72 @@ TOOL_ERROR = "Request failed with status code 503"
 FACTS = ("fct_agent_runs", "fct_agent_sessions", "fct_agent_steps", "fct_user_actions")
 
 
+@cache
+def parsed():
+    """Return the folder of this process for what dbt has parsed, removed when it ends."""
+    folder = Path(tempfile.mkdtemp(prefix="agent_analytics_parsed_"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 class Warehouse:
     """One DuckDB file that is filled and built again and again.
 
-    The path stays the same, so that dbt parses the project once and not for every build.
+    dbt parses the project anew when its path changes. So all warehouses of a process have one path,
+    a link that leads to the one in use, and what dbt has parsed once serves the others.
+    `keeps_artifacts` lets dbt write manifest.json and run_results.json, which takes a second.
     """
 
-    def __init__(self, folder: Path, project: Path = PROJECT_DIR):
+    def __init__(self, folder: Path, project: Path = PROJECT_DIR, *, keeps_artifacts: bool = False):
         self.folder = folder
         self.project = project
         self.path = folder / "warehouse.duckdb"
-        self.seeded = folder / "seeded.duckdb"
+        self.seeded = (parsed() if project == PROJECT_DIR else folder) / "seeded.duckdb"
+        self.keeps_artifacts = keeps_artifacts
+
+    def environment(self):
+        """Return what tells dbt which file to build in."""
+        link = parsed() / "in_use"
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.path.parent.absolute(), target_is_directory=True)
+        return {
+            "AGENT_ANALYTICS_DUCKDB_PATH": str(link / self.path.name),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        }
+
+    @contextmanager
+    def parsed_project(self, *, target, variables):
+        """Let dbt find what it has parsed of the project, and keep it for other warehouses."""
+        found = self.folder / "target" / "partial_parse.msgpack"
+        if self.project != PROJECT_DIR:
+            # a copy, which a test changes
+            yield
+            return
+        kept = parsed() / f"{hash((target, yaml.safe_dump(variables)))}.msgpack"
+        if kept.exists():
+            found.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(kept, found)
+        yield
+        if found.exists() and not kept.exists():
+            shutil.copyfile(found, kept)
 
     def dbt(self, *arguments, variables=None):
         """Run dbt and return its result; the caller judges it."""
-        settings = {
-            "AGENT_ANALYTICS_DUCKDB_PATH": str(self.path),
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        }
+        settings = self.environment()
         before = {name: os.environ.get(name) for name in settings}
         os.environ.update(settings)
         command = [*arguments, "--quiet"]
         command += ["--project-dir", str(self.project), "--profiles-dir", str(self.project)]
         command += ["--target-path", str(self.folder / "target")]
         command += ["--log-path", str(self.folder / "logs"), "--log-level-file", "none"]
+        if not self.keeps_artifacts:
+            command += ["--no-write-json"]
         if variables:
             command += ["--vars", yaml.safe_dump(variables)]
+        target = arguments[arguments.index("--target") + 1] if "--target" in arguments else None
         try:
-            return dbtRunner().invoke(command)
+            with self.parsed_project(target=target, variables=variables):
+                return dbtRunner().invoke(command)
         finally:
             # DuckDB keeps a file open as long as anything refers to it
             DuckDBConnectionManager.close_all_connections()

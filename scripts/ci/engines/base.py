@@ -51,8 +51,7 @@ class Engine(ABC):
     # says about it must contain. `mistake` makes one.
     mistakes: ClassVar[Mapping[str, str]] = {}
 
-    # Where a test takes as long as a model, data tests run once, on generated data, and unit tests
-    # by themselves.
+    # Where a test takes as long as a model, tests of the project run once, by themselves.
     tests_run_once: ClassVar[bool] = False
     # Characters of a view's text that the catalog of this server holds.
     view_text_limit: ClassVar[int | None] = None
