@@ -43,6 +43,13 @@
 
 {% macro _typed_select(raw, expected_columns) %}
     {%- set failures = [] -%}
+    {%- for name in unread_token_columns(raw.columns, expected_columns) -%}
+        {#- A column name may hold any character; a comma ends a name in the list. -#}
+        {%- do failures.append(
+            'case when ' ~ raw.columns[name].name ~ ' is not null then '
+            ~ text_literal('?' ~ modules.re.sub('[^a-z0-9_]', '_', name) ~ ',') ~ " else '' end"
+        ) -%}
+    {%- endfor -%}
 select
     cast({{ text_literal(raw.schema) }} as {{ type_text() }}) as raw_schema,
     {%- for column in expected_columns %}
@@ -85,6 +92,27 @@ select
     cast({{ failures | join('\n        || ') if failures else "''" }} as {{ type_text() }}) as unconverted_columns
 from {{ raw.sql }}
 {%- endmacro %}
+
+
+{% macro unread_token_columns(raw_columns, expected_columns) %}
+    {%- set read = [] -%}
+    {%- set objects = [] -%}
+    {%- for column in expected_columns -%}
+        {%- do read.extend(column.get('raw_names', [column.name])) -%}
+        {%- if column.type == 'object' -%}{%- do objects.append(column.name ~ '_') -%}{%- endif -%}
+        {%- for path in column.get('json', []) if path[0] in raw_columns -%}
+            {%- if column_kind(raw_columns[path[0]].type) in ('text', 'json') -%}{%- do read.append(path[0]) -%}{%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- set unread = [] -%}
+    {#- What a device or a page sends along is no usage: context_device_token. -#}
+    {%- for name in raw_columns | sort if 'token' in name and name not in read and not name.startswith('context_') -%}
+        {%- set of_object = [] -%}
+        {%- for prefix in objects if name.startswith(prefix) -%}{%- do of_object.append(prefix) -%}{%- endfor -%}
+        {%- if not of_object -%}{%- do unread.append(name) -%}{%- endif -%}
+    {%- endfor -%}
+    {{- return(unread) -}}
+{% endmacro %}
 
 
 {% macro _failure_mark(candidate, expression, name) -%}

@@ -59,8 +59,6 @@ STATUSES = {
     "partial": "partial_success",
     "shrugged": "unknown",
 }
-# Outputs of tool steps that say success, and whether they are failures all the same: values count,
-# words do not.
 # cost, prompt tokens and duration; sums of the first ones would overflow, the last row is sane
 ABSURD_NUMBERS = [
     (9e18, 2**62, 2**62),
@@ -71,6 +69,17 @@ ABSURD_NUMBERS = [
     (-3.0, -5, -1),
     (0.5, 7, 1_000),
 ]
+# Columns of steps whose name says token: only the last three are read, or are no usage at all.
+TOKEN_COLUMNS = {
+    "usage_audio_tokens": 3,
+    "Token's, sent": 5,
+    "billed_token_count": 7,
+    "usage_input_tokens": 11,
+    "tool_input_max_tokens": 13,
+    "context_device_token": "of a phone",
+}
+# Outputs of tool steps that say success, and whether they are failures all the same: values count,
+# words do not.
 TOOL_OUTPUTS = {
     '{"error": null, "rows": [1]}': False,
     '{"error": ""}': False,
@@ -327,6 +336,8 @@ def odd(warehouse):
         )
         for number, (cost, tokens, duration) in enumerate(ABSURD_NUMBERS)
     ]
+    for row in tables["ai_agent_step_completed"][-2:]:
+        row.update(TOKEN_COLUMNS)
     for table, rows in tables.items():
         warehouse.create(table, rows)
     warehouse.create(
@@ -387,6 +398,19 @@ def test_absurd_numbers_are_left_out_and_counted(odd):
         "and problem like 'values that do not convert%'"
     )
     assert lost == len(ABSURD_NUMBERS) - 2
+
+
+def test_tokens_that_nothing_reads_are_listed(odd):
+    unread = odd.query(
+        "select source_table, column_name, row_count "
+        f"from {AUDIT_SCHEMA}.audit_unread_columns order by column_name"
+    )
+    assert unread == [
+        ("ai_agent_step_completed", name, 2)
+        for name in ("billed_token_count", "token_s__sent", "usage_audio_tokens")
+    ]
+    suspects = odd.query(f"select column_name from {AUDIT_SCHEMA}.audit_suspect_columns")
+    assert not any("audio" in name for (name,) in suspects)
 
 
 def test_blank_ids_are_no_ids(odd):
