@@ -1,14 +1,7 @@
 {{ config(materialized='view') }}
 
-with step_events as (
-
-    select * from {{ ref('int_events_accepted') }}
-    where source_table = 'ai_agent_step_completed'
-
-),
-
 -- a stream that is logged several times is one step: the newest-loaded event counts
-with_step_id as (
+with with_step_id as (
 
     select
         event_key as ranked_event_key,
@@ -24,14 +17,28 @@ with_step_id as (
 
 ),
 
+-- apart, and without a shared table expression: the planner would expect few steps, or keep them all in memory
 merged as (
 
     select
         step_events.*,
-        coalesce(with_step_id.event_count - 1, 0) as merged_event_count
-    from step_events
-    left join with_step_id on step_events.event_key = with_step_id.ranked_event_key
-    where coalesce(with_step_id.event_rank, 1) = 1
+        cast(0 as {{ dbt.type_bigint() }}) as merged_event_count
+    from {{ ref('int_events_accepted') }} as step_events
+    where
+        step_events.source_table = 'ai_agent_step_completed'
+        and step_events.sent_step_id is null
+
+    union all
+
+    select
+        step_events.*,
+        with_step_id.event_count - 1 as merged_event_count
+    from {{ ref('int_events_accepted') }} as step_events
+    inner join with_step_id on step_events.event_key = with_step_id.ranked_event_key
+    where
+        step_events.source_table = 'ai_agent_step_completed'
+        and step_events.sent_step_id is not null
+        and with_step_id.event_rank = 1
 
 ),
 
