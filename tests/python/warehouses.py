@@ -41,6 +41,7 @@ class Warehouse:
         self.project = project
         self.path = folder / "warehouse.duckdb"
         self.seeded = folder / "seeded.duckdb"
+        self.log_level = "none"
 
     def dbt(self, *arguments, variables=None):
         """Run dbt and return its result; the caller judges it."""
@@ -53,7 +54,7 @@ class Warehouse:
         command = [*arguments, "--quiet"]
         command += ["--project-dir", str(self.project), "--profiles-dir", str(self.project)]
         command += ["--target-path", str(self.folder / "target")]
-        command += ["--log-path", str(self.folder / "logs"), "--log-level-file", "none"]
+        command += ["--log-path", str(self.folder / "logs"), "--log-level-file", self.log_level]
         if variables:
             command += ["--vars", yaml.safe_dump(variables)]
         try:
