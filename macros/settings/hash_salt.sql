@@ -42,20 +42,24 @@
         {%- endcall -%}
         {%- do adapter.cache_added(relation) -%}
     {%- else -%}
-        {%- set kept = run_query('select salt, salt_id from ' ~ relation).rows -%}
+        {%- call statement('read_hash_salt', fetch_result=true) -%}
+            select salt, salt_id from {{ relation }}
+        {%- endcall -%}
+        {%- set kept = load_result('read_hash_salt').table.rows -%}
     {%- endif -%}
     {%- if kept | length == 1 and kept[0][0] == salt_setting() -%}
         {%- do graph.update({'hash_salt_id': kept[0][1]}) -%}
-        {{- return('') -}}
-    {%- endif -%}
-    {%- if kept and not is_full_refresh_of_all_models() -%}
+    {%- elif kept and not is_full_refresh_of_all_models() -%}
         {%- do exceptions.raise_compiler_error(
             'AGENT_ANALYTICS_HASH_SALT is not what it was when the warehouse was built, and no hash of a text would match those of before;'
             ~ ' set it as it was or run dbt build --full-refresh'
         ) -%}
+    {%- else -%}
+        {%- do write_hash_salt(relation, salt_setting(), invocation_id) -%}
+        {%- do graph.update({'hash_salt_id': invocation_id}) -%}
     {%- endif -%}
-    {%- do write_hash_salt(relation, salt_setting(), invocation_id) -%}
-    {%- do graph.update({'hash_salt_id': invocation_id}) -%}
+    {#- The look-up of the table began a transaction, in which the hooks that follow would be lost. -#}
+    {%- do adapter.commit() -%}
     {{- return('') -}}
 {% endmacro %}
 
@@ -83,7 +87,6 @@
             'insert into ' ~ relation ~ ' values (' ~ get_binding_char() ~ ', ' ~ get_binding_char() ~ ')',
             bindings=[salt, salt_id], abridge_sql_log=true
         ) -%}
-        {%- do adapter.commit() -%}
     {%- else -%}
         {%- do run_query('insert into ' ~ relation ~ ' values (' ~ text_literal(salt) ~ ', ' ~ text_literal(salt_id) ~ ')') -%}
     {%- endif -%}
