@@ -163,10 +163,5 @@
     {%- endfor -%}
     {%- if not lines -%}{{- return(none) -}}{%- endif -%}
     {%- if lines | length == 1 -%}{{- return(lines[0]) -}}{%- endif -%}
-    {#- Every line brings its break, absent ones bring nothing, and the first break is cut off. -#}
-    {%- set broken_lines = [] -%}
-    {%- for line in lines -%}
-        {%- do broken_lines.append('coalesce(' ~ line_break() ~ ' || ' ~ line ~ ", '')") -%}
-    {%- endfor -%}
-    {{- return("nullif(substring(" ~ broken_lines | join(' || ') ~ ", 2), '')") -}}
+    {{- return("nullif(" ~ joined_lines(lines) ~ ", '')") -}}
 {% endmacro %}
