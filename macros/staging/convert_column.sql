@@ -82,7 +82,7 @@
     {%- elif kind == 'json' -%}
         {{ json_text(column, [], is_text=false) }}
     {%- elif kind in ('timestamp', 'zoned') -%}
-        {{ raw_timestamp_text(column) }}
+        {{ raw_timestamp_text(column, kind) }}
     {%- else -%}
         cast({{ column }} as {{ type_text() }})
     {%- endif -%}
