@@ -46,7 +46,7 @@ TEMPLATE = """
             {%- set relation = raw_relation(declared, schema, node.identifier) -%}
             {%- if relation is not none -%}
                 {%- do log(tries ~ 'read ' ~ relation, info=true) -%}
-                {%- do run_query('select * from ' ~ relation ~ ' limit 1') -%}
+                {%- do run_query('select * from ' ~ raw_name(relation) ~ ' limit 1') -%}
                 {%- do tables.append(node.identifier) -%}
             {%- endif -%}
         {%- endfor -%}

@@ -43,8 +43,13 @@
     try_cast({{ trimmed }} as timestamp)
 {%- endmacro %}
 
+{#- A time without offset would be read in the session's zone. -#}
 {% macro duckdb__text_to_timestamp(trimmed) -%}
-    cast(try_cast({{ trimmed }} as timestamp with time zone) at time zone 'UTC' as timestamp)
+    case
+        when regexp_matches({{ trimmed }}, '[ T].*[A-Za-z+-]')
+            then cast(try_cast({{ trimmed }} as timestamp with time zone) at time zone 'UTC' as timestamp)
+        else try_cast({{ trimmed }} as timestamp)
+    end
 {%- endmacro %}
 
 {% macro postgres__text_to_timestamp(trimmed) -%}

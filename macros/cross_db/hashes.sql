@@ -16,9 +16,7 @@
 
 
 {% macro salted_hash(text_expression) %}
-    {{- return(adapter.dispatch('salted_hash', 'agent_analytics')(
-        text_literal(env_var('AGENT_ANALYTICS_HASH_SALT', 'development-salt-change-me')) ~ ' || ' ~ text_expression
-    )) -}}
+    {{- return(adapter.dispatch('salted_hash', 'agent_analytics')(hash_salt() ~ ' || ' ~ text_expression)) -}}
 {% endmacro %}
 
 {% macro default__salted_hash(salted_text) -%}
@@ -44,3 +42,26 @@
 {% macro clickhouse__salted_hash(salted_text) -%}
     lower(hex(SHA256({{ salted_text }})))
 {%- endmacro %}
+
+
+{% macro can_bind_values() %}
+    {{- return(adapter.dispatch('can_bind_values', 'agent_analytics')()) -}}
+{% endmacro %}
+
+{% macro default__can_bind_values() %}{{- return(true) -}}{% endmacro %}
+
+{#- Seeds are loaded from a file there. -#}
+{% macro bigquery__can_bind_values() %}{{- return(false) -}}{% endmacro %}
+
+{#- The adapter logs every statement as a whole. -#}
+{% macro clickhouse__can_bind_values() %}{{- return(false) -}}{% endmacro %}
+
+
+{% macro small_table_storage() %}
+    {{- return(adapter.dispatch('small_table_storage', 'agent_analytics')()) -}}
+{% endmacro %}
+
+{% macro default__small_table_storage() %}{% endmacro %}
+{% macro spark__small_table_storage() %}using parquet{% endmacro %}
+{% macro databricks__small_table_storage() %}{% endmacro %}
+{% macro clickhouse__small_table_storage() %}engine = MergeTree order by tuple(){% endmacro %}

@@ -24,6 +24,11 @@
 {%- endmacro %}
 
 
+{% macro salted_key_of(text_expression) -%}
+    {{ key_of(hash_salt() ~ ' || ' ~ text_expression) }}
+{%- endmacro %}
+
+
 {% macro key_text(key_expression) %}
     {{- return(adapter.dispatch('key_text', 'agent_analytics')(key_expression)) -}}
 {% endmacro %}

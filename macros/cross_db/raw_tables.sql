@@ -3,7 +3,11 @@
 {% endmacro %}
 
 {% macro default__raw_relation(declared, schema, table_name) %}
-    {{- return(load_relation(declared.incorporate(path={'schema': schema}))) -}}
+    {%- set relation = declared.incorporate(path={'schema': schema}) -%}
+    {%- if is_plain_name(schema) -%}
+        {{- return(load_relation(relation)) -}}
+    {%- endif -%}
+    {{- return(relation if table_name in tables_of_quoted_schema(schema) or [] else none) -}}
 {% endmacro %}
 
 {#- RudderStack writes upper case there; lower case is what a table made by hand and quoted has. -#}
@@ -33,6 +37,84 @@
 {% endmacro %}
 
 
+{% macro raw_name(relation) %}
+    {{- return(adapter.dispatch('raw_name', 'agent_analytics')(relation)) -}}
+{% endmacro %}
+
+{% macro default__raw_name(relation) %}
+    {{- return(relation if is_plain_name(relation.schema) else _quoted_parts([relation.schema, relation.identifier])) -}}
+{% endmacro %}
+
+{% macro duckdb__raw_name(relation) %}
+    {{- return(_quoted_parts([relation.database, relation.schema, relation.identifier])) -}}
+{% endmacro %}
+
+{% macro _quoted_parts(names) %}
+    {%- set parts = [] -%}
+    {%- for name in names -%}{%- do parts.append(quoted_name(name)) -%}{%- endfor -%}
+    {{- return(parts | join('.')) -}}
+{% endmacro %}
+
+
+{% macro raw_columns(relation) %}
+    {{- return(adapter.dispatch('raw_columns', 'agent_analytics')(relation)) -}}
+{% endmacro %}
+
+{#- dbt's look-ups put the name of a schema between quotes as it is. -#}
+{% macro default__raw_columns(relation) %}
+    {%- set looked_up = relation.incorporate(path={'schema': text_literal(relation.schema)[1:-1]}) -%}
+    {%- set columns = {} -%}
+    {%- for column in adapter.get_columns_in_relation(relation if is_plain_name(relation.schema) else looked_up) -%}
+        {%- do columns.update({column.name | lower: {'name': quoted_name(column.name), 'type': column.data_type | lower}}) -%}
+    {%- endfor -%}
+    {{- return(columns) -}}
+{% endmacro %}
+
+{% macro duckdb__raw_columns(relation) %}
+    {{- return(described_columns(raw_name(relation))) -}}
+{% endmacro %}
+
+{% macro described_columns(relation) %}
+    {%- set columns = {} -%}
+    {%- for row in run_query('describe select * from ' ~ relation).rows -%}
+        {%- do columns.update({row[0] | lower: {'name': quoted_name(row[0]), 'type': row[1] | lower}}) -%}
+    {%- endfor -%}
+    {{- return(columns) -}}
+{% endmacro %}
+
+
+{% macro tables_of_quoted_schema(schema) %}
+    {{- return(adapter.dispatch('tables_of_quoted_schema', 'agent_analytics')(schema)) -}}
+{% endmacro %}
+
+{% macro default__tables_of_quoted_schema(schema) %}
+    {%- do exceptions.raise_compiler_error(
+        'rudderstack_schemas names ' ~ schema ~ ', whose quote, backslash or line break is not read on ' ~ target.type
+        ~ '; allowed are names without; give the schema another name'
+    ) -%}
+{% endmacro %}
+
+{% macro postgres__tables_of_quoted_schema(schema) %}
+    {%- set tables = run_query(
+        'select tables.table_name from pg_namespace as schemata left join information_schema.tables as tables'
+        ~ ' on schemata.nspname = tables.table_schema where schemata.nspname = ' ~ text_literal(schema)
+    ).columns[0].values() -%}
+    {{- return(tables | reject('none') | list if tables else none) -}}
+{% endmacro %}
+
+{% macro redshift__tables_of_quoted_schema(schema) %}
+    {{- return(default__tables_of_quoted_schema(schema)) -}}
+{% endmacro %}
+
+{% macro clickhouse__tables_of_quoted_schema(schema) %}
+    {%- set tables = run_query(
+        'select tables.name as table_name from system.databases as schemata left join system.tables as tables'
+        ~ ' on schemata.name = tables.database where schemata.name = ' ~ text_literal(schema)
+    ).columns[0].values() -%}
+    {{- return(tables | reject('none') | list if tables else none) -}}
+{% endmacro %}
+
+
 {% macro parquet_relation(directory, table_name) %}
     {{- return(adapter.dispatch('parquet_relation', 'agent_analytics')(directory, table_name)) -}}
 {% endmacro %}
@@ -46,12 +128,13 @@
 
 {% macro duckdb__parquet_relation(directory, table_name) %}
     {%- set files = [] -%}
-    {%- for pattern in [directory ~ '/' ~ table_name ~ '.parquet', directory ~ '/' ~ table_name ~ '/**/*.parquet'] -%}
+    {%- set folder = _as_glob(directory) -%}
+    {%- for pattern in [folder ~ '/' ~ table_name ~ '.parquet', folder ~ '/' ~ table_name ~ '/**/*.parquet'] -%}
         {%- do files.extend(run_query('select file from glob(' ~ text_literal(pattern) ~ ') order by file').columns[0].values()) -%}
     {%- endfor -%}
     {%- if not files -%}
         {#- A table without files has had no event yet; a folder without any file is a wrong path. -#}
-        {%- set any_file = run_query('select file from glob(' ~ text_literal(directory ~ '/**/*.parquet') ~ ') limit 1') -%}
+        {%- set any_file = run_query('select file from glob(' ~ text_literal(folder ~ '/**/*.parquet') ~ ') limit 1') -%}
         {%- if any_file.rows | length == 0 -%}
             {{- exceptions.raise_compiler_error(
                 "rudderstack_parquet_dir: no Parquet file below '" ~ directory ~ "'; it must hold <table>.parquet or <table>/**/*.parquet"
@@ -60,13 +143,14 @@
         {{- return(none) -}}
     {%- endif -%}
     {%- set literals = [] -%}
-    {%- for file in files -%}{%- do literals.append(text_literal(file)) -%}{%- endfor -%}
+    {%- for file in files -%}{%- do literals.append(text_literal(_as_glob(file))) -%}{%- endfor -%}
     {%- set relation = 'read_parquet([' ~ literals | join(', ') ~ '], union_by_name = true)' -%}
-    {%- set columns = {} -%}
-    {%- for row in run_query('describe select * from ' ~ relation).rows -%}
-        {%- do columns.update({row[0] | lower: {'name': adapter.quote(row[0]), 'type': row[1] | lower}}) -%}
-    {%- endfor -%}
-    {{- return({'schema': 'parquet', 'sql': relation, 'columns': columns}) -}}
+    {{- return({'schema': 'parquet', 'sql': relation, 'columns': described_columns(relation)}) -}}
+{% endmacro %}
+
+{#- A name in which nothing stands for other characters. -#}
+{% macro _as_glob(path) %}
+    {{- return(modules.re.sub('([[*?])', '[\\1]', path)) -}}
 {% endmacro %}
 
 
@@ -79,16 +163,17 @@
     {%- set found = {} -%}
     {%- for schema in schemas -%}
         {%- set names = [] -%}
-        {#- dbt's look-ups put a name between quotes as it is. -#}
-        {%- if "'" not in schema -%}
+        {%- if is_plain_name(schema) -%}
             {%- for name in event_tables_of_sdks() -%}
                 {%- if adapter.get_relation(database=database, schema=schema, identifier=name) is not none -%}
                     {%- do names.append(name) -%}
                 {%- endif -%}
             {%- endfor -%}
+            {%- set is_there = names or adapter.check_schema_exists(database, schema) -%}
+            {%- do found.update({schema: names if is_there else none}) -%}
+        {%- else -%}
+            {%- do found.update({schema: tables_of_quoted_schema(schema)}) -%}
         {%- endif -%}
-        {%- set is_there = names or "'" in schema or adapter.check_schema_exists(database, schema) -%}
-        {%- do found.update({schema: names if is_there else none}) -%}
     {%- endfor -%}
     {{- return(found) -}}
 {% endmacro %}
@@ -140,7 +225,7 @@
     {%- set names = [] -%}
     {%- for row in run_query(
         'select distinct split_part(replace(file, ' ~ text_literal(directory ~ '/') ~ ", ''), '/', 1) from glob("
-        ~ text_literal(directory ~ '/**/*.parquet') ~ ') order by 1'
+        ~ text_literal(_as_glob(directory) ~ '/**/*.parquet') ~ ') order by 1'
     ).rows -%}
         {%- do names.append(modules.re.sub('[.]parquet$', '', row[0])) -%}
     {%- endfor -%}

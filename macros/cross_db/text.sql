@@ -72,6 +72,55 @@
 {% macro clickhouse__line_break() -%}char(10){%- endmacro %}
 
 
+{% macro joined_lines(lines) %}
+    {{- return(adapter.dispatch('joined_lines', 'agent_analytics')(lines)) -}}
+{% endmacro %}
+
+{#- Every line brings its break, absent ones bring nothing, and the first break is cut off. Engines read `a || b || c` as one expression
+    within another and go some hundreds deep, so the lines are joined in groups. -#}
+{% macro default__joined_lines(lines) %}
+    {%- set texts = [] -%}
+    {%- for line in lines -%}
+        {%- do texts.append('coalesce(' ~ line_break() ~ ' || ' ~ line ~ ", '')") -%}
+    {%- endfor -%}
+    {{- return('substring(' ~ _concatenation(texts) ~ ', 2)') -}}
+{% endmacro %}
+
+{% macro _concatenation(texts) %}
+    {%- set groups = [] -%}
+    {%- for group in texts | batch(50) -%}
+        {%- do groups.append('(' ~ group | join(' || ') ~ ')') -%}
+    {%- endfor -%}
+    {{- return(groups[0] if groups | length == 1 else _concatenation(groups)) -}}
+{% endmacro %}
+
+{#- A fifth of the time of planning where a tool has thousands of arguments. -#}
+{% macro duckdb__joined_lines(lines) %}
+    {{- return('concat_ws(' ~ line_break() ~ ', ' ~ lines | join(', ') ~ ')') -}}
+{% endmacro %}
+
+{#- A function takes a hundred arguments there. -#}
+{% macro postgres__joined_lines(lines) %}
+    {{- return('array_to_string(array[' ~ lines | join(', ') ~ '], ' ~ line_break() ~ ')') -}}
+{% endmacro %}
+
+{% macro redshift__joined_lines(lines) %}
+    {{- return(default__joined_lines(lines)) -}}
+{% endmacro %}
+
+{% macro spark__joined_lines(lines) %}
+    {{- return('concat_ws(' ~ line_break() ~ ', ' ~ lines | join(', ') ~ ')') -}}
+{% endmacro %}
+
+{% macro clickhouse__joined_lines(lines) %}
+    {%- set texts = [] -%}
+    {%- for line in lines -%}
+        {%- do texts.append('coalesce(' ~ line ~ ", '')") -%}
+    {%- endfor -%}
+    {{- return("arrayStringConcat(arrayFilter(line -> line != '', [" ~ texts | join(', ') ~ ']), ' ~ line_break() ~ ')') -}}
+{% endmacro %}
+
+
 {% macro item_of_list(list_expression, position) %}
     {{- return(adapter.dispatch('item_of_list', 'agent_analytics')(list_expression, position)) -}}
 {% endmacro %}

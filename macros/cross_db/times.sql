@@ -128,19 +128,78 @@
 {%- endmacro %}
 
 
-{% macro raw_timestamp_text(column) %}
-    {{- return(adapter.dispatch('raw_timestamp_text', 'agent_analytics')(column)) -}}
+{% macro raw_timestamp_text(column, kind) %}
+    {{- return(adapter.dispatch('raw_timestamp_text', 'agent_analytics')(column, kind)) -}}
 {% endmacro %}
 
-{% macro default__raw_timestamp_text(column) -%}
+{% macro default__raw_timestamp_text(column, kind) -%}
     cast({{ column }} as {{ type_text() }})
 {%- endmacro %}
 
+{% macro _text_in_utc(column, kind) -%}
+    {%- if kind == 'zoned' -%}
+        cast({{ zoned_to_utc(column) }} as {{ type_text() }}) || '+00'
+    {%- else -%}
+        {{ default__raw_timestamp_text(column, kind) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Their own text of a time with an offset is that of the session's zone. -#}
+{% macro duckdb__raw_timestamp_text(column, kind) -%}{{ _text_in_utc(column, kind) }}{%- endmacro %}
+{% macro postgres__raw_timestamp_text(column, kind) -%}{{ _text_in_utc(column, kind) }}{%- endmacro %}
+
 {#- Its timestamps have a time zone, but their text lacks the offset. -#}
-{% macro spark__raw_timestamp_text(column) -%}
+{% macro spark__raw_timestamp_text(column, kind) -%}
     cast({{ column }} as string) || '+00'
 {%- endmacro %}
 
-{% macro clickhouse__raw_timestamp_text(column) -%}
+{% macro clickhouse__raw_timestamp_text(column, kind) -%}
     toString({{ column }}) || '+00'
 {%- endmacro %}
+
+
+{% macro current_utc_timestamp() %}
+    {{- return(adapter.dispatch('current_utc_timestamp', 'agent_analytics')()) -}}
+{% endmacro %}
+
+{% macro default__current_utc_timestamp() -%}
+    cast({{ dbt.current_timestamp() }} as {{ type_utc_timestamp() }})
+{%- endmacro %}
+
+{% macro duckdb__current_utc_timestamp() -%}
+    cast({{ zoned_to_utc(dbt.current_timestamp()) }} as {{ type_utc_timestamp() }})
+{%- endmacro %}
+
+{% macro postgres__current_utc_timestamp() -%}
+    cast({{ zoned_to_utc(dbt.current_timestamp()) }} as {{ type_utc_timestamp() }})
+{%- endmacro %}
+
+{% macro redshift__current_utc_timestamp() -%}
+    {{ default__current_utc_timestamp() }}
+{%- endmacro %}
+
+
+{% macro session_time_zone() %}
+    {{- return(adapter.dispatch('session_time_zone', 'agent_analytics')()) -}}
+{% endmacro %}
+
+{% macro default__session_time_zone() %}{{- return(none) -}}{% endmacro %}
+
+{% macro spark__session_time_zone() %}
+    {{- return({
+        'expression': 'current_timezone()',
+        'cure': "set:hiveconf:spark.sql.session.timeZone: UTC under server_side_parameters in profiles.yml"
+    }) -}}
+{% endmacro %}
+
+{% macro databricks__session_time_zone() %}
+    {{- return({'expression': 'current_timezone()', 'cure': 'timezone: UTC under session_properties in profiles.yml'}) -}}
+{% endmacro %}
+
+{% macro clickhouse__session_time_zone() %}
+    {{- return({'expression': 'timezone()', 'cure': 'session_timezone: UTC under custom_settings in profiles.yml'}) -}}
+{% endmacro %}
+
+{% macro redshift__session_time_zone() %}
+    {{- return({'expression': "current_setting('timezone')", 'cure': "alter user … set timezone to 'UTC'"}) -}}
+{% endmacro %}

@@ -1,7 +1,7 @@
 {% macro failure_signal_key(step_type, status) -%}
     case
         when {{ has_failure_signal(status) }}
-            then {{ key_of(
+            then {{ salted_key_of(
                 "coalesce(" ~ word(step_type) ~ ", '')"
                 ~ " || '|' || coalesce(" ~ word(status) ~ ", '')"
                 ~ " || '|' || coalesce(lower(error_type), '')"
@@ -41,7 +41,7 @@
 
 
 {% macro message_class(message) -%}
-    left({{ text_hash(replace_pattern(
+    left({{ salted_hash(replace_pattern(
         replace_pattern(
             replace_pattern(
                 replace_pattern(lower_case(first_characters(message, 2000)), '[a-z]+://[^ ]+|[^ ]+@[^ ]+', '<address>'),

@@ -155,7 +155,7 @@ select
     '' as inputs,
     {%- endif %}
     cast(null as {{ type_utc_timestamp() }}) as newest_event_at,
-    cast({{ dbt.current_timestamp() }} as {{ type_utc_timestamp() }}) as applied_at
+    {{ current_utc_timestamp() }} as applied_at
 from {{ state }} as builds
 inner join (
     select table_name, max(build_number) as build_number
@@ -179,7 +179,7 @@ select
     {{ 'true' if is_whole else 'false' }} as is_whole,
     {{ text_literal(inputs) }} as inputs,
     {{ '(' ~ newest_event_at ~ ')' if newest_event_at else 'cast(null as ' ~ type_utc_timestamp() ~ ')' }} as newest_event_at,
-    cast({{ dbt.current_timestamp() }} as {{ type_utc_timestamp() }}) as applied_at
+    {{ current_utc_timestamp() }} as applied_at
     {%- endset -%}
     {{- return(statement) -}}
 {% endmacro %}

@@ -10,7 +10,7 @@
         'reporting_timezone=' ~ var('reporting_timezone'),
         'run_abandoned_after_minutes=' ~ whole_number_setting('run_abandoned_after_minutes'),
         'reask_window_minutes=' ~ whole_number_setting('reask_window_minutes'),
-        'AGENT_ANALYTICS_HASH_SALT=' ~ local_md5(env_var('AGENT_ANALYTICS_HASH_SALT', 'development-salt-change-me'))
+        'AGENT_ANALYTICS_HASH_SALT=' ~ graph.hash_salt_id
     ] | join('\n')) -}}
 {% endmacro %}
 

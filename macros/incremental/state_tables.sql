@@ -120,8 +120,8 @@
     {%- set passed = 'cast(null as ' ~ dbt.type_boolean() ~ ')' if is_passed is none else 'true' if is_passed else 'false' -%}
     {{- return(
         'insert into ' ~ state_relation('state_invocations') ~ ' select ' ~ text_literal(invocation_id) ~ ' as invocation_id, '
-        ~ text_literal(kind) ~ ' as kind, ' ~ passed ~ ' as is_passed, ' ~ text_literal(mart_tables) ~ ' as mart_tables, cast('
-        ~ dbt.current_timestamp() ~ ' as ' ~ type_utc_timestamp() ~ ') as recorded_at'
+        ~ text_literal(kind) ~ ' as kind, ' ~ passed ~ ' as is_passed, ' ~ text_literal(mart_tables) ~ ' as mart_tables, '
+        ~ current_utc_timestamp() ~ ' as recorded_at'
     ) -}}
 {% endmacro %}
 

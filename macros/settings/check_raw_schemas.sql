@@ -19,7 +19,7 @@
             {%- for name in tables or [] if is_unread_event_table(name, read_names) -%}
                 {%- do unread.append({
                     'name': schema ~ '.' ~ name,
-                    'sql': api.Relation.create(database=declared[0].database, schema=schema, identifier=name)
+                    'sql': raw_name(api.Relation.create(database=declared[0].database, schema=schema, identifier=name))
                 }) -%}
             {%- endfor -%}
         {%- endfor -%}

@@ -40,7 +40,7 @@
             name ~ ' is no setting; allowed in --vars are ' ~ allowed_settings() | join(', ') ~ '; correct its spelling'
         ) -%}
     {%- endfor -%}
-    {%- if not env_var('AGENT_ANALYTICS_HASH_SALT', 'development-salt-change-me') | trim -%}
+    {%- if not salt_setting() | trim -%}
         {%- do problems.append(
             'AGENT_ANALYTICS_HASH_SALT is empty, so that hashes could be guessed; allowed is any other text; set a secret and keep it'
         ) -%}

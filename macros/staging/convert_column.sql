@@ -82,7 +82,7 @@
     {%- elif kind == 'json' -%}
         {{ json_text(column, [], is_text=false) }}
     {%- elif kind in ('timestamp', 'zoned') -%}
-        {{ raw_timestamp_text(column) }}
+        {{ raw_timestamp_text(column, kind) }}
     {%- else -%}
         cast({{ column }} as {{ type_text() }})
     {%- endif -%}
@@ -163,10 +163,5 @@
     {%- endfor -%}
     {%- if not lines -%}{{- return(none) -}}{%- endif -%}
     {%- if lines | length == 1 -%}{{- return(lines[0]) -}}{%- endif -%}
-    {#- Every line brings its break, absent ones bring nothing, and the first break is cut off. -#}
-    {%- set broken_lines = [] -%}
-    {%- for line in lines -%}
-        {%- do broken_lines.append('coalesce(' ~ line_break() ~ ' || ' ~ line ~ ", '')") -%}
-    {%- endfor -%}
-    {{- return("nullif(substring(" ~ broken_lines | join(' || ') ~ ", 2), '')") -}}
+    {{- return("nullif(" ~ joined_lines(lines) ~ ", '')") -}}
 {% endmacro %}

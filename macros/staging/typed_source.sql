@@ -27,13 +27,7 @@
         {%- for schema in var('rudderstack_schemas') -%}
             {%- set relation = raw_relation(declared, schema, table_name) -%}
             {%- if relation is not none -%}
-                {%- set columns = {} -%}
-                {%- for column in adapter.get_columns_in_relation(relation) -%}
-                    {%- do columns.update({column.name | lower: {
-                        'name': adapter.quote(column.name), 'type': column.data_type | lower
-                    }}) -%}
-                {%- endfor -%}
-                {%- do found.append({'schema': schema, 'sql': relation, 'columns': columns}) -%}
+                {%- do found.append({'schema': schema, 'sql': raw_name(relation), 'columns': raw_columns(relation)}) -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endif -%}

@@ -31,7 +31,7 @@ select
     max(events.loaded_at) as newest_loaded_at,
     max(affected_runs.affected_run_count) as affected_run_count,
     {{ utc_timestamp_literal(run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f")) }} as started_at,
-    cast({{ dbt.current_timestamp() }} as {{ type_utc_timestamp() }}) as finished_at
+    {{ current_utc_timestamp() }} as finished_at
 from events
 cross join affected_runs
 group by

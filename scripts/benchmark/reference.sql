@@ -78,7 +78,7 @@ create temp macro comparable_message(message) as
 create temp macro message_class(message) as
     case
         when message is not null
-            then left(md5(regexp_replace(
+            then left(sha256(getvariable('hash_salt') || regexp_replace(
                 regexp_replace(
                     regexp_replace(
                         regexp_replace(

@@ -115,6 +115,8 @@ def settings():
     """Return variables, environment variables, targets and what profiles.yml gives them."""
     project = yaml.safe_load(text_of(PROJECT_DIR / "dbt_project.yml"))
     schemas = re.findall(r"\+schema: (\w+)", text_of(PROJECT_DIR / "dbt_project.yml"))
+    for path in with_ending(".sql"):
+        schemas += re.findall(r"generate_schema_name\('(\w+)'", text_of(path))
     profiles = set(re.findall(r"[\w.-]+", text_of(PROJECT_DIR / "profiles.yml")))
     return {
         *project["vars"],

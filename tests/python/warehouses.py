@@ -56,6 +56,7 @@ class Warehouse:
         self.path = folder / "warehouse.duckdb"
         self.seeded = (parsed() if project == PROJECT_DIR else folder) / "seeded.duckdb"
         self.keeps_artifacts = keeps_artifacts
+        self.log_level = "none"
 
     def environment(self):
         """Return what tells dbt which file to build in."""
@@ -91,7 +92,7 @@ class Warehouse:
         command = [*arguments, "--quiet"]
         command += ["--project-dir", str(self.project), "--profiles-dir", str(self.project)]
         command += ["--target-path", str(self.folder / "target")]
-        command += ["--log-path", str(self.folder / "logs"), "--log-level-file", "none"]
+        command += ["--log-path", str(self.folder / "logs"), "--log-level-file", self.log_level]
         if not self.keeps_artifacts:
             command += ["--no-write-json"]
         if variables:
