@@ -308,7 +308,7 @@ union all
 select source_table, loaded_at from {{ events }}
 where event_id in (
     select event_id from {{ stored_by_event_id }}
-    where event_id in (select new_events.event_id from {{ new_events() }})
+    where {{ is_of_new_events('event_id') }}
 )
     {%- endif -%}
     {%- endset -%}
@@ -322,9 +322,13 @@ where event_id in (
 {% endmacro %}
 
 
-{% macro new_events() %}
+{% macro is_of_new_events(event_id) %}
+    {%- if not is_incremental() -%}
+        {{- return('1 = 1') -}}
+    {%- endif -%}
     {{- return(
-        '(select event_id from ' ~ ref('int_events') ~ ' where build_number > ' ~ applied_events_build_number() ~ ') as new_events'
+        event_id ~ ' in (select new_events.event_id from ' ~ ref('int_events') ~ ' as new_events where new_events.build_number > '
+        ~ applied_events_build_number() ~ ')'
     ) -}}
 {% endmacro %}
 
@@ -333,7 +337,7 @@ where event_id in (
     {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
     {%- set statements -%}
 delete from {{ arguments.target_relation }}
-where event_id in (select new_events.event_id from {{ new_events() }});
+where {{ is_of_new_events('event_id') }};
 
 insert into {{ arguments.target_relation }} ({{ columns }})
 select {{ columns }}

@@ -119,13 +119,10 @@ CHANGES = {
     ),
     "answered": Change(
         RECENT,
-        "select failure_mode from {marts}.fct_agent_runs where {run}",
-        [("silent_tool_error",)],
-        [("silent_tool_error",)],
-        (
-            f"update {COMPLETED} set final_response_text = "
-            "'Agent stopped due to iteration limit or time limit.' where {run}",
-        ),
+        "select count(*) from analytics_intermediate.int_response_texts_classified "
+        "where event_id = 'answered-e8'",
+        [(1,)],
+        [(0,)],
         (f"update {COMPLETED} set final_response_text = 'Tomorrow.' where {{run}}",),
     ),
     # deleted with the events that told the ids of another
@@ -230,6 +227,9 @@ def load_stories(warehouse):
         told = story(f"{name}-", name, name, name)
         if name in ("child", "other_child"):
             told["ai_agent_session_completed"][0]["parent_agent_session_id"] = "parent"
+        if name == "answered":
+            answer = "Agent stopped due to iteration limit or time limit."
+            told["ai_interaction_completed"][0]["final_response_text"] = answer
         if name == "unfinished":
             del told["ai_interaction_completed"]
         hours = 2 if name == "newest" else 0

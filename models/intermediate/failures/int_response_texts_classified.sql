@@ -39,9 +39,7 @@ matches as (
         end
     where
         events.{{ text_column }} is not null
-        {%- if since is not none %}
-        and events.id in (select new_events.event_id from {{ new_events() }})
-        {%- endif %}
+        and {{ is_of_new_events('events.id') }}
     {% if not loop.last %}
     union all
 
