@@ -65,3 +65,26 @@
 {% macro spark__small_table_storage() %}using parquet{% endmacro %}
 {% macro databricks__small_table_storage() %}{% endmacro %}
 {% macro clickhouse__small_table_storage() %}engine = MergeTree order by tuple(){% endmacro %}
+
+
+{% macro row_hash(columns) %}
+    {{- return(adapter.dispatch('row_hash', 'agent_analytics')(columns)) -}}
+{% endmacro %}
+
+{% macro default__row_hash(columns) %}
+    {%- set parts = [] -%}
+    {%- for column in columns -%}
+        {%- set text = 'cast(' ~ column ~ ' as ' ~ type_text() ~ ')' -%}
+        {%- do parts.append("coalesce(cast(length(" ~ text ~ ') as ' ~ type_text() ~ ") || ':' || " ~ text ~ ", '-')") -%}
+    {%- endfor -%}
+    {{- return(text_hash(parts | join(" || "))) -}}
+{% endmacro %}
+
+{#- 64 bits in a twentieth of the time; both sides of a comparison are hashed in one statement. -#}
+{% macro duckdb__row_hash(columns) -%}
+    hash({{ columns | join(', ') }})
+{%- endmacro %}
+
+{% macro snowflake__row_hash(columns) -%}
+    hash({{ columns | join(', ') }})
+{%- endmacro %}

@@ -1,10 +1,10 @@
-{% macro daily_rollup(date_column) %}
+{% macro daily_rollup(date_column, history='by_day') %}
     {{- return({
         'materialized': incremental_where_possible(),
         'incremental_strategy': 'replace_affected_days',
         'unique_key': date_column,
         'on_schema_change': 'fail',
-        'meta': {'history': 'by_day', 'tested_by_day': date_column}
+        'meta': {'history': history, 'tested_by_day': date_column}
     }) -}}
 {% endmacro %}
 
@@ -63,6 +63,7 @@ from {{ arguments.temp_relation }};
 
 {% macro quoted_names_of_inputs() %}
     {%- set names = [] -%}
-    {%- for name in names_of_inputs().of_runs -%}{%- do names.append(text_literal(name)) -%}{%- endfor -%}
+    {%- set inputs = names_of_inputs() -%}
+    {%- for name in (inputs.of_events if model.config.meta.get('history') == 'by_event' else inputs.of_runs) -%}{%- do names.append(text_literal(name)) -%}{%- endfor -%}
     {{- return(names | join(', ')) -}}
 {% endmacro %}

@@ -19,7 +19,7 @@
     {%- set inputs = names_of_inputs() -%}
     {%- set builds = table_builds(inputs.of_runs + inputs.of_events + [model.name]) -%}
     {%- set own = builds.get(model.name) -%}
-    {%- if own is none or own.inputs == 'dropped' or history != 'events' and own.inputs != contents_of_seeds(model) -%}
+    {%- if own is none or own.inputs == 'dropped' or history != 'events' and own.inputs != contents_of_inputs() -%}
         {{- return(true) -}}
     {%- endif -%}
     {%- set found = [] -%}
@@ -34,6 +34,14 @@
         {%- do found.append(builds[input].whole_events_build_number > own.events_build_number) -%}
     {%- endfor -%}
     {{- return(true in found) -}}
+{% endmacro %}
+
+
+{% macro contents_of_inputs() %}
+    {#- What counts raw rows reads no seed and no table that tells of another version. -#}
+    {{- return(
+        'definitions=' ~ version_of_definitions() if model.config.meta.get('history') == 'by_load' else contents_of_seeds(model)
+    ) -}}
 {% endmacro %}
 
 
@@ -125,7 +133,7 @@ update {{ state_relation('state_table_builds') }} set inputs = 'dropped' where t
     {%- endif -%}
     {%- if meta.get('history') in ('events', 'by_load') -%}
         {%- set number = table_builds([model.name]).get(model.name, {}).get('build_number', 0) + 1 -%}
-        {%- set inputs = build_settings() if meta.history == 'events' else '' -%}
+        {%- set inputs = build_settings() if meta.history == 'events' else contents_of_inputs() -%}
         {{- return(_record_of_build(number, number, 0, should_full_refresh(), inputs)) -}}
     {%- elif meta.get('history') == 'by_event' -%}
         {%- set number = table_builds(['int_events'])['int_events'].build_number -%}

@@ -21,6 +21,12 @@
             'event_at': type_utc_timestamp(),
             'events_build_number': dbt.type_bigint()
         },
+        'state_parents_left': {
+            'run_key': type_key(),
+            'conversation_id': type_text(),
+            'agent_session_id': type_text(),
+            'events_build_number': dbt.type_bigint()
+        },
         'state_days_replaced': {
             'table_name': type_text(),
             'replaced_date': 'date',
@@ -179,6 +185,7 @@ select max({{ number }}) as newest from {{ builds }} where table_name in ({{ nam
     {{- return([
         'delete from ' ~ state_relation('state_days_replaced') ~ ' where build_number < ' ~ oldest.build_number,
         'delete from ' ~ state_relation('state_runs_left') ~ ' where events_build_number <= ' ~ oldest.events_build_number,
+        'delete from ' ~ state_relation('state_parents_left') ~ ' where events_build_number <= ' ~ oldest.events_build_number,
         'delete from ' ~ builds ~ ' where build_number < ' ~ oldest.build_number ~ ' and events_build_number < '
         ~ oldest.events_build_number
     ] | join(';\n')) -}}

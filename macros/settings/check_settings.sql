@@ -6,6 +6,7 @@
         'rudderstack_schemas': {'kind': 'names', 'allowed': 'a list of different schema names, such as [rudderstack]'},
         'rudderstack_parquet_dir': {'kind': 'name', 'allowed': 'the path of a folder, or null to read schemas'},
         'lookback_days': {'kind': 'whole number', 'least': 0, 'most': a_century_of_days},
+        'keep_purged_load_days': {'kind': 'boolean', 'allowed': 'true or false, without quotes'},
         'reporting_timezone': {'kind': 'time zone', 'allowed': 'an IANA time zone as it is spelled there, such as Europe/Berlin or UTC'},
         'run_abandoned_after_minutes': {'kind': 'whole number', 'least': 1, 'most': a_century_of_minutes},
         'reask_window_minutes': {'kind': 'whole number', 'least': 0, 'most': a_century_of_minutes},

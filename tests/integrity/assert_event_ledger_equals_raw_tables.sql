@@ -1,7 +1,6 @@
--- Counted in the raw tables themselves, so that a row lost on the way into staging shows, too. Old raw
--- rows may be purged: what was built from them stays until a full refresh.
-{%- set build = table_builds(['int_events']).get('int_events') -%}
-{%- set comparison = '!=' if build is none or build.is_whole else '>' %}
+-- Counted in the raw tables themselves, so that a row lost on the way into staging shows, too. Only where
+-- it is asked for, days of loading stay that were purged.
+{%- set comparison = '>' if var('keep_purged_load_days') else '!=' %}
 
 with raw_counts as (
 

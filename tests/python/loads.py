@@ -19,6 +19,21 @@ IDENTITIES = {
     "parent_interaction_id",
     "parent_agent_session_id",
 }
+# What a correction may change in a raw row that was loaded before, where the table has it.
+CORRECTED = (
+    "id",
+    "conversation_id",
+    "interaction_id",
+    "agent_session_id",
+    "parent_agent_session_id",
+    "parent_interaction_id",
+    "status",
+    "cost",
+    "total_cost",
+    "duration_ms",
+    "error_message",
+    "timestamp",
+)
 # Logs tell builds apart, which is what these comparisons are about.
 NOT_COMPARED = ("_build_log", "_table_builds")
 SCHEMAS = ("analytics_marts", "analytics_audit")
@@ -71,6 +86,80 @@ def load(warehouse, arrivals, condition, loaded_at, prefix=""):
                 f"from arriving.{name} as events where {wanted}"
             )
         connection.execute("detach arriving")
+
+
+def replace_rows(warehouse, arrivals, rng, lookback_days, loaded_at=None):
+    """Replace one value in some rows of one raw table, exchanged among them; return what was done.
+
+    `rng`: random.Random. Without `loaded_at` the rows keep their load time and are of the last
+    `lookback_days`, where builds compare contents; with it they are any rows, loaded again then.
+    """
+    tables = [(schema, table) for schema, table in arrivals.tables() if table.startswith("ai_")]
+    schema, table = rng.choice(tables)
+    name = f"{quote_identifier(schema)}.{quote_identifier(table)}"
+    with connect(warehouse.path) as connection:
+        there = connection.execute(
+            "select table_schema, column_name from information_schema.columns where table_name = ?",
+            [table],
+        ).fetchall()
+        columns = [column for of_schema, column in there if of_schema == schema]
+        candidates = [column for column in CORRECTED if column in columns]
+        if not candidates:
+            return f"nothing: {name} is not there"
+        column = quote_identifier(rng.choice(candidates))
+        condition = f"hash(received_at, {rng.randrange(1_000_000)}) % 20 = 0"
+        if loaded_at is None:
+            newest = " union all ".join(
+                f"select max(uuid_ts) as newest from {quote_identifier(other)}.{table}"
+                for other in sorted({of_schema for of_schema, _ in there} & set(arrivals.schemas))
+            )
+            condition += (
+                " and cast(uuid_ts as date) >= "
+                f"(select cast(max(newest) as date) - {lookback_days} from ({newest}))"
+            )
+        moved = ""
+        if loaded_at is not None:
+            moved = f", uuid_ts = cast({quote_literal(str(loaded_at))} as timestamptz)"
+        connection.execute(
+            f"update {name} set {column} = exchanged.value{moved} from ("
+            f"select rowid as place, coalesce(lead({column}) over numbered, "
+            f"first_value({column}) over numbered) as value from {name} where {condition} "
+            "window numbered as (order by hash(received_at), id)"
+            f") as exchanged where {name}.rowid = exchanged.place"
+        )
+    kept = "with their load time" if loaded_at is None else f"as loaded at {loaded_at}"
+    return f"{column} replaced in some rows of {name}, {kept}"
+
+
+def delete_load_day(warehouse, arrivals, rng):
+    """Delete what was loaded on one day from all raw tables or from one; return how many by table.
+
+    `rng`: random.Random.
+    """
+    with connect(warehouse.path) as connection:
+        there = set(
+            connection.execute(
+                "select table_schema, table_name from information_schema.tables"
+            ).fetchall()
+        )
+        tables = [table for table in arrivals.tables() if table in there]
+        names = {
+            (schema, table): f"{quote_identifier(schema)}.{quote_identifier(table)}"
+            for schema, table in tables
+        }
+        days = connection.execute(
+            " union ".join(f"select cast(uuid_ts as date) as day from {n}" for n in names.values())
+            + " order by day"
+        ).fetchall()
+        if rng.random() < 0.5:
+            names = {table: names[table] for table in [rng.choice(tables)]}
+        (day,) = rng.choice(days)
+        return {
+            table: connection.execute(
+                f"delete from {name} where cast(uuid_ts as date) is not distinct from ?", [day]
+            ).fetchone()[0]
+            for table, name in names.items()
+        }
 
 
 def contents(path, schemas=SCHEMAS):

@@ -1,11 +1,11 @@
 """Builds in several steps equal one build of everything, row for row.
 
 The events of one dirty data set arrive in a random number of loads, in any order, some tables one
-load behind the others. Between the loads dbt runs as people run it: all models, one, a folder, what
-depends on one, a retry of what broke off, or not at all. After the last load and one more build
-every table of marts and audit equals a full refresh. Several splits of the events, told apart by a
-prefix of their ids, arrive beside each other: a build takes its time for the number of models, not
-of rows.
+load behind the others. Between the loads rows are replaced in place and load days deleted, and dbt
+runs as people run it: all models, one, a folder, what depends on one, a retry of what broke off, or
+not at all. After the last load and one more build every table of marts and audit equals a full
+refresh. Several splits of the events, told apart by a prefix of their ids, arrive beside each
+other: a build takes its time for the number of models, not of rows.
 """
 
 import json
@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,14 @@ from tests.python.commands import (
     read_project,
     seed_columns,
 )
-from tests.python.loads import Arrivals, contents, differences, load
+from tests.python.loads import (
+    Arrivals,
+    contents,
+    delete_load_day,
+    differences,
+    load,
+    replace_rows,
+)
 from tests.python.warehouses import FACTS, Warehouse, errors_of, story
 
 # Splits that are tried.
@@ -44,6 +52,7 @@ SEED = os.environ.get("AGENT_ANALYTICS_SEED")
 MOMENTS = int(os.environ.get("AGENT_ANALYTICS_MOMENTS", "3"))
 SCHEMAS = ("rudderstack", "rudderstack_second")
 VARIABLES = {"rudderstack_schemas": list(SCHEMAS)}
+LOOKBACK_DAYS = 3
 DAYS = 30
 # Below zero: what comes later says that it was loaded earlier.
 HOURS_BETWEEN = (-100, -1, 0, 1, 24, 100)
@@ -129,6 +138,7 @@ def test_any_split_into_loads_equals_one_build(number, arrivals, warehouse):
     project = read_project(warehouse)
     steps = max(split["count"] for split in drawn) + 1
     plan = draw_commands(rng, project, seed_columns(warehouse, project), steps)
+    deleted = Counter()
     # Shown when the test fails.
     print(f"drawn with AGENT_ANALYTICS_SEED={seed}; loads {time_between} apart")
     for step, commands in enumerate(plan):
@@ -141,13 +151,28 @@ def test_any_split_into_loads_equals_one_build(number, arrivals, warehouse):
                 prefix=f"{prefix}-",
             )
         print(f"load {step + 1} of {steps}", flush=True)
+        deleted.update(change_what_is_there(rng, arrivals, warehouse, step, time_between))
         for command in commands:
             outcome = give(warehouse, project, command, VARIABLES)
             print(f"  {command}: {outcome}", flush=True)
             assert not outcome.failures
     run(warehouse)
-    assert_everything_arrived(warehouse, arrivals)
+    assert_everything_arrived(warehouse, arrivals, deleted)
     assert_equals_full_refresh(warehouse)
+
+
+def change_what_is_there(rng, arrivals, warehouse, step, time_between):
+    """Replace rows in place, or delete a load day, or neither; return deleted rows by table."""
+    move = rng.choice(("none", "in place", "in place", "loaded again", "load day"))
+    if move == "load day":
+        deleted = delete_load_day(warehouse, arrivals, rng)
+        print(f"  deleted a load day: {sum(deleted.values())} rows", flush=True)
+        return deleted
+    if move != "none":
+        moment = FIRST_LOAD + step * time_between if move == "loaded again" else None
+        done = replace_rows(warehouse, arrivals, rng, LOOKBACK_DAYS, moment)
+        print(f"  {done}", flush=True)
+    return {}
 
 
 def is_in_half(half, _schema, table):
@@ -164,13 +189,13 @@ def condition(arrivals, split, step, schema, table):
     return f"{part_of(schema, table, split)} = {split['order'][number]}"
 
 
-def assert_everything_arrived(warehouse, arrivals):
-    """Compare the raw rows in the warehouse with those of all splits."""
+def assert_everything_arrived(warehouse, arrivals, deleted):
+    """Compare the raw rows in the warehouse with those of all splits that were not deleted."""
     with duckdb.connect(arrivals.source, read_only=True) as connection:
         for schema, table in arrivals.tables():
             count = f"select count(*) from {schema}.{table}"
             (sent,) = connection.execute(count).fetchone()
-            assert warehouse.query(count) == [(TOGETHER * sent,)]
+            assert warehouse.query(count) == [(TOGETHER * sent - deleted[schema, table],)]
 
 
 def assert_equals_full_refresh(warehouse):
@@ -277,8 +302,8 @@ def test_changed_setting_asks_for_a_full_refresh(built):
     assert differences(before, contents(built.path)) == []
 
 
-def test_what_was_built_from_purged_rows_stays(warehouse, arrivals):
-    """Raw tables may forget old loads; facts keep them, and the ledger says what they were."""
+def test_what_was_built_from_purged_load_days_stays_where_asked_for(warehouse, arrivals):
+    """Raw tables may forget old load days; facts keep them, and the ledger says what they were."""
     warehouse.fresh()
     for part in (0, 1):
         load(warehouse, arrivals, partial(is_in_half, part), FIRST_LOAD + timedelta(days=10 * part))
@@ -287,17 +312,26 @@ def test_what_was_built_from_purged_rows_stays(warehouse, arrivals):
     for schema, table in arrivals.tables():
         moment = quote_literal(str(FIRST_LOAD + timedelta(days=5)))
         warehouse.query(f"delete from {schema}.{table} where uuid_ts < {moment}::timestamptz")
-    run(warehouse)
+    variables = {**VARIABLES, "keep_purged_load_days": True}
+    result = warehouse.dbt("run", variables=variables)
+    assert result.success, errors_of(result)
     after = contents(warehouse.path)
     # Rebuilt from its raw table, which holds what could not be loaded and no events.
     for tables in (before, after):
         del tables["analytics_audit.audit_rudder_discards"]
     assert differences(before, after) == []
     ledger = ["--select", "assert_event_ledger_equals_raw_tables"]
+    assert warehouse.dbt("test", *ledger, variables=variables).success
+    # without the setting the ledger has to equal the raw tables, and a build makes it so
+    assert not warehouse.dbt("test", *ledger, variables=VARIABLES).success
+    run(warehouse)
     assert warehouse.dbt("test", *ledger, variables=VARIABLES).success
     schema, table = arrivals.tables()[0]
     warehouse.query(f"insert into {schema}.{table} select * from {schema}.{table}")
-    assert not warehouse.dbt("test", *ledger, variables=VARIABLES).success
+    for settings in (VARIABLES, variables):
+        assert not warehouse.dbt("test", *ledger, variables=settings).success
+    run(warehouse)
+    assert_equals_full_refresh(warehouse)
 
 
 def test_run_that_starts_before_its_first_event_is_in_the_rollups(warehouse):

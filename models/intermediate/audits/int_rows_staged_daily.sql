@@ -1,23 +1,23 @@
 {{ config(
     materialized=incremental_where_possible(),
-    incremental_strategy='delete+insert',
+    incremental_strategy='replace_load_days',
     unique_key=['source_table', 'loaded_date'],
     meta={'history': 'by_load'}
 ) }}
-{#- Counted before and apart from what becomes of the rows, by the day of loading: raw tables only grow at
-    their end. -#}
+{#- Counted before and apart from what becomes of the rows, by the day of loading. -#}
 {%- set staged = ref('int_events_staged') -%}
-{%- set windows = load_day_windows(this, staged) if is_incremental() else {} %}
+{%- set windows = windows_of_rows_staged() %}
 
 with staged_events as (
 
-    {% if windows -%}
-    {% for source_table, since in windows.items() -%}
+    {% if is_incremental() -%}
+    {% for source_table in windows -%}
     select
         source_table,
         loaded_at,
+        received_at,
         event_at
-    from {{ loaded_since(staged, source_table, since) }}
+    from {{ loaded_in_window(staged, source_table, windows) }}
     {% if not loop.last %}
     union all
 
@@ -27,6 +27,7 @@ with staged_events as (
     select
         source_table,
         loaded_at,
+        received_at,
         event_at
     from {{ staged }}
     {%- endif %}
@@ -37,8 +38,10 @@ dated as (
 
     select
         source_table,
+        loaded_at,
+        received_at,
         -- a row without load time counts under the first day there is, as does an event without time
-        coalesce(cast(loaded_at as date), cast('1970-01-01' as date)) as loaded_date,
+        {{ date_of_load() }} as loaded_date,
         coalesce({{ reporting_date('event_at') }}, cast('1970-01-01' as date)) as event_date
     from staged_events
 
@@ -48,7 +51,8 @@ select
     source_table,
     loaded_date,
     event_date,
-    count(*) as raw_rows
+    count(*) as raw_rows,
+    {{ time_checksum() }} as time_checksum
 from dated
 group by
     source_table,

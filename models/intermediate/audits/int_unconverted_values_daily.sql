@@ -1,9 +1,4 @@
-{{ config(
-    materialized=incremental_where_possible(),
-    incremental_strategy='delete+insert',
-    unique_key='event_date',
-    meta={'history': 'by_event'}
-) }}
+{{ config(daily_rollup('event_date', 'by_event')) }}
 {%- set where_on_days_of_new_events = where_on_days_of_new_events() %}
 {#- No event has more columns. -#}
 {%- set most_columns = event_columns() | length %}

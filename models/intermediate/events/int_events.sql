@@ -6,83 +6,93 @@
     meta={'history': 'events'}
 ) }}
 {%- set staged = ref('int_events_staged') -%}
+{%- set windows = load_windows(this, date_of_load(), 'count(*)', time_checksum()) -%}
 {%- set is_continued = is_incremental() -%}
-{%- set windows = load_windows(this, staged) if is_continued else {} -%}
 {#- What this build writes: on a full build all that is staged. Read once for every use: a table expression
     with several readers would be kept in memory with all columns. -#}
 {%- set events = 'changed_events' if is_continued else staged -%}
-{%- set columns = event_columns().keys() | list %}
+{%- set columns = event_columns().keys() | list -%}
+{%- set stored = {} -%}
+{%- for column in columns -%}{%- do stored.update({column: column}) -%}{%- endfor -%}
+{%- do stored.update({
+    'sent_conversation_id': 'case when has_sent_conversation_id then conversation_id end',
+    'sent_interaction_id': 'case when has_sent_interaction_id then interaction_id end',
+    'sent_agent_session_id': 'agent_session_id'
+}) %}
 
 with
 {%- if is_continued %}
 
-loaded as (
+-- deliveries loaded on days that are read again, as they were staged before
+known as (
 
-    {% for source_table, since in windows.items() -%}
+    select
+        {% for column, expression in stored.items() -%}
+        {{ expression }} as {{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ this }}
+    where {{ is_in_load_window(windows) }}
+
+),
+
+deliveries_compared as (
+
+    {% for source_table in windows -%}
     select
         event_key,
         event_id,
         sent_conversation_id,
         sent_interaction_id,
-        sent_agent_session_id
-    from {{ loaded_since(staged, source_table, since) }}
-    {% if not loop.last %}
+        sent_agent_session_id,
+        {{ row_hash(columns) }} as content_hash,
+        1 as delivery_count
+    from {{ loaded_in_window(staged, source_table, windows) }}
+
     union all
 
-    {% endif -%}
-    {% endfor %}
+    {% endfor -%}
+    select
+        event_key,
+        event_id,
+        sent_conversation_id,
+        sent_interaction_id,
+        sent_agent_session_id,
+        {{ row_hash(columns) }} as content_hash,
+        -1 as delivery_count
+    from known
 
 ),
 
-loaded_events as (
+-- events with a delivery that came, went or holds something else
+differing_events as (
 
     select
         event_key,
-        count(*) as delivery_count
-    from loaded
-    group by event_key
-
-),
-
-known_events as (
-
-    select
+        content_hash
+    from deliveries_compared
+    group by
         event_key,
-        count(*) as delivery_count
-    from {{ this }}
-    where {{ is_in_load_window(windows) }}
-    group by event_key
+        content_hash
+    having sum(delivery_count) != 0
 
 ),
 
--- of an event that is known with all its deliveries nothing is new
-new_events as (
-
-    select loaded_events.event_key
-    from loaded_events
-    left join known_events on loaded_events.event_key = known_events.event_key
-    where
-        known_events.delivery_count is null
-        or known_events.delivery_count < loaded_events.delivery_count
-
-),
-
-new_ids as (
+differing_ids as (
 
     select distinct
         sent_conversation_id,
         sent_interaction_id,
         sent_agent_session_id
-    from loaded
+    from deliveries_compared
     where
         event_id is not null
         and sent_conversation_id is not null
         and sent_interaction_id is not null
-        and event_key in (select event_key from new_events)
+        and event_key in (select event_key from differing_events)
 
 ),
 
--- new ids may complete an event that came without them, or make it ambiguous
+-- ids that came or went complete an event that was sent without them, or make it ambiguous, or no more
 rematched_events as (
 
     select event_key
@@ -90,7 +100,7 @@ rematched_events as (
     where
         not has_sent_conversation_id
         and has_sent_interaction_id
-        and interaction_id in (select sent_interaction_id from new_ids)
+        and interaction_id in (select sent_interaction_id from differing_ids)
 
     union distinct
 
@@ -98,13 +108,13 @@ rematched_events as (
     from {{ this }}
     where
         not has_sent_interaction_id
-        and agent_session_id in (select sent_agent_session_id from new_ids)
+        and agent_session_id in (select sent_agent_session_id from differing_ids)
 
 ),
 
 changed_keys as (
 
-    select event_key from new_events
+    select event_key from differing_events
     union distinct
     select event_key from rematched_events
 
@@ -112,29 +122,21 @@ changed_keys as (
 
 changed_events as (
 
-    {% for source_table, since in windows.items() -%}
+    {% for source_table in windows -%}
     select
         source_table,
         {{ columns | join(',\n        ') }}
-    from {{ loaded_since(staged, source_table, since) }}
+    from {{ loaded_in_window(staged, source_table, windows) }}
     where event_key in (select event_key from changed_keys)
 
     union all
 
     {% endfor -%}
-    -- deliveries that are too old to be read again
+    -- deliveries that are not read again
     select
         source_table,
-        {% for column in columns -%}
-        {%- if column == 'sent_conversation_id' -%}
-        case when has_sent_conversation_id then conversation_id end
-        {%- elif column == 'sent_interaction_id' -%}
-        case when has_sent_interaction_id then interaction_id end
-        {%- elif column == 'sent_agent_session_id' -%}
-        agent_session_id
-        {%- else -%}
-        {{ column }}
-        {%- endif %} as {{ column }}{{ ',' if not loop.last }}
+        {% for column, expression in stored.items() -%}
+        {{ expression }} as {{ column }}{{ ',' if not loop.last }}
         {% endfor %}
     from {{ this }}
     where
@@ -204,6 +206,7 @@ conversations_of_interactions as (
         and has_sent_conversation_id
         and has_sent_interaction_id
         and interaction_id in (select without_conversation.interaction_id from without_conversation)
+        and event_key not in (select changed_keys.event_key from changed_keys)
     {%- endif %}
 
 ),
@@ -234,6 +237,7 @@ interactions_of_agent_sessions as (
         and has_sent_conversation_id
         and has_sent_interaction_id
         and agent_session_id in (select without_interaction.agent_session_id from without_interaction)
+        and event_key not in (select changed_keys.event_key from changed_keys)
     {%- endif %}
 
 ),
@@ -332,6 +336,16 @@ judged as (
     from identified
 
 )
+{%- if is_continued %},
+
+removed_events as (
+
+    select event_key
+    from changed_keys
+    where event_key not in (select changed_events.event_key from changed_events)
+
+)
+{%- endif %}
 
 select
     source_table,
@@ -355,3 +369,32 @@ select
     quarantine_reason,
     cast({{ build_number_of_events() }} as {{ dbt.type_bigint() }}) as build_number
 from judged
+{%- if is_continued %}
+
+union all
+
+-- one row for an event of which no delivery is left: what is stored of it goes
+select
+    cast(null as {{ type_text() }}) as source_table,
+    {%- for column, definition in event_columns().items() %}
+    {%- if column == 'event_key' %}
+    event_key,
+    {%- elif column == 'sent_conversation_id' %}
+    cast(null as {{ type_text() }}) as conversation_id,
+    false as has_sent_conversation_id,
+    {%- elif column == 'sent_interaction_id' %}
+    cast(null as {{ type_text() }}) as interaction_id,
+    false as has_sent_interaction_id,
+    {%- elif column == 'sent_agent_session_id' %}
+    cast(null as {{ type_text() }}) as agent_session_id,
+    cast(null as {{ type_key() }}) as run_key,
+    cast(null as {{ type_key() }}) as agent_session_key,
+    {%- else %}
+    cast(null as {{ definition.type }}) as {{ column }},
+    {%- endif %}
+    {%- endfor %}
+    'removed' as event_disposition,
+    cast(null as {{ type_text() }}) as quarantine_reason,
+    cast({{ build_number_of_events() }} as {{ dbt.type_bigint() }}) as build_number
+from removed_events
+{%- endif %}

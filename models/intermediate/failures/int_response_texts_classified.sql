@@ -1,10 +1,10 @@
 {{ config(
     materialized=incremental_where_possible(),
+    incremental_strategy='replace_answers',
     unique_key='event_id',
-    incremental_strategy='delete+insert',
     meta={'history': 'by_event'}
 ) }}
-{%- set since = earliest_load_of_new_events('response_length is not null') %}
+{%- set since = earliest_load_of_new_events('response_length is not null', this) %}
 
 {#- Rules on the text of an answer, for frameworks that report a failure only there. Only the id of
     the event and the rule leave this model, never the text. -#}
@@ -22,7 +22,7 @@ with rules as (
 
 ),
 
-new_matches as (
+matches as (
 
     {% for source_table, (name, text_column) in text_sources.items() -%}
     select
@@ -37,30 +37,14 @@ new_matches as (
             when 'in'
                 then {{ dbt.position("('|' || " ~ lower_case('events.' ~ text_column) ~ " || '|')", "('|' || rules.pattern || '|')") }} > 0
         end
-    where events.{{ text_column }} is not null
+    where
+        events.{{ text_column }} is not null
+        and {{ is_of_new_events('events.id') }}
     {% if not loop.last %}
     union all
 
     {% endif -%}
     {% endfor %}
-
-),
-
-matches as (
-
-    select * from new_matches
-
-    {% if is_incremental() -%}
-    union all
-
-    -- another delivery of the event, or another event of the same id
-    select
-        event_id,
-        rule_id,
-        priority
-    from {{ this }}
-    where event_id in (select event_id from new_matches)
-    {%- endif %}
 
 ),
 

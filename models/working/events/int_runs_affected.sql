@@ -141,21 +141,43 @@ reasons as (
 
 ),
 
-named_parents as (
+parents_named as (
 
     select
         run_key,
         conversation_id,
         sent_parent_agent_session_id as agent_session_id,
-        min(build_number) <= {{ since }} as is_old
+        build_number
     from {{ events }}
     where
         event_disposition = 'accepted'
         and sent_parent_agent_session_id is not null
+
+    union all
+
+    -- by events that have gone or named another one, so these ties are old
+    select
+        run_key,
+        conversation_id,
+        agent_session_id,
+        0 as build_number
+    from {{ state_relation('state_parents_left') }}
+    where events_build_number > {{ since }}
+
+),
+
+named_parents as (
+
+    select
+        run_key,
+        conversation_id,
+        agent_session_id,
+        min(build_number) <= {{ since }} as is_old
+    from parents_named
     group by
         run_key,
         conversation_id,
-        sent_parent_agent_session_id
+        agent_session_id
 
 ),
 
