@@ -23,8 +23,8 @@ with stored as (
     select
         source_table,
         {{ loaded_date }} as loaded_date,
-        {{ row_count }} as raw_rows,
-        {{ time_checksum }} as time_checksum
+        {{ row_count }} as stored_rows,
+        {{ time_checksum }} as stored_checksum
     from {{ stored }}
     group by
         source_table,
@@ -34,9 +34,23 @@ with stored as (
 
 both_sides as (
 
-    select source_table, loaded_date, raw_rows, time_checksum, 0 as stored_rows from {{ loads }}
+    select
+        source_table,
+        loaded_date,
+        raw_rows as loaded_rows,
+        0 as known_rows,
+        time_checksum as checksum
+    from {{ loads }}
+
     union all
-    select source_table, loaded_date, 0 as raw_rows, -1 * time_checksum as time_checksum, raw_rows as stored_rows from stored
+
+    select
+        source_table,
+        loaded_date,
+        0 as loaded_rows,
+        stored_rows as known_rows,
+        -1 * stored_checksum as checksum
+    from stored
 
 ),
 
@@ -45,9 +59,9 @@ days as (
     select
         source_table,
         loaded_date,
-        sum(raw_rows) as raw_rows,
-        sum(stored_rows) as stored_rows,
-        sum(time_checksum) as checksum_difference
+        sum(loaded_rows) as loaded_row_count,
+        sum(known_rows) as known_row_count,
+        sum(checksum) as checksum_difference
     from both_sides
     group by
         source_table,
@@ -58,11 +72,11 @@ days as (
 select
     source_table,
     loaded_date,
-    case when raw_rows = 0 then 'gone' else 'changed' end as day_kind,
-    stored_rows
+    case when loaded_row_count = 0 then 'gone' else 'changed' end as day_kind,
+    known_row_count
 from days
 where
-    raw_rows != stored_rows
+    loaded_row_count != known_row_count
     or checksum_difference != 0
 
 union all
@@ -71,7 +85,7 @@ select
     source_table,
     max(loaded_date) as loaded_date,
     'newest' as day_kind,
-    sum(raw_rows) as stored_rows
+    sum(stored_rows) as known_row_count
 from stored
 where
     loaded_date <= {{ today }}
