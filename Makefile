@@ -38,7 +38,7 @@ $(READY): requirements.lock
 build: $(READY) ## load events (EVENTS="a.ndjson.gz b.ndjson"), dbt build, quality checkpoint, publish, summary
 	@$(BIN)/python scripts/check_seeds.py
 	@$(BIN)/python scripts/prepare_events.py $(EVENTS)
-	@echo "building the models and running their tests, half a minute for a small warehouse"
+	@echo "building the models and running their tests, two minutes for a small warehouse"
 	@# a lock is a page of traceback in dbt's words; the line behind it says who holds the warehouse
 	@$(BIN)/dbt build --quiet || { code=$$?; $(BIN)/python scripts/check_lock.py; exit $$code; }
 	@$(BIN)/python scripts/quality/run_checkpoint.py
