@@ -31,7 +31,7 @@ select
     coalesce(steps.sent_model_name, sessions.model_name) as model_name,
     steps.tool_name,
     coalesce(steps.service_tier, sessions.service_tier) as service_tier,
-    steps.is_cache_hit,
+    steps.is_cache_hit as is_cache_hit,
     steps.source_id as source_id,
     steps.library_name as library_name,
     sequenced.step_number,
