@@ -30,24 +30,31 @@
 
 
 {% macro contents_of_seeds(node) %}
-    {%- if 'contents_of_seeds' in node -%}
-        {{- return(node.contents_of_seeds) -}}
-    {%- endif -%}
     {%- set contents = [] -%}
     {%- for unique_id in node.depends_on.nodes | sort if unique_id.startswith('seed.') -%}
-        {%- set seed = graph.nodes[unique_id] -%}
-        {%- set relation = load_relation(api.Relation.create(database=seed.database, schema=seed.schema, identifier=seed.alias)) -%}
-        {%- set rows = [] -%}
-        {%- if relation is not none -%}
-            {%- set texts = [] -%}
-            {%- for column in adapter.get_columns_in_relation(relation) -%}
-                {%- do texts.extend(["'|'", "coalesce(cast(" ~ adapter.quote(column.name) ~ " as " ~ type_text() ~ "), '')"]) -%}
-            {%- endfor -%}
-            {#- dbt looks for the type of every value it fetches: one column takes a tenth of the time. -#}
-            {%- set rows = run_query('select ' ~ dbt.concat(texts) ~ ' as texts from ' ~ relation).columns[0].values() -%}
-        {%- endif -%}
-        {%- do contents.append(seed.name ~ '=' ~ local_md5(rows | map('string') | sort | join('\n'))) -%}
+        {%- do contents.append(graph.nodes[unique_id].name ~ '=' ~ hash_of_seed(graph.nodes[unique_id])) -%}
     {%- endfor -%}
-    {%- if execute -%}{%- do node.update({'contents_of_seeds': contents | join('\n')}) -%}{%- endif -%}
     {{- return(contents | join('\n')) -}}
+{% endmacro %}
+
+
+{% macro hash_of_seed(seed) %}
+    {#- All models of a command have one graph, so each seed is read once; a seed is loaded before any model that reads it. -#}
+    {%- if 'hashes_of_seeds' not in graph -%}{%- do graph.update({'hashes_of_seeds': {}}) -%}{%- endif -%}
+    {%- if seed.unique_id in graph['hashes_of_seeds'] -%}
+        {{- return(graph['hashes_of_seeds'][seed.unique_id]) -}}
+    {%- endif -%}
+    {%- set relation = load_relation(api.Relation.create(database=seed.database, schema=seed.schema, identifier=seed.alias)) -%}
+    {%- set rows = [] -%}
+    {%- if relation is not none -%}
+        {%- set texts = [] -%}
+        {%- for column in seed.columns -%}
+            {%- do texts.extend(["'|'", "coalesce(cast(" ~ column ~ " as " ~ type_text() ~ "), '')"]) -%}
+        {%- endfor -%}
+        {#- dbt looks for the type of every value it fetches: one column takes a tenth of the time. -#}
+        {%- set rows = run_query('select ' ~ dbt.concat(texts) ~ ' as texts from ' ~ relation).columns[0].values() -%}
+    {%- endif -%}
+    {%- set hash = local_md5(rows | map('string') | sort | join('\n')) -%}
+    {%- if execute -%}{%- do graph['hashes_of_seeds'].update({seed.unique_id: hash}) -%}{%- endif -%}
+    {{- return(hash) -}}
 {% endmacro %}

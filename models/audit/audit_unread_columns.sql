@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 with unconverted_values as (
 
     select * from {{ ref('int_unconverted_values_daily') }}
