@@ -320,6 +320,7 @@ def test_only_load_days_that_changed_are_read_again(changed):
     assert_ledger_equals_raw_tables(warehouse)
 
 
+@pytest.mark.slow
 def test_truncated_and_loaded_again_rows_count_once(changed):
     """The same rows come with a new load time, those of one table without any."""
     warehouse, *_ = changed
@@ -334,6 +335,7 @@ def test_truncated_and_loaded_again_rows_count_once(changed):
     assert_equals_full_refresh(warehouse)
 
 
+@pytest.mark.slow
 def test_purged_load_days_stay_where_that_is_asked_for(tmp_path):
     """With the setting, days of loading without a raw row keep what was built from them."""
     warehouse = Warehouse(tmp_path)

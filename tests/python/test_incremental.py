@@ -46,6 +46,8 @@ from tests.python.warehouses import FACTS, Warehouse, errors_of, story
 EXAMPLES = int(os.environ.get("AGENT_ANALYTICS_EXAMPLES", "13"))
 # So many of them at a time: one round in CI.
 TOGETHER = 13
+# The most loads of a split; in CI each costs a minute.
+MOST_LOADS = 8 if EXAMPLES > TOGETHER else 4
 # Decides what is drawn; a failure prints it. Without it every session draws anew.
 SEED = os.environ.get("AGENT_ANALYTICS_SEED")
 # Moments at which a build is killed.
@@ -100,7 +102,7 @@ def run_or_refuse(warehouse, *arguments):
 
 def draw_split(rng):
     """Draw how many loads there are, which events come with which, and which tables lag behind."""
-    count = rng.randint(2, 8)
+    count = rng.randint(2, MOST_LOADS)
     return {
         "count": count,
         "order": rng.sample(range(count), count),
@@ -271,6 +273,7 @@ def test_changed_seed_is_followed(name, built):
     assert_equals_full_refresh(built)
 
 
+@pytest.mark.slow
 def test_changed_objectives_are_followed(built):
     """The catalogue of agents decides who is late, in a rollup only."""
     before = contents(built.path)
@@ -302,6 +305,7 @@ def test_changed_setting_asks_for_a_full_refresh(built):
     assert differences(before, contents(built.path)) == []
 
 
+@pytest.mark.slow
 def test_what_was_built_from_purged_load_days_stays_where_asked_for(warehouse, arrivals):
     """Raw tables may forget old load days; facts keep them, and the ledger says what they were."""
     warehouse.fresh()
@@ -334,6 +338,7 @@ def test_what_was_built_from_purged_load_days_stays_where_asked_for(warehouse, a
     assert_equals_full_refresh(warehouse)
 
 
+@pytest.mark.slow
 def test_run_that_starts_before_its_first_event_is_in_the_rollups(warehouse):
     """An end less a duration is earlier than all that arrived, and may be on a day of its own."""
     warehouse.fresh()
@@ -357,6 +362,7 @@ def test_run_that_starts_before_its_first_event_is_in_the_rollups(warehouse):
     assert_equals_full_refresh(warehouse)
 
 
+@pytest.mark.slow
 def test_second_delivery_is_ranked_with_the_first(warehouse):
     """All deliveries of an event are read again, also those older than what else is new."""
     warehouse.fresh()
@@ -496,6 +502,7 @@ def test_rebuilt_fact_is_whole(built_twice):
     assert differences(before, contents(built_twice.path)) == []
 
 
+@pytest.mark.slow
 def test_selected_fact_is_neither_doubled_nor_emptied(built):
     """A fact that is selected alone holds what it held, after a full build and however often."""
     before = contents(built.path)
@@ -589,6 +596,7 @@ def interrupted_run(warehouse, seconds, *arguments):
     return process.returncode
 
 
+@pytest.mark.slow
 def test_no_build_depends_on_the_log(built):
     """The log of builds is for people; without it the next build adds to nothing twice."""
     before = contents(built.path)
