@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 with unconverted_values as (
 
     select * from {{ ref('int_unconverted_values_daily') }}
