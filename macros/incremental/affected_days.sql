@@ -10,7 +10,6 @@
 
 
 {% macro get_incremental_replace_affected_days_sql(arguments) %}
-    {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
     {%- set statements -%}
 insert into {{ state_relation('state_days_replaced') }}
 select distinct
@@ -28,9 +27,7 @@ from {{ days_replaced_since_last_build() }};
 delete from {{ arguments.target_relation }}
 where {{ arguments.unique_key }} in (select replaced_date from {{ days_replaced_since_last_build() }});
 
-insert into {{ arguments.target_relation }} ({{ columns }})
-select {{ columns }}
-from {{ arguments.temp_relation }};
+{{ insert_new_rows(arguments) }};
     {%- endset -%}
     {{- return(in_one_transaction(statements)) -}}
 {% endmacro %}

@@ -14,7 +14,6 @@
 
 
 {% macro get_incremental_replace_affected_runs_sql(arguments) %}
-    {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
     {%- set day = model.config.meta.tested_by_day -%}
     {%- set affected = ref('int_runs_affected') -%}
     {%- set statements -%}
@@ -37,9 +36,7 @@ where replaced_date is not null;
 delete from {{ arguments.target_relation }}
 where run_key in (select run_key from {{ affected }});
 
-insert into {{ arguments.target_relation }} ({{ columns }})
-select {{ columns }}
-from {{ arguments.temp_relation }};
+{{ insert_new_rows(arguments) }};
     {%- endset -%}
     {{- return(in_one_transaction(statements)) -}}
 {% endmacro %}

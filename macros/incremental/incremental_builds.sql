@@ -196,3 +196,12 @@ select
 {% macro ref_to_state(model_name) %}
     {{- return(none if model.resource_type == 'unit_test' else ref(model_name)) -}}
 {% endmacro %}
+
+
+{% macro insert_new_rows(arguments, condition='1 = 1') -%}
+    {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
+insert into {{ arguments.target_relation }} ({{ columns }})
+select {{ columns }}
+from {{ arguments.temp_relation }}
+where {{ condition }}
+{%- endmacro %}

@@ -207,7 +207,6 @@ group by source_table
 
 
 {% macro get_incremental_replace_events_sql(arguments) %}
-    {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
     {%- set left_rows -%}
 from {{ arguments.target_relation }}
 where
@@ -248,24 +247,18 @@ from (
 
 delete {{ left_rows }};
 
-insert into {{ arguments.target_relation }} ({{ columns }})
-select {{ columns }}
-from {{ arguments.temp_relation }}
-where event_disposition != 'removed';
+{{ insert_new_rows(arguments, "event_disposition != 'removed'") }};
     {%- endset -%}
     {{- return(in_one_transaction(statements)) -}}
 {% endmacro %}
 
 
 {% macro get_incremental_replace_load_days_sql(arguments) %}
-    {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
     {%- set statements -%}
 delete from {{ arguments.target_relation }}
 where {{ is_in_load_window(windows_of_rows_staged(), 'loaded_date', 'date', 'loaded_date = ' ~ date_without_load_time()) }};
 
-insert into {{ arguments.target_relation }} ({{ columns }})
-select {{ columns }}
-from {{ arguments.temp_relation }};
+{{ insert_new_rows(arguments) }};
     {%- endset -%}
     {{- return(in_one_transaction(statements)) -}}
 {% endmacro %}
@@ -348,14 +341,11 @@ where event_id in (
 
 
 {% macro get_incremental_replace_answers_sql(arguments) %}
-    {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
     {%- set statements -%}
 delete from {{ arguments.target_relation }}
 where {{ is_of_new_events('event_id') }};
 
-insert into {{ arguments.target_relation }} ({{ columns }})
-select {{ columns }}
-from {{ arguments.temp_relation }};
+{{ insert_new_rows(arguments) }};
     {%- endset -%}
     {{- return(in_one_transaction(statements)) -}}
 {% endmacro %}
