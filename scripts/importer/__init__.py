@@ -1,0 +1,1 @@
+"""Readers of other tools' trace files, and the writer of RudderStack events."""
