@@ -368,9 +368,7 @@ def _meaning(line: Fields, content: object) -> tuple[str, str]:
     if any(block.get("type") == "tool_result" for block in blocks):
         return "result", ""
     words = ""
-    for part in _texts(content):
-        while found := CONTEXT_TAG.match(part):
-            part = part[found.end() :]
+    for part in map(_without_context, _texts(content)):
         known = next(
             (
                 row["meaning"]
@@ -396,6 +394,13 @@ def _meaning(line: Fields, content: object) -> tuple[str, str]:
     if words or any(block.get("type") == "image" for block in blocks):
         return "prompt", words
     return "client", ""
+
+
+def _without_context(words: str) -> str:
+    """Return a text without what the client or the editor put before it."""
+    while found := CONTEXT_TAG.match(words):
+        words = words[found.end() :]
+    return words
 
 
 @dataclass
@@ -476,7 +481,7 @@ class _Conversations:
         return lines
 
     def _precedence(self, line: Fields) -> tuple[Any, ...]:
-        """Order copies of a line: no copy by its own word first, then that of the oldest session."""
+        """Order the copies of a line: declared ones last, that of the oldest session first."""
         return (
             "is_progress" in line,
             "forked_from" in line,
