@@ -50,8 +50,19 @@ from scripts.importer.model import (
 from scripts.importer.tool_failures import tool_failure
 
 MAIN = "main"
-# Lines without a parent that can stand alone at the beginning of a file.
-SESSION_LINES = ("queue-operation", "mode", "permission-mode", "last-prompt", "ai-title")
+# Lines that can stand at the beginning of a file.
+SESSION_LINES = (
+    "user",
+    "assistant",
+    "system",
+    "attachment",
+    "progress",
+    "queue-operation",
+    "mode",
+    "permission-mode",
+    "last-prompt",
+    "ai-title",
+)
 SYNTHETIC_MODEL = "<synthetic>"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 AGENT_FILE = re.compile(r"agent-(?P<agent>.+?)(\.meta)?\.jsonl?$")
@@ -384,14 +395,14 @@ def _meaning(line: Fields, content: object) -> tuple[str, str]:
             return known, ""
         if is_result:
             continue
-        if line.get("isMeta") is True or line.get("isCompactSummary") is True:
+        if _is_of_client(line):
             return "client", part
         if known:
             return known, part
         words = words or part
     if is_result:
         return "result", ""
-    if line.get("isMeta") is True or line.get("isCompactSummary") is True:
+    if _is_of_client(line):
         return "client", words
     origin = mapping(line.get("origin")).get("kind")
     if isinstance(origin, str) and origin != "human":
@@ -399,6 +410,23 @@ def _meaning(line: Fields, content: object) -> tuple[str, str]:
     if words or any(block.get("type") == "image" for block in blocks):
         return "prompt", words
     return "client", ""
+
+
+def _is_of_client(line: Fields) -> bool:
+    """Return whether the client says that it wrote a line itself."""
+    says = line.get("isMeta") is True or line.get("isCompactSummary") is True
+    return says or "sourceToolUseID" in line
+
+
+def _origin(line: Fields, copies: list[Fields]) -> str:
+    """Return the session that a line was written in: a copy names the one it was copied from."""
+    above = {copy["session"]: copy["forked_from"] for copy in copies if "forked_from" in copy}
+    session = line["session"]
+    seen: set[str] = set()
+    while session in above and session not in seen:
+        seen.add(session)
+        session = above[session]
+    return session
 
 
 def _without_context(words: str) -> str:
@@ -482,7 +510,7 @@ class _Conversations:
             if line["kind"] == "meta":
                 self.metas[line["session"], line["agent"]] = line
             else:
-                lines[uuid] = {**line, "session": line.get("forked_from", line["session"])}
+                lines[uuid] = {**line, "session": _origin(line, found)}
         origins = {line["copied_as"]: line["uuid"] for line in records if "copied_as" in line}
         for line in lines.values():
             if line.get("parent") in origins:
@@ -490,11 +518,10 @@ class _Conversations:
         return lines
 
     def _precedence(self, line: Fields) -> tuple[Any, ...]:
-        """Order the copies of a line: declared ones last, that of the oldest session first."""
+        """Order the copies of a line: files first, the main chain, the session that ended first."""
         return (
             "is_progress" in line,
             "side" in line,
-            "forked_from" in line,
             self.ended.get(line["session"], 0),
             line["session"],
             -line.get("output", 0),

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,11 +130,9 @@ class CodexReader:
         found = self._fields(kind, payload)
         if isinstance(found, str):
             return found
-        thread.latest_at = at
-        is_replay = thread.is_replay(found, at)
+        found["nth"] = thread.nth(found, at)
+        found["replay"] = thread.is_replay(found, at) or None
         fields = {"thread": thread.thread_id, "at": at, "line": number, **found}
-        if is_replay:
-            fields["replay"] = True
         fields = {key: value for key, value in fields.items() if value is not None}
         return Record(keys=thread.keys(fields.get("call")), fields=fields)
 
@@ -250,6 +248,7 @@ class _Thread:
         self.thread_id: str | None = self.named
         self.created_at: int | None = _uuid_time(self.named)
         self.latest_at: int | None = None
+        self.of_this_moment: Counter[str] = Counter()
         self.parents: tuple[str, ...] = ()
         self.is_copying = False
         self.has_turn_ids = False
@@ -313,6 +312,15 @@ class _Thread:
         elif not self.has_turn_ids and at >= created + BURST_MS:
             self.is_copying = False
         return self.is_copying
+
+    def nth(self, fields: Fields, at: int) -> int | None:
+        """Return how many lines that say the same stood before this one at the same moment."""
+        if at != self.latest_at:
+            self.of_this_moment.clear()
+            self.latest_at = at
+        same = repr(fields)
+        self.of_this_moment[same] += 1
+        return self.of_this_moment[same] - 1 or None
 
     def keys(self, call: str | None) -> tuple[str, ...]:
         """Return the keys of a line: its thread, the threads it came from, its tool call."""

@@ -791,6 +791,7 @@ def test_copied_sessions_count_once(way, is_longer):
             changed["forkedFrom"] = {"sessionId": SESSION, "messageUuid": line["uuid"]}
         copy.lines.append(changed)
     copy.parent, copy.seconds = copy.lines[-1]["uuid"], 100
+    copy.answer("m2b", "text")
     copy.prompt("further", uuid="p2")
     copy.answer("m3", "text")
     if is_longer:
@@ -801,9 +802,11 @@ def test_copied_sessions_count_once(way, is_longer):
         runs = claude_runs(*logs)
         calls = {s.step_id: (r.conversation_id, r.interaction_id)
                  for r in runs.values() for s in steps_of(r, "llm_call")}  # fmt: skip
+        assert calls.pop("m2b") == (
+            (OTHER_SESSION, "copy-p1") if way == "other uuids" else (SESSION, "p1")
+        )
         expected = {"m1": (SESSION, "p1"), "m2": (SESSION, "p1"), "m3": (OTHER_SESSION, "p2")}
         assert calls == expected | ({"m9": (SESSION, "p9")} if is_longer else {})
-        assert runs.keys() == {"p1", "p2"} | ({"p9"} if is_longer else set())
 
 
 def test_a_copy_that_is_read_alone():
@@ -826,6 +829,35 @@ def test_a_copy_that_is_read_alone():
     assert alone == claude_runs(copy, log)
 
 
+def test_a_fork_of_a_fork():
+    """Each copy names the one before: the line is the first session's, also if that is missing."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "text")
+    copies = []
+    for number, above in enumerate((SESSION, OTHER_SESSION), 2):
+        copy = ClaudeLog(session=f"00000000-cccc-4ccc-8ccc-00000000000{4 - number}", seconds=99)
+        copy.session = OTHER_SESSION if number == 2 else copy.session
+        fork = {"sessionId": copy.session, "forkedFrom": {"sessionId": above}}
+        copy.lines = [{**line, **fork} for line in log.lines]
+        copies.append(copy)
+    copies[0].seconds, copies[0].parent = 500, log.parent
+    copies[0].answer("m2", "text")
+    for logs in (copies, copies[::-1]):
+        assert {run.conversation_id for run in claude_runs(*logs).values()} == {SESSION}
+
+
+def test_a_line_that_was_written_again():
+    """Of two versions of a line the one with more output counts."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "text", output=1)
+    again = {**log.lines[-1], "message": log.message("m1", "text", output=70)}
+    for lines in ([*log.lines, again], [log.lines[0], again, log.lines[1]]):
+        [run] = runs_of(CLAUDE_CODE, [("x.jsonl", written(lines))]).values()
+        assert [s.tokens.output for s in steps_of(run)] == [70]
+
+
 @pytest.mark.parametrize(
     ("content", "fields", "is_run"),
     [
@@ -846,6 +878,7 @@ def test_a_copy_that_is_read_alone():
         ("<local-command-stdout>x</local-command-stdout>", {}, False),
         ("Caveat: The messages below were generated", {}, False),
         ("any words", {"origin": {"kind": "task-notification"}}, False),
+        ("# A skill", {"sourceToolUseID": "t1"}, False),
         ("any words", {"origin": {"kind": "human"}}, True),
         ([{"type": "text", "text": "[Request interrupted by user]"}], {}, False),
     ],
@@ -957,7 +990,8 @@ def test_progress_lines_count_only_what_stands_nowhere_else():
     }
 
 
-def test_side_questions_replay_messages_of_the_main_chain():
+@pytest.mark.parametrize("prefix", ["s-", ""])
+def test_side_questions_replay_messages_of_the_main_chain(prefix):
     """A replayed message counts in the main chain, and takes no time of the side chain."""
     log = ClaudeLog()
     log.prompt("go", uuid="p1")
@@ -966,7 +1000,7 @@ def test_side_questions_replay_messages_of_the_main_chain():
     log.answer("m2", "text")
     side = ClaudeLog(agent="aside_question-1", seconds=300)
     side.lines = [
-        {**line, "uuid": f"s-{line['uuid']}", "isSidechain": True, "agentId": "aside_question-1"}
+        {**line, "uuid": prefix + line["uuid"], "isSidechain": True, "agentId": "aside_question-1"}
         for line in log.lines[:2]
     ]
     side.user("by the way", uuid="s3")
@@ -1111,6 +1145,7 @@ def test_a_fork_counts_only_its_own(with_id, with_parent, way):
     own = {key: [s.step_id for s in steps_of(run, "tool_call")] for key, run in runs.items()}
     parents = {f"{THREAD}-{n}": [f"c{n}"] for n in range(3)} if with_parent else {}
     assert own == {**parents, f"{FORK}-0": ["c9"]}
+    assert all(run.prompted_at for run in runs.values())
     [call] = steps_of(runs[f"{FORK}-0"], "llm_call")
     assert (call.tokens.input, call.tokens.cache_read, call.model_name) == (100, 200, "gpt-9")
 
@@ -1119,6 +1154,7 @@ def test_token_counts_written_twice_and_totals_that_restart():
     """A repeated total is no call; one that restarts on resume is one; one of nothing is none."""
     log = CodexLog(THREAD)
     log.turn("go")
+    log.total = [5000, 4000, 300, 0]  # a resumed thread can go on from a total that it never wrote
     log.tokens(100, 40, 10)
     log.lines.append({**log.lines[-1], "timestamp": iso(log.now() + 500)})
     log.event("token_count", info=None)
