@@ -162,6 +162,7 @@ class ClaudeCodeReader:
             "session": session,
             "agent": agent if is_side else None,
             "side": is_side,
+            "started_by": name(line.get("parentToolUseId")) if is_side else None,
             "at": place.latest_at,
             "line": number,
         }

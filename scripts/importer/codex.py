@@ -206,6 +206,8 @@ class CodexReader:
             return {"kind": "aborted", "reason": name(payload.get("reason"))}
         if inner == "agent_message":
             return {"kind": "answer"}
+        if inner == "item_completed":
+            return self._completed_item(mapping(payload.get("item")))
         if inner in ("agent_reasoning", "agent_reasoning_raw_content"):
             return {"kind": "thought"}
         if inner == "error":
@@ -222,6 +224,16 @@ class CodexReader:
         if inner in TOOL_ENDS and call:
             return {"kind": "end", "call": call, **_end_outcome(payload)}
         return f"event_msg {inner}: nothing to count"
+
+    def _completed_item(self, item: Fields) -> Fields | str:
+        """Return what an item says that newer versions write instead of the events before."""
+        sort = kind_name(item.get("type"))
+        if sort == "AgentMessage":
+            return {"kind": "answer"}
+        words = _output(item.get("content"))
+        if sort == "UserMessage" and words and not user_line_meaning(self.name, words):
+            return {"kind": "item_prompt", "text": words if self.with_text else None}
+        return f"event_msg item_completed {sort}: nothing to count"
 
     def _with_output(self, fields: Fields, said: str) -> Fields:
         """Add a tool's text if it is asked for, and leave out what is not."""
@@ -651,13 +663,15 @@ def _first_own_line(lines: list[Fields], copied_calls: int) -> int:
 def _drafts(thread: str, lines: list[Fields], first: int) -> list[_Draft]:
     """Return the runs of a thread's own lines, those from position `first` on."""
     kinds = {line["kind"] for line in lines[first:]}
-    prompts = {"prompt"} if "prompt" in kinds else {"item_prompt"}
+    # A user's message stands in the file as an event and, a line before, as an item of the
+    # conversation. Files of some versions have the item only.
+    prompt = "prompt" if "prompt" in kinds else "item_prompt"
     drafts: list[_Draft] = []
     state = _State()
     for position, line in enumerate(lines):
         kind = line["kind"]
         current = drafts[-1] if drafts else None
-        if position >= first and _begins_run(line, current, prompts):
+        if position >= first and _begins_run(line, current, prompt):
             drafts.append(_Draft(thread, line["at"]))
         step = state.read(line)
         if position < first or not drafts:
@@ -666,7 +680,7 @@ def _drafts(thread: str, lines: list[Fields], first: int) -> list[_Draft]:
         current.add(line)
         if kind == "turn":
             current.turn = line.get("turn") or UNNAMED_TURN
-        elif kind in prompts:
+        elif kind == prompt or (kind == "item_prompt" and current.turn):
             current.prompt = current.prompt or line
         if step is not None:
             current.steps.append(step)
@@ -683,17 +697,17 @@ def _drafts(thread: str, lines: list[Fields], first: int) -> list[_Draft]:
     return kept
 
 
-def _begins_run(line: Fields, current: _Draft | None, prompts: set[str]) -> bool:
+def _begins_run(line: Fields, current: _Draft | None, prompt: str) -> bool:
     """Return whether a line begins a run: a turn, or a user's message outside of a turn."""
     kind = line["kind"]
     if current is None:
-        return kind in WORK or kind in prompts or kind == "turn"
+        return kind in WORK or kind in (prompt, "turn")
     if kind == "turn" and current.turn and not current.is_ended:
         return current.turn != line.get("turn")
     if kind == "turn":
         # A message can stand before the first line of its turn.
         return current.is_ended or current.has_worked
-    return kind in prompts and (current.is_ended or not current.turn)
+    return kind == prompt and (current.is_ended or not current.turn)
 
 
 def _results(lines: list[Fields]) -> dict[str, Fields]:

@@ -874,6 +874,7 @@ def test_a_line_that_was_written_again():
         ("summary", {"isCompactSummary": True}, False),
         ("This session is being continued from a previous conversation that", {}, False),
         ("<task-notification>\n<task-id>a</task-id>", {}, False),
+        ("[SYSTEM NOTIFICATION - NOT USER INPUT]\n\n<task-notification>", {}, False),
         ("<bash-input>ls</bash-input>", {}, False),
         ("<local-command-stdout>x</local-command-stdout>", {}, False),
         ("Caveat: The messages below were generated", {}, False),
@@ -1035,6 +1036,55 @@ def test_names_of_agents():
         assert found == {f"p1-{agent}": name for agent, name in names.items()}
 
 
+def test_an_agent_that_nobody_called_stays_in_one_run():
+    """A compaction belongs to the run in which it began, also when the next prompt comes before."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "text")
+    compact = ClaudeLog(seconds=log.seconds, agent="acompact-1")
+    compact.user("sum up", uuid="c1")
+    log.seconds = compact.seconds
+    log.prompt("further", uuid="p2")
+    compact.seconds = log.seconds
+    compact.answer("c2", "text")
+    path = f"p/{SESSION}/subagents/agent-acompact-1.jsonl"
+    files = [(f"p/{SESSION}.jsonl", written(log.lines)), (path, written(compact.lines))]
+    runs = runs_of(CLAUDE_CODE, files)
+    assert [s.agent_name for s in runs["p1"].sessions] == ["main", "compact"]
+    assert runs["p2"].sessions == []
+
+
+def test_lines_without_a_time_and_turns_longer_than_their_lines():
+    """A line takes the time of the one before; hooks after the last line are part of the turn."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "text")
+    log.answer("m2", "text")
+    log.lines[-1]["timestamp"] = "yesterday"
+    log.system("turn_duration", durationMs=9000)
+    [run] = claude_runs(log).values()
+    assert [step.duration_ms for step in steps_of(run)] == [1000, 0]
+    assert (run.duration_ms, run.ended_at - run.started_at) == (9000, 9000)
+    assert run.sessions[0].duration_ms == 1000
+
+
+def test_an_agent_that_names_its_caller_itself():
+    """Its lines say which tool use started it, before that has a result."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "Agent", "t1", agent="Plan")
+    log.prompt("meanwhile", uuid="p2")
+    log.answer("m2", "text")
+    side = ClaudeLog(seconds=200, agent="a1")
+    side.user("plan it", uuid="s1", parentToolUseId="t1")
+    side.answer("m3", "text")
+    path = f"p/{SESSION}/subagents/agent-a1.jsonl"
+    files = [(f"p/{SESSION}.jsonl", written(log.lines)), (path, written(side.lines))]
+    runs = runs_of(CLAUDE_CODE, files)
+    assert [s.agent_name for s in runs["p1"].sessions] == ["main", "Plan"]
+    assert runs["p1"].sessions[1].parent_agent_session_id == "p1-main"
+
+
 def test_an_agent_that_a_later_run_resumes():
     """Each run has a session with the calls of its time."""
     log = ClaudeLog()
@@ -1163,10 +1213,11 @@ def test_token_counts_written_twice_and_totals_that_restart():
     log.event("token_count", info=full)
     log.event("token_count", info={"total_token_usage": log.info([80, 0, 9, 0], [0] * 4)
                                    ["total_token_usage"]})  # fmt: skip
+    log.event("token_count", info={"total_token_usage": log.info([95, 5, 19, 0], [0] * 4)
+                                   ["total_token_usage"]})  # fmt: skip
     [run] = codex_runs(log).values()
     found = [(s.tokens.input, s.tokens.output) for s in steps_of(run, "llm_call")]
-    assert found[:2] == [(60, 10), (50, 5)]
-    assert len(found) == 3
+    assert found == [(60, 10), (50, 5), (80, 9), (10, 10)]
 
 
 def test_cache_writes_and_priority():
@@ -1237,6 +1288,69 @@ def test_how_a_turn_ends(last, status):
     [run] = codex_runs(log).values()
     assert (run.status, run.ended_at is None) == (status, status is None)
     assert [s.status for s in steps_of(run, "tool_call")] == ["in_progress"]
+
+
+def test_messages_that_stand_as_items_only():
+    """Files without events of messages: a turn has its prompt and its answer all the same."""
+    log = CodexLog(THREAD)
+    for number in range(2):
+        log.turn(f"turn {number}")
+        del log.lines[-2]  # the event
+        log.event("user_message", message="rather so") if number else None
+        log.tokens(100, number, 10)
+        item = {"type": "AgentMessage", "content": [{"type": "Text", "text": "CANARY"}]}
+        log.event("item_completed", item=item)
+    runs = codex_runs(log)
+    assert [(r.status, r.prompted_at is not None) for r in runs.values()] == [("success", True)] * 2
+
+
+def test_a_message_before_the_first_line_of_its_turn():
+    """It is the prompt of that turn, not a run of its own."""
+    log = CodexLog(THREAD)
+    for number in range(2):
+        log.event("user_message", message="go")
+        log.event("task_started", turn_id=f"turn-{number}", seconds=0)
+        log.tokens(100, number, 10)
+        log.event("task_complete", turn_id=f"turn-{number}")
+    runs = codex_runs(log)
+    assert [(r.prompted_at is not None, len(steps_of(r))) for r in runs.values()] == [(True, 1)] * 2
+
+
+def test_a_fork_is_no_sub_agent():
+    """A person's fork names the thread it came from and was started by nobody else."""
+    log = CodexLog(THREAD)
+    log.turn("go")
+    log.tokens(100, 0, 10)
+    meta = {"forked_from_id": THREAD, "parent_thread_id": THREAD, "thread_source": "user"}
+    fork = CodexLog(FORK, seconds=1000, **meta)
+    fork.replay(log)
+    fork.turn("another way")
+    fork.tokens(200, 0, 10)
+    run = codex_runs(log, fork)[f"{FORK}-0"]
+    assert (run.trigger_type, run.sessions[0].parent_agent_session_id) == ("user", None)
+
+
+def test_two_silent_copies_of_a_thread():
+    """Each is compared with every older thread: the longest beginning that it shares counts."""
+    log = CodexLog(THREAD)
+    for number in range(3):
+        log.turn(f"turn {number}", with_id=False)
+        log.call(f"c{number}", "shell", "fine")
+        log.event("agent_message", message="done")
+    short = CodexLog(AGENT_THREAD, seconds=40)
+    short.lines += [{**x, "timestamp": iso(short.now())} for x in log.lines[1:8]]
+    long = CodexLog(FORK, seconds=1000)
+    long.lines += [{**x, "timestamp": iso(long.now())} for x in log.lines[1:]]
+    for other, call in ((short, "s1"), (long, "l1")):
+        other.turn("own", with_id=False, seconds=5)
+        other.call(call, "shell", "fine")
+    runs = codex_runs(log, short, long)
+    own = {key: [s.step_id for s in steps_of(run)] for key, run in runs.items()}
+    assert own == {
+        **{f"{THREAD}-{n}": [f"c{n}"] for n in range(3)},
+        f"{AGENT_THREAD}-0": ["s1"],
+        f"{FORK}-0": ["l1"],
+    }
 
 
 def test_messages_during_a_turn_steer_it():
