@@ -1,0 +1,286 @@
+"""From runs to RudderStack track payloads, for all trace formats alike."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from typing import NamedTuple
+from uuid import UUID, uuid5
+
+from scripts.importer.model import Action, Failure, Run, Session, Step, Tokens
+from scripts.loader.times import Instant
+from scripts.warehouse import PROJECT_DIR
+
+LIBRARY_NAME = "agent-analytics-import"
+LONGEST_ERROR_MESSAGE = 300
+TIME_OUT_OF_RANGE = "event without a time of the years 1970 to 9999"
+_NAMESPACE = UUID("3f0c2b1e-9d0a-5a52-8c3e-6a5d1b7e4f90")
+_LAST_MILLISECOND = 253_402_300_799_999
+_CONTEXT = {"library": {"name": LIBRARY_NAME}}
+
+Properties = dict[str, object]
+
+
+class Event(NamedTuple):
+    """One payload as a line: when it happened, its id, the line with its end."""
+
+    at: int
+    message_id: UUID
+    line: bytes
+
+
+class EventWriter:
+    """Turns the runs of one format into events.
+
+    Without `with_text` no text leaves the traces: prompts, tool inputs and tool outputs are left
+    out, and error messages keep the phrases that failure rules look for, see `masked`. Without
+    `error_text` error messages are left out, too. Events that cannot be placed in time are counted
+    in `skipped`.
+    """
+
+    def __init__(
+        self,
+        format_name: str,
+        skipped: Counter[str],
+        *,
+        with_text: bool = False,
+        error_text: bool = True,
+    ) -> None:
+        """Write events whose ids are made from `format_name` and the ids of the format."""
+        self._format = format_name
+        self._skipped = skipped
+        self._with_text = with_text
+        self._error_text = error_text
+
+    def events(self, run: Run) -> Iterator[Event]:
+        """Yield the events of a run: prompt, sessions, steps, completion, actions."""
+        for kind, native_id, name, at, properties in self._contents(run):
+            if type(at) is not int or not 0 <= at <= _LAST_MILLISECOND:
+                self._skipped[TIME_OUT_OF_RANGE] += 1
+                continue
+            message_id = uuid5(_NAMESPACE, f"{self._format}|{kind}|{native_id}")
+            payload = {
+                "type": "track",
+                "event": name,
+                "messageId": str(message_id),
+                "anonymousId": self._anonymous_id(run.conversation_id),
+                "userId": run.user_id,
+                "timestamp": _iso(at),
+                "context": _CONTEXT,
+                "properties": {
+                    "conversation_id": run.conversation_id,
+                    "interaction_id": run.interaction_id,
+                    **properties,
+                },
+            }
+            yield Event(at, message_id, _line(payload))
+
+    def _contents(self, run: Run) -> Iterator[tuple[str, str, str, int, Properties]]:
+        """Yield kind, native id, event name, time and properties of each event of a run."""
+        of_run = {
+            "workflow_name": run.workflow_name,
+            "environment": run.environment,
+            "trigger_type": run.trigger_type,
+        }
+        if run.prompted_at is not None:
+            prompt = {"prompt_text": run.prompt_text} if self._with_text else {}
+            at = run.prompted_at
+            yield "prompt", run.interaction_id, "ai_user_prompt_created", at, {**of_run, **prompt}
+        for session in run.sessions:
+            native_id = f"{run.interaction_id}|{session.agent_session_id}"
+            of_session = {
+                **of_run,
+                "agent_session_id": session.agent_session_id,
+                "parent_agent_session_id": session.parent_agent_session_id,
+                "agent_name": session.agent_name,
+            }
+            started = {**of_session, "model_used": session.model_name}
+            name = "ai_agent_session_started"
+            yield "session-started", native_id, name, session.started_at, started
+            for step in session.steps:
+                step_properties = {**of_session, **self._of_step(step)}
+                native_step = f"{run.interaction_id}|{step.step_id}"
+                name = "ai_agent_step_completed"
+                yield "step", native_step, name, step.ended_at, step_properties
+            if session.ended_at is not None:
+                completed = {**started, **self._of_session(session)}
+                name = "ai_agent_session_completed"
+                yield "session-completed", native_id, name, session.ended_at, completed
+        if run.status is not None and run.ended_at is not None:
+            completed = {
+                **of_run,
+                "status": run.status,
+                "duration_ms": _duration(run.duration_ms),
+                **self._of_failure(run.failure),
+            }
+            yield "run", run.interaction_id, "ai_interaction_completed", run.ended_at, completed
+        for action in run.actions:
+            native_id = f"{run.interaction_id}|{action.action_id}"
+            yield "action", native_id, "ai_user_action", action.at, _of_action(action)
+
+    def _of_step(self, step: Step) -> Properties:
+        text = {}
+        if self._with_text:
+            text = {"tool_input": step.tool_input, "tool_output": step.tool_output}
+        return {
+            "step_id": step.step_id,
+            "step_type": step.step_type,
+            "status": step.status,
+            "duration_ms": _duration(step.duration_ms),
+            "response_id": step.response_id,
+            "model_name": step.model_name,
+            "tool_name": step.tool_name,
+            "finish_reason": step.finish_reason,
+            "service_tier": step.service_tier,
+            "attempt_number": step.attempt_number,
+            **_of_usage(step.tokens, step.cost_usd),
+            **self._of_failure(step.failure),
+            **text,
+        }
+
+    def _of_session(self, session: Session) -> Properties:
+        return {
+            "status": session.status,
+            "duration_ms": _duration(session.duration_ms),
+            **_of_usage(session.tokens, session.cost_usd),
+            **self._of_failure(session.failure),
+        }
+
+    def _of_failure(self, failure: Failure) -> Properties:
+        message = failure.error_message if self._error_text else None
+        if message is not None:
+            message = message[:LONGEST_ERROR_MESSAGE]
+            message = message if self._with_text else masked(message)
+        return {
+            "error_type": failure.error_type,
+            "error_message": message,
+            "http_status": failure.http_status,
+        }
+
+    @lru_cache(maxsize=1)  # noqa: B019 - one writer per import; a conversation's runs come together
+    def _anonymous_id(self, conversation_id: str) -> str:
+        return str(uuid5(_NAMESPACE, f"{self._format}|{conversation_id}"))
+
+
+def _of_usage(tokens: Tokens, cost_usd: float | None) -> Properties:
+    return {
+        "prompt_tokens": tokens.input,
+        "completion_tokens": tokens.output,
+        "cache_read": tokens.cache_read,
+        "cache_write": tokens.cache_write,
+        "cache_write_1h_tokens": tokens.cache_write_1h,
+        "reasoning_tokens": tokens.reasoning,
+        "cost": _cost(cost_usd),
+    }
+
+
+def _of_action(action: Action) -> Properties:
+    return {
+        "action_type": action.action_type,
+        "feedback_type": action.feedback_type,
+        "feedback_value": action.feedback_value,
+    }
+
+
+def _duration(milliseconds: int | None) -> int | None:
+    """Return a duration, and nothing where a clock ran backwards."""
+    return milliseconds if milliseconds is not None and milliseconds >= 0 else None
+
+
+def _cost(usd: float | None) -> float | None:
+    """Return a cost that RudderStack stores as a fraction, nothing for 0.
+
+    A column has the type of its first value, so a whole number would cut all later fractions. It
+    gets a fraction too small for the nine decimals that amounts are kept with.
+    """
+    if usd is None or usd == 0 or not math.isfinite(usd):
+        return None
+    if float(usd).is_integer():
+        return float(usd) + max(1e-10, math.ulp(float(usd)))
+    return usd
+
+
+def _line(payload: Properties) -> bytes:
+    properties = payload["properties"]
+    assert isinstance(properties, dict)
+    payload["properties"] = {key: value for key, value in properties.items() if value is not None}
+    if payload["userId"] is None:
+        del payload["userId"]
+    return _encode(payload).encode() + b"\n"
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _iso(at: int) -> str:
+    return f"{_second(at // 1000)}.{at % 1000:03d}Z"
+
+
+@lru_cache(maxsize=10_000)
+def _second(seconds: int) -> str:
+    return Instant(seconds * 1000).text()[:-5]
+
+
+@lru_cache(maxsize=10_000)
+def masked(message: str) -> str:
+    """Return an error message in which only the phrases that failure rules look for are readable.
+
+    Every other letter becomes x and every other digit 0, so that a rule finds the same as in the
+    message itself, whose names, paths and values stay where they are.
+    """
+    text = message.lower()
+    readable = bytearray(len(text)) if len(text) == len(message) else bytearray()
+    if not readable:
+        # A letter whose small form is longer, so that places differ: rules compare small letters.
+        message, readable = text, bytearray(len(text))
+    for pattern in _rule_patterns():
+        for found in pattern.finditer(text):
+            spans = [found.span(), *(found.span(n) for n in range(1, pattern.groups + 1))]
+            (start, end), *wild = spans
+            keep = bytearray(b"\x01" * (end - start))
+            for wild_start, wild_end in wild:
+                keep[max(wild_start - start, 0) : max(wild_end - start, 0)] = bytes(
+                    max(wild_end - wild_start, 0)
+                )
+            for place, is_kept in enumerate(keep, start):
+                readable[place] |= is_kept
+    return "".join(
+        character if is_kept else _mask(character)
+        for character, is_kept in zip(message, readable, strict=True)
+    )
+
+
+def _mask(character: str) -> str:
+    if character.isdigit():
+        return "0"
+    return "x" if character.isalpha() else character
+
+
+@cache
+def _rule_patterns() -> tuple[re.Pattern[str], ...]:
+    """Return what the failure rules look for in messages; what a pattern leaves open is a group."""
+    path = PROJECT_DIR / "seeds/taxonomy/failure_mode_rules.csv"
+    with path.open(encoding="utf-8", newline="") as lines:
+        rules = [rule for rule in csv.DictReader(lines) if rule["match_field"] == "error_message"]
+    return tuple(
+        re.compile(
+            _open_parts_as_groups(rule["pattern"])
+            if rule["match_type"] == "regex"
+            else re.escape(rule["pattern"])
+        )
+        for rule in rules
+    )
+
+
+def _open_parts_as_groups(pattern: str) -> str:
+    """Return a pattern whose only groups with a number are those that match anything.
+
+    Those are classes with a quantifier and the dot with one: `.{0,80}`, `[a-z]+`.
+    """
+    without_groups = re.sub(r"(?<!\\)\((?!\?)", "(?:", pattern)
+    return re.sub(r"((?<!\\)\.|\[\^?[a-z-]{2,}[^\]]*\])(\{[^}]*\}|[+*])", r"(\1\2)", without_groups)
