@@ -1,0 +1,120 @@
+"""What the readers of line-wise logs share: lines as JSON objects, values of the wrong type, times.
+
+A log is somebody else's file: any field may be missing or of another type. Each helper returns None
+for what it cannot read, so that no reader raises for what a file holds.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from scripts.importer.model import Counts
+
+# Ids and names of senders are short. What is longer is not one, or is text in the wrong place.
+LONGEST_NAME = 300
+# Counts of tokens and milliseconds above this are broken lines, not usage.
+LARGEST_COUNT = 2**53
+# Error texts are cut to what the failure rules read.
+LONGEST_ERROR = 300
+
+KIND_WORD = re.compile(r"[\w.:-]{1,40}")
+
+
+def json_objects(chunks: Iterable[bytes], counts: Counts) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the number and the object of each line, counting those that hold none.
+
+    Lines are numbered from 0. Blank lines are no units: they are neither read nor skipped.
+    """
+    for number, chunk in enumerate(chunks):
+        line = chunk.strip()
+        if not line:
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            counts.skipped["line is cut off or no JSON"] += 1
+            continue
+        if isinstance(value, dict):
+            yield number, value
+        else:
+            counts.skipped["line is no JSON object"] += 1
+
+
+def kind_name(value: object) -> str:
+    """Return a sender's word for a kind of line, fit for a count; 'other' for what is no word."""
+    return value if isinstance(value, str) and KIND_WORD.fullmatch(value) else "other"
+
+
+def mapping(value: object) -> dict[str, Any]:
+    """Return an object, empty for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects(value: object) -> list[dict[str, Any]]:
+    """Return the objects of a list, none for anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def text(value: object) -> str | None:
+    """Return a text that has more than blanks, without halves of characters."""
+    if not isinstance(value, str) or not value.strip():
+        return None
+    return value.encode("utf-8", "replace").decode()
+
+
+def name(value: object) -> str | None:
+    """Return an id, a name or a status word, trimmed; None where it is empty or too long."""
+    word = text(value)
+    if word is None or len(word) > LONGEST_NAME:
+        return None
+    return word.strip()
+
+
+def count(value: object) -> int | None:
+    """Return a whole number that is not negative: tokens or milliseconds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value < LARGEST_COUNT else None
+
+
+def money(value: object) -> float | None:
+    """Return an amount above 0. A bare 0 beside tokens says nothing."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 < value < LARGEST_COUNT else None
+
+
+def milliseconds(value: object) -> int | None:
+    """Return an ISO time as milliseconds since 1970 in UTC; a time without zone is UTC."""
+    if not isinstance(value, str) or not 10 <= len(value) <= 40:
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=UTC)
+        passed = at - datetime(1970, 1, 1, tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+    whole = (passed.days * 86_400 + passed.seconds) * 1_000 + passed.microseconds // 1_000
+    return whole if whole > 0 else None
+
+
+def fingerprint(value: object) -> str:
+    """Return a short hash of any JSON value: it tells equal from unequal and says nothing else."""
+    written = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return hashlib.sha256(written.strip().encode("utf-8", "replace")).hexdigest()[:24]
+
+
+@cache
+def phrases(file_name: str) -> tuple[dict[str, str], ...]:
+    """Return the rows of a CSV beside this module, in its order."""
+    with (Path(__file__).parent / file_name).open(encoding="utf-8", newline="") as rows:
+        return tuple(csv.DictReader(rows))
