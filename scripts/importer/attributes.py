@@ -1,0 +1,213 @@
+"""What attributes of spans mean: names and words of producers, kept in two CSV files beside this.
+
+`otel_attributes.csv` says which attribute holds a fact, the first of a fact's rows before the next.
+`otel_kinds.csv` says what kind of span a word makes, source by source in the order of the rows.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scripts.importer import values
+from scripts.importer.model import Fields, Tokens
+from scripts.importer.spans import HANDOFF, TOOL
+
+_HERE = Path(__file__).parent
+_SCOPE_AND_NAME = "scope and name"
+_SYSTEM_AND_NAME = "gen_ai.system and name"
+_NAME = "name"
+_HAS_ATTRIBUTE = "has attribute"
+_NAME_BEGINS = "name begins"
+_TOOL_NAME_BEGINS = "tool name begins"
+_NO_ATTRIBUTES = {_SCOPE_AND_NAME, _SYSTEM_AND_NAME, _NAME, _HAS_ATTRIBUTE}
+_NO_ATTRIBUTES |= {_NAME_BEGINS, _TOOL_NAME_BEGINS}
+_DEEPEST_NESTING = 8
+
+_TEXTS = ("prompt_text", "tool_input", "tool_output")
+_NAMES = ("model_name", "response_id", "service_tier", "agent_name", "tool_name", "workflow_name")
+_IDS = ("conversation_id", "user_id")
+
+
+def _rows(file_name: str) -> Iterator[dict[str, str]]:
+    with (_HERE / file_name).open(encoding="utf-8", newline="") as lines:
+        yield from csv.DictReader(lines)
+
+
+class Attributes:
+    """Reads attributes of spans as the two CSV files say."""
+
+    def __init__(self) -> None:
+        """Read the CSV files."""
+        self._facts: dict[str, list[tuple[str, int]]] = {}
+        for rank, row in enumerate(_rows("otel_attributes.csv")):
+            self._facts.setdefault(row["attribute"], []).append((row["fact"], rank))
+        self._kinds: dict[str, dict[str, str]] = {}
+        for row in _rows("otel_kinds.csv"):
+            self._kinds.setdefault(row["source"], {})[row["word"]] = row["kind"]
+        self._word_sources = [one for one in self._kinds if one not in _NO_ATTRIBUTES]
+        self._marks = self._kinds[_HAS_ATTRIBUTE]
+        self._name_beginnings = self._kinds[_NAME_BEGINS]
+        self._tool_name_beginnings = self._kinds[_TOOL_NAME_BEGINS]
+        self.wanted = (
+            frozenset(self._facts) | frozenset(self._word_sources) | frozenset(self._marks)
+        )
+
+    def flat(self, raw: Any) -> dict[str, Any]:
+        """Return the wanted attributes by name, from a list of key and value or from an object.
+
+        Objects in an object are taken apart: `{"llm": {"model_name": …}}` is `llm.model_name`.
+        """
+        found: dict[str, Any] = {}
+        wanted = self.wanted
+        if type(raw) is list:
+            for one in raw:
+                try:
+                    if one["key"] in wanted:
+                        found[one["key"]] = plain(one["value"])
+                except (TypeError, KeyError):
+                    continue
+        elif type(raw) is dict:
+            self._flatten(raw, "", found, 0)
+        return found
+
+    def _flatten(self, raw: dict[str, Any], prefix: str, found: Fields, depth: int) -> None:
+        for key, value in raw.items():
+            full = f"{prefix}{key}"
+            if full in self.wanted:
+                found[full] = plain(value)
+            elif type(value) is dict and depth < _DEEPEST_NESTING:
+                self._flatten(value, f"{full}.", found, depth + 1)
+
+    def facts(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Return what attributes say, of several names for a fact the first in the CSV file."""
+        ranks: dict[str, int] = {}
+        facts: dict[str, Any] = {}
+        for attribute, value in attributes.items():
+            if value is None or value == "":
+                continue
+            for fact, rank in self._facts.get(attribute, ()):
+                if fact not in ranks or rank < ranks[fact]:
+                    ranks[fact] = rank
+                    facts[fact] = value
+        return facts
+
+    def kind(
+        self, attributes: dict[str, Any], name: str, scope: str | None
+    ) -> tuple[str | None, str | None]:
+        """Return the kind of a span, None if it is no kind known here, and the word unknown here.
+
+        A word that is unknown leaves the decision to the next source; with one, a mere attribute
+        or the beginning of a name decides nothing.
+        """
+        unknown = None
+        for source in self._word_sources:
+            word = attributes.get(source)
+            if word is None or type(word) is not str:
+                continue
+            kind = self._kinds[source].get(word.strip().lower())
+            if kind is not None:
+                return kind, None
+            unknown = unknown or word
+        for source, word in (
+            (_SCOPE_AND_NAME, f"{scope} {name}"),
+            (_SYSTEM_AND_NAME, f"{attributes.get('gen_ai.system')} {name}"),
+            (_NAME, name),
+        ):
+            kind = self._kinds[source].get(word)
+            if kind is not None:
+                return kind, None
+        if unknown is not None:
+            return None, unknown
+        for mark, kind in self._marks.items():
+            if attributes.get(mark):
+                return kind, None
+        for beginning, kind in self._name_beginnings.items():
+            if name.startswith(beginning):
+                return kind, None
+        return None, None
+
+    def is_handoff(self, kind: str | None, name: str) -> bool:
+        """Return whether a tool call only hands the conversation to another agent."""
+        return kind == TOOL and any(
+            name.startswith(beginning) and target == HANDOFF
+            for beginning, target in self._tool_name_beginnings.items()
+        )
+
+    def bare_name(self, name: str) -> str:
+        """Return a span's name without the operation before it: `invoke_agent helper`."""
+        for beginning in self._name_beginnings:
+            if name.startswith(beginning) and len(name) > len(beginning):
+                return name[len(beginning) :]
+        return name
+
+    def fields(self, facts: dict[str, Any], *, with_text: bool) -> Fields:
+        """Return the fields of a span's record that facts give, tokens and money apart."""
+        fields: Fields = {}
+        for fact in _NAMES:
+            if fact in facts and (known := values.name(facts[fact])) is not None:
+                fields[fact] = known
+        for fact in _IDS:
+            if fact in facts and (known := values.text(facts[fact])) is not None:
+                fields[fact] = known
+        if "finish_reason" in facts:
+            reason = values.first_word(facts["finish_reason"])
+            if reason is not None:
+                fields["finish_reason"] = reason
+        if with_text:
+            for fact in _TEXTS:
+                if fact in facts and (known := values.text(facts[fact])) is not None:
+                    fields[fact] = known
+        return fields
+
+    @staticmethod
+    def usage(facts: dict[str, Any]) -> Fields:
+        """Return the fields for tokens and money, tokens as disjoint counts."""
+        fields: Fields = {}
+        cost = values.amount(facts.get("cost_usd"))
+        if cost is None:
+            parts = (
+                values.amount(facts.get("input_cost")),
+                values.amount(facts.get("output_cost")),
+            )
+            known = [part for part in parts if part is not None]
+            cost = sum(known) if known else None
+        if cost is not None:
+            fields["cost_usd"] = cost
+        fresh = values.count(facts.get("fresh_input"))
+        sent = values.count(facts.get("input"))
+        tokens = Tokens(
+            input=fresh if sent is None else sent,
+            output=values.count(facts.get("output")),
+            cache_read=values.count(facts.get("cache_read")),
+            cache_write=values.count(facts.get("cache_write")),
+            reasoning=values.count(facts.get("reasoning")),
+        )
+        disjoint = values.disjoint_tokens(
+            tokens,
+            values.count(facts.get("total")),
+            is_exclusive=sent is None and fresh is not None,
+        )
+        return fields | known_tokens(disjoint)
+
+
+def known_tokens(tokens: Tokens) -> Fields:
+    """Return the token counts that are known as fields of a span's record."""
+    return {name: value for name, value in vars(tokens).items() if value is not None}
+
+
+def plain(value: Any) -> Any:
+    """Return an OTLP value (`{"intValue": "5"}`) as itself; other values as they are."""
+    if type(value) is not dict or len(value) != 1:
+        return value
+    ((kind, content),) = value.items()
+    if kind in ("stringValue", "boolValue", "doubleValue", "string_value", "bool_value"):
+        return content
+    if kind in ("intValue", "int_value"):
+        return values.whole(content)
+    if kind in ("arrayValue", "array_value"):
+        items = content.get("values") if type(content) is dict else None
+        return [plain(item) for item in items] if type(items) is list else []
+    return content if kind == "double_value" else value
