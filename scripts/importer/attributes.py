@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from scripts.importer import values
 from scripts.importer.model import Fields, Tokens
@@ -20,10 +19,11 @@ _SCOPE_AND_NAME = "scope and name"
 _SYSTEM_AND_NAME = "gen_ai.system and name"
 _NAME = "name"
 _HAS_ATTRIBUTE = "has attribute"
+_HAS_ATTRIBUTE_IN_LANGFUSE = "has attribute in Langfuse"
 _NAME_BEGINS = "name begins"
 _TOOL_NAME_BEGINS = "tool name begins"
 _NO_ATTRIBUTES = {_SCOPE_AND_NAME, _SYSTEM_AND_NAME, _NAME, _HAS_ATTRIBUTE}
-_NO_ATTRIBUTES |= {_NAME_BEGINS, _TOOL_NAME_BEGINS}
+_NO_ATTRIBUTES |= {_HAS_ATTRIBUTE_IN_LANGFUSE, _NAME_BEGINS, _TOOL_NAME_BEGINS}
 _DEEPEST_NESTING = 8
 
 _TEXTS = ("prompt_text", "tool_input", "tool_output")
@@ -31,7 +31,8 @@ _NAMES = ("model_name", "response_id", "service_tier", "agent_name", "tool_name"
 _IDS = ("conversation_id", "user_id")
 
 
-def _rows(file_name: str) -> Iterator[dict[str, str]]:
+def rows_of(file_name: str) -> Iterator[dict[str, str]]:
+    """Yield the rows of a CSV file that stands beside this module."""
     with (_HERE / file_name).open(encoding="utf-8", newline="") as lines:
         yield from csv.DictReader(lines)
 
@@ -42,25 +43,26 @@ class Attributes:
     def __init__(self) -> None:
         """Read the CSV files."""
         self._facts: dict[str, list[tuple[str, int]]] = {}
-        for rank, row in enumerate(_rows("otel_attributes.csv")):
+        for rank, row in enumerate(rows_of("otel_attributes.csv")):
             self._facts.setdefault(row["attribute"], []).append((row["fact"], rank))
         self._kinds: dict[str, dict[str, str]] = {}
-        for row in _rows("otel_kinds.csv"):
+        for row in rows_of("otel_kinds.csv"):
             self._kinds.setdefault(row["source"], {})[row["word"]] = row["kind"]
         self._word_sources = [one for one in self._kinds if one not in _NO_ATTRIBUTES]
         self._marks = self._kinds[_HAS_ATTRIBUTE]
+        self._marks_in_langfuse = self._marks | self._kinds[_HAS_ATTRIBUTE_IN_LANGFUSE]
         self._name_beginnings = self._kinds[_NAME_BEGINS]
         self._tool_name_beginnings = self._kinds[_TOOL_NAME_BEGINS]
         self.wanted = (
             frozenset(self._facts) | frozenset(self._word_sources) | frozenset(self._marks)
         )
 
-    def flat(self, raw: Any) -> dict[str, Any]:
+    def flat(self, raw: object) -> Fields:
         """Return the wanted attributes by name, from a list of key and value or from an object.
 
         Objects in an object are taken apart: `{"llm": {"model_name": …}}` is `llm.model_name`.
         """
-        found: dict[str, Any] = {}
+        found: Fields = {}
         wanted = self.wanted
         if type(raw) is list:
             for one in raw:
@@ -73,7 +75,7 @@ class Attributes:
             self._flatten(raw, "", found, 0)
         return found
 
-    def _flatten(self, raw: dict[str, Any], prefix: str, found: Fields, depth: int) -> None:
+    def _flatten(self, raw: Fields, prefix: str, found: Fields, depth: int) -> None:
         for key, value in raw.items():
             full = f"{prefix}{key}"
             if full in self.wanted:
@@ -81,10 +83,10 @@ class Attributes:
             elif type(value) is dict and depth < _DEEPEST_NESTING:
                 self._flatten(value, f"{full}.", found, depth + 1)
 
-    def facts(self, attributes: dict[str, Any]) -> dict[str, Any]:
+    def facts(self, attributes: Fields) -> Fields:
         """Return what attributes say, of several names for a fact the first in the CSV file."""
         ranks: dict[str, int] = {}
-        facts: dict[str, Any] = {}
+        facts: Fields = {}
         for attribute, value in attributes.items():
             if value is None or value == "":
                 continue
@@ -95,12 +97,17 @@ class Attributes:
         return facts
 
     def kind(
-        self, attributes: dict[str, Any], name: str, scope: str | None
+        self,
+        attributes: Fields,
+        name: str,
+        scope: str | None,
+        *,
+        is_langfuse: bool = False,
     ) -> tuple[str | None, str | None]:
         """Return the kind of a span, None if it is no kind known here, and the word unknown here.
 
-        A word that is unknown leaves the decision to the next source; with one, a mere attribute
-        or the beginning of a name decides nothing.
+        A word that is unknown, or has no kind in the CSV file, leaves the decision to the next
+        source. Beside an unknown word a mere attribute or the beginning of a name decides nothing.
         """
         unknown = None
         for source in self._word_sources:
@@ -108,9 +115,10 @@ class Attributes:
             if word is None or type(word) is not str:
                 continue
             kind = self._kinds[source].get(word.strip().lower())
-            if kind is not None:
+            if kind:
                 return kind, None
-            unknown = unknown or word
+            if kind is None:
+                unknown = unknown or word
         for source, word in (
             (_SCOPE_AND_NAME, f"{scope} {name}"),
             (_SYSTEM_AND_NAME, f"{attributes.get('gen_ai.system')} {name}"),
@@ -121,7 +129,7 @@ class Attributes:
                 return kind, None
         if unknown is not None:
             return None, unknown
-        for mark, kind in self._marks.items():
+        for mark, kind in (self._marks_in_langfuse if is_langfuse else self._marks).items():
             if attributes.get(mark):
                 return kind, None
         for beginning, kind in self._name_beginnings.items():
@@ -143,12 +151,16 @@ class Attributes:
                 return name[len(beginning) :]
         return name
 
-    def fields(self, facts: dict[str, Any], *, with_text: bool) -> Fields:
+    def fields(self, facts: Fields, *, with_text: bool) -> Fields:
         """Return the fields of a span's record that facts give, tokens and money apart."""
         fields: Fields = {}
         for fact in _NAMES:
             if fact in facts and (known := values.name(facts[fact])) is not None:
                 fields[fact] = known
+        if "model_name" in fields:
+            fields["model_name"] = values.model(fields["model_name"])
+        if (attempt := values.count(facts.get("attempt_number"))) is not None:
+            fields["attempt_number"] = attempt
         for fact in _IDS:
             if fact in facts and (known := values.text(facts[fact])) is not None:
                 fields[fact] = known
@@ -163,7 +175,7 @@ class Attributes:
         return fields
 
     @staticmethod
-    def usage(facts: dict[str, Any]) -> Fields:
+    def usage(facts: Fields) -> Fields:
         """Return the fields for tokens and money, tokens as disjoint counts."""
         fields: Fields = {}
         cost = values.amount(facts.get("cost_usd"))
@@ -198,7 +210,7 @@ def known_tokens(tokens: Tokens) -> Fields:
     return {name: value for name, value in vars(tokens).items() if value is not None}
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """Return an OTLP value (`{"intValue": "5"}`) as itself; other values as they are."""
     if type(value) is not dict or len(value) != 1:
         return value

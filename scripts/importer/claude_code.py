@@ -33,8 +33,8 @@ from scripts.importer.lines import (
     money,
     name,
     objects,
-    phrases,
     text,
+    user_line_meaning,
 )
 from scripts.importer.model import (
     Action,
@@ -253,7 +253,7 @@ class ClaudeCodeReader:
             entry: Fields = {"use": use}
             said = " ".join(_texts(block.get("content")))
             if block.get("is_error") is True:
-                entry |= tool_failure(said, always=True)
+                entry |= tool_failure(said, is_failed=True)
                 if self.with_text and self.error_text and entry["status"] != "cancelled":
                     entry["error"] = said[:LONGEST_ERROR] or None
                 if not self.error_text:
@@ -369,14 +369,7 @@ def _meaning(line: Fields, content: object) -> tuple[str, str]:
         return "result", ""
     words = ""
     for part in map(_without_context, _texts(content)):
-        known = next(
-            (
-                row["meaning"]
-                for row in phrases("claude_code_lines.csv")
-                if part.lstrip().startswith(row["prefix"])
-            ),
-            None,
-        )
+        known = user_line_meaning("claude-code", part)
         if known == "context" or not part.strip():
             continue
         if known == "interruption":

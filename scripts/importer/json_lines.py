@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from scripts.importer.model import Counts
 
@@ -16,7 +15,7 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _decode = json.JSONDecoder().raw_decode
 
 
-def documents(chunks: Iterable[bytes], counts: Counts) -> Iterator[Any]:
+def documents(chunks: Iterable[bytes], counts: Counts) -> Iterator[object]:
     """Yield the JSON values of a file.
 
     A document may stand on one line or be spread over several, and several may follow each other
@@ -72,7 +71,7 @@ def _is_object(text: bytes) -> bool:
     return len(text) > 2 and text[-1:] == b"}" and _parsed(text) is not None
 
 
-def _parsed(text: bytes) -> list[Any] | None:
+def _parsed(text: bytes) -> list[object] | None:
     """Return the JSON values that a text consists of, None if it is no JSON."""
     if text[:1] not in (b"{", b"["):
         return None

@@ -118,3 +118,16 @@ def phrases(file_name: str) -> tuple[dict[str, str], ...]:
     """Return the rows of a CSV beside this module, in its order."""
     with (Path(__file__).parent / file_name).open(encoding="utf-8", newline="") as rows:
         return tuple(csv.DictReader(rows))
+
+
+def user_line_meaning(format_name: str, words: str) -> str | None:
+    """Return what user_lines.csv says about a user's text that is no plain prompt, else None."""
+    start = words.lstrip()
+    return next(
+        (
+            row["meaning"]
+            for row in phrases("user_lines.csv")
+            if row["format"] == format_name and start.startswith(row["prefix"])
+        ),
+        None,
+    )

@@ -11,7 +11,6 @@ import binascii
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from scripts.importer import values
 from scripts.importer.attributes import Attributes
@@ -88,7 +87,7 @@ class OtelReader:
             if run is not None:
                 yield run
 
-    def _records(self, document: Any, counts: Counts, depth: int = 0) -> Iterator[Record]:
+    def _records(self, document: object, counts: Counts, depth: int = 0) -> Iterator[Record]:
         """Yield the records of a document, whatever shape it has."""
         if type(document) is list and depth < 3:
             for item in document:
@@ -115,7 +114,7 @@ class OtelReader:
         is_other_signal = "resourceLogs" in document or "resourceMetrics" in document
         counts.skipped[LOGS if is_other_signal else NOT_A_SPAN] += 1
 
-    def _otlp(self, resource_spans: Any, counts: Counts) -> Iterator[Record]:
+    def _otlp(self, resource_spans: object, counts: Counts) -> Iterator[Record]:
         """Yield the records of one resource and its scopes."""
         if type(resource_spans) is not dict:
             counts.skipped[NOT_A_SPAN] += 1
@@ -149,7 +148,7 @@ class OtelReader:
                 resource["service_name"] = service
             yield from self._span(_from_jaeger(span), resource, None, counts)
 
-    def _of_resource(self, resource: Any) -> Fields:
+    def _of_resource(self, resource: object) -> Fields:
         """Return what a resource tells of its spans: only this much, agents are span attributes."""
         attributes = resource.get("attributes") if type(resource) is dict else None
         facts = self._attributes.facts(self._attributes.flat(attributes))
@@ -160,7 +159,7 @@ class OtelReader:
         }
 
     def _span(
-        self, span: Any, resource: Fields, scope: str | None, counts: Counts
+        self, span: object, resource: Fields, scope: str | None, counts: Counts
     ) -> Iterator[Record]:
         """Yield the record of a span of any shape, and those of the evaluations in its events."""
         if type(span) is not dict:
@@ -230,7 +229,8 @@ class OtelReader:
         """Add how a span failed, if it did: its status says so or it has an error type."""
         code, message = _status(span)
         error_type = values.name(facts.get("error_type"))
-        if not code.endswith("ERROR") and error_type is None:
+        is_failure = facts.get("is_success") in (False, "false")
+        if not (code.endswith("ERROR") or error_type is not None or is_failure):
             return
         fields["is_error"] = True
         exception = self._last_exception(span)
@@ -309,7 +309,7 @@ def _identity(span: Fields) -> tuple[Fields, str | None, str | None]:
     return ({} if span_id is None else {"id": span_id}), parent_id, trace_id
 
 
-def _id(raw: Any) -> str | None:
+def _id(raw: object) -> str | None:
     """Return an id in hex, from hex, from hex with 0x before it or from base64."""
     if type(raw) is not str:
         return None
@@ -347,7 +347,7 @@ def _times(span: Fields) -> Fields:
     return times
 
 
-def _status(span: Fields) -> tuple[str, Any]:
+def _status(span: Fields) -> tuple[str, object]:
     """Return the word of a span's status in capitals, and the message with it."""
     status = span.get("status")
     message = span.get("status_message")
@@ -375,7 +375,7 @@ def _event_time(event: Fields) -> int | None:
     return values.moment(event.get("timestamp") or event.get("time_unix_nano"))
 
 
-def _scope_name(scope: Any) -> str | None:
+def _scope_name(scope: object) -> str | None:
     return values.name(scope.get("name")) if type(scope) is dict else None
 
 
@@ -425,7 +425,7 @@ def _event_from_jaeger(log: Fields) -> Fields:
     }
 
 
-def _dicts(raw: Any) -> list[Fields]:
+def _dicts(raw: object) -> list[Fields]:
     return [one for one in raw if type(one) is dict] if type(raw) is list else []
 
 

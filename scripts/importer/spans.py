@@ -6,8 +6,9 @@ known). `assemble` turns the spans of one trace into a run:
 * an agent span is a session, unless it only wraps: it has no step of its own and other agents
   below it;
 * a model span is a step unless another one lies below it with no agent or tool between: one call
-  is often reported by several instrumentations. The innermost says how long it took, usage is taken
-  from the innermost that has any. Embeddings likewise; of nested spans of one tool the outer counts;
+  is often reported by several instrumentations. The innermost says how long it took; usage is
+  taken from the innermost that has any. Embeddings likewise; of nested spans of one tool the outer
+  counts;
 * a step belongs to the nearest agent above it that is a session, one with no agent above it to the
   only session of the trace, else to a session named after the service;
 * sums that agents report are dropped where something below them reports usage.
@@ -30,9 +31,11 @@ WORKFLOW = "workflow"
 MODEL = "llm_call"
 EMBEDDING = "embedding"
 TOOL = "tool_call"
+# The execution inside a tool call: no call of its own, but it knows whether that one failed.
+TOOL_PART = "tool_part"
 HANDOFF = "handoff"
 OTHER = "other"
-NO_STEPS = frozenset({AGENT, WORKFLOW, HANDOFF, OTHER})
+NO_STEPS = frozenset({AGENT, WORKFLOW, TOOL_PART, HANDOFF, OTHER})
 
 SUCCESS = "success"
 ERROR = "error"
@@ -61,6 +64,7 @@ class Span:
     response_id: str | None = None
     finish_reason: str | None = None
     service_tier: str | None = None
+    attempt_number: int | None = None
     conversation_id: str | None = None
     user_id: str | None = None
     workflow_name: str | None = None
@@ -144,10 +148,11 @@ class TraceFacts:
 
 
 def merged(records: Iterable[Fields]) -> list[Fields]:
-    """Return one record per `id` of the same kind of thing, in the order of ids.
+    """Return one record per span, in the order of ids.
 
     A span may be delivered twice, once without its end or without some groups of fields: what any
-    delivery says is kept, and where they differ the one with an end, then the longer one counts.
+    delivery says is kept. Where they differ, one that knows the kind of span counts before one
+    that does not, then one with an end, then the one renewed last, then the longer one.
     """
     by_id: dict[str, list[Fields]] = {}
     for record in records:
@@ -159,9 +164,14 @@ def _merge(records: list[Fields]) -> Fields:
     if len(records) == 1:
         return records[0]
 
-    def rank(record: Fields) -> tuple[bool, str, int, str]:
-        text = json.dumps(record, sort_keys=True, default=str)
-        return ("end" in record, record.get("updated_at") or "", len(record), text)
+    def rank(record: Fields) -> tuple[bool, bool, str, int, str]:
+        return (
+            record.get("kind", OTHER) != OTHER,
+            "end" in record,
+            record.get("updated_at", ""),
+            len(record),
+            json.dumps(record, sort_keys=True),
+        )
 
     together: Fields = {}
     for record in sorted(records, key=rank):
@@ -242,6 +252,12 @@ class _Trace:
                 wrappers[span.id] = above
             elif span.kind == TOOL and span.tool_name == above.tool_name:
                 inner_tools.add(span.id)
+        for span in self.spans:
+            call = nearest[span.id] if span.kind == TOOL_PART and span.is_error else None
+            if call is not None and call.kind == TOOL and not call.is_error:
+                call.is_error = True
+                call.error_type, call.error_message = span.error_type, span.error_message
+                call.http_status = span.http_status
         wrapping = {span.id for span in wrappers.values()}
         innermost = [span for span in steps if span.id not in wrapping | inner_tools]
         _take_from_wrappers(innermost, wrappers)
@@ -495,6 +511,7 @@ def _step(span: Span) -> Step:
         cost_usd=span.cost_usd,
         finish_reason=span.finish_reason,
         service_tier=span.service_tier,
+        attempt_number=span.attempt_number,
         failure=span.failure,
         tool_input=span.tool_input,
         tool_output=span.tool_output,

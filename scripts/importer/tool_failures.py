@@ -24,19 +24,25 @@ def _patterns() -> tuple[tuple[re.Pattern[str], dict[str, str]], ...]:
     return tuple((re.compile(row["pattern"], re.IGNORECASE | re.DOTALL), row) for row in rows)
 
 
-def tool_failure(said: str, *, always: bool) -> Fields:
+def tool_failure(said: str, *, is_failed: bool) -> Fields:
     """Return status, error_type and error of a tool's output, empty if it tells of no failure.
 
-    With `always` the sender says that the call failed, and only how is looked up here.
+    With `is_failed` the sender says that the call failed, and only how is looked up here. Without,
+    only the phrases count that prove a failure by themselves (`is_proof`): an output may quote any
+    other.
     """
     words = said.strip().removeprefix("<tool_use_error>").removeprefix("Error: ")[:READ_OF_A_TEXT]
     for pattern, row in _patterns():
+        if not is_failed and row["is_proof"] != "yes":
+            continue
         found = pattern.search(words)
         if found is None:
             continue
-        number = next((group for group in found.groups() if group), "")
+        if row["status"] == "success":
+            break
         fields: Fields = {"status": row["status"], "error_type": row["error_type"]}
         if row["message"]:
+            number = next((group for group in reversed(found.groups()) if group), "")
             fields["error"] = row["message"].replace("{1}", number)
         return fields
-    return dict(UNKNOWN_FAILURE) if always else {}
+    return dict(UNKNOWN_FAILURE) if is_failed else {}

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from scripts.importer.model import Tokens
 
@@ -18,10 +18,11 @@ _LARGEST_COUNT = 10**18
 _LONGEST_NAME = 200
 LONGEST_ERROR_MESSAGE = 300
 _WORD = re.compile(r"\w[\w.-]*")
+_MODEL_PATH = re.compile(r"^(?:.*/)?(?:models|foundation-model|inference-profile)/")
 _FRACTION = re.compile(r"\.(\d+)")
 
 
-def text(value: Any) -> str | None:
+def text(value: object) -> str | None:
     """Return a text that is not empty and that any file and database can hold; numbers as text."""
     if type(value) is not str:
         if type(value) in (int, float):
@@ -34,13 +35,21 @@ def text(value: Any) -> str | None:
     return value or None
 
 
-def name(value: Any) -> str | None:
+def name(value: object) -> str | None:
     """Return a name: a text of one line and a bounded length."""
     known = text(value)
     return (" ".join(known.split())[:_LONGEST_NAME] or None) if known else None
 
 
-def count(value: Any) -> int | None:
+def model(value: object) -> str | None:
+    """Return the name of a model, also out of the path of a cloud: `projects/…/models/NAME`."""
+    known = name(value)
+    if known is None or "/" not in known:
+        return known
+    return _MODEL_PATH.sub("", known) or known
+
+
+def count(value: object) -> int | None:
     """Return a whole number from 0, also one written as text or as a float."""
     number = _number(value)
     if number is None or number != int(number):
@@ -48,7 +57,7 @@ def count(value: Any) -> int | None:
     return int(number) if 0 <= number <= _LARGEST_COUNT else None
 
 
-def whole(value: Any) -> int | None:
+def whole(value: object) -> int | None:
     """Return a whole number, also one written as text."""
     if type(value) is str:
         digits = value.removeprefix("-")
@@ -56,13 +65,13 @@ def whole(value: Any) -> int | None:
     return value if type(value) is int else None
 
 
-def amount(value: Any) -> float | None:
+def amount(value: object) -> float | None:
     """Return an amount of money above 0: a bare 0 beside tokens means that nobody knows."""
     number = _number(value)
     return float(number) if number is not None and 0 < number <= _LARGEST_COUNT else None
 
 
-def _number(value: Any) -> int | float | None:
+def _number(value: object) -> int | float | None:
     if type(value) is str:
         try:
             value = float(value) if len(value) < 40 else None
@@ -73,7 +82,7 @@ def _number(value: Any) -> int | float | None:
     return value if type(value) is float and math.isfinite(value) else None
 
 
-def first_word(value: Any) -> str | None:
+def first_word(value: object) -> str | None:
     """Return the first word of a list, also of one that is written as text (`["stop"]`)."""
     if type(value) is list:
         value = value[0] if value else None
@@ -86,7 +95,7 @@ def first_word(value: Any) -> str | None:
     return known[:_LONGEST_NAME]
 
 
-def nanoseconds(value: Any) -> int | None:
+def nanoseconds(value: object) -> int | None:
     """Return nanoseconds since 1970 of a count of them, also one written as text."""
     if type(value) is str:
         value = int(value) if value.isascii() and value.isdigit() and len(value) < 25 else None
@@ -97,12 +106,14 @@ def nanoseconds(value: Any) -> int | None:
     return value if 0 < value < _LAST_SECOND * NANOSECONDS_PER_SECOND else None
 
 
-def moment(value: Any) -> int | None:
+def moment(value: object) -> int | None:
     """Return nanoseconds since 1970 of an ISO time (UTC where no zone is given) or of a count.
 
     A count is one of seconds, milliseconds, microseconds or nanoseconds, whichever puts it between
     1973 and 2286.
     """
+    if isinstance(value, datetime):
+        value = value.isoformat()
     if type(value) is str:
         if not value.isdigit():
             return _iso_moment(value)
@@ -132,53 +143,47 @@ def _iso_moment(value: str) -> int | None:
     return nanoseconds(seconds * NANOSECONDS_PER_SECOND + fraction)
 
 
-def http_status(value: Any) -> int | None:
+def http_status(value: object) -> int | None:
     """Return a status of an HTTP response."""
     number = count(value)
     return number if number is not None and 100 <= number <= 599 else None
 
 
 def disjoint_tokens(
-    read: Tokens, total: int | None = None, *, is_exclusive: bool | None = None
+    read: Tokens,
+    total: int | None = None,
+    *,
+    is_exclusive: bool = False,
+    other_input: int = 0,
+    other_output: int = 0,
 ) -> Tokens:
     """Return token counts of which none contains another, except reasoning, which is output.
 
-    `read` has the counts as sent, where the input may contain the cached tokens and the output may
-    lack the reasoning. `is_exclusive` says which of the two a format means, None for neither; but
-    `total` shows what was sent, and more cached tokens than input cannot be part of it.
+    `read` has the counts as sent. A format means by its input either all of it or all but the
+    cached tokens, by its output all of it or all but the reasoning; `other_input` and
+    `other_output` are further parts (audio). `is_exclusive` says which of the two a format means;
+    but `total` shows what was meant in fact, and a part larger than the whole lies beside it.
     """
     cached = (read.cache_read or 0) + (read.cache_write or 0)
-    sent = (read.input or 0) + (read.output or 0)
     reasoning = read.reasoning or 0
-    is_beside = bool(is_exclusive)
-    if total is not None and total > 0:
+    sent = (read.input or 0) + (read.output or 0)
+    of_input, of_output = cached + other_input, reasoning + other_output
+    is_input_beside = is_output_beside = is_exclusive
+    if total:
+        # Where several readings give the same total, the parts are 0 and it does not matter.
         if total == sent:
-            is_beside = False
-        elif total == sent + cached + reasoning:
-            is_beside = True
-    is_input_beside = is_beside or (read.input is not None and cached > read.input)
-    if total is not None and cached and reasoning:
-        # Only one of the two may lie beside.
-        if total == sent + cached:
-            return _disjoint(read, is_input_beside=True, is_reasoning_beside=False)
-        if total == sent + reasoning:
-            return _disjoint(read, is_input_beside=False, is_reasoning_beside=True)
-    is_output_beside = is_beside or (read.output is not None and reasoning > read.output)
-    return _disjoint(read, is_input_beside=is_input_beside, is_reasoning_beside=is_output_beside)
-
-
-def _disjoint(read: Tokens, *, is_input_beside: bool, is_reasoning_beside: bool) -> Tokens:
-    cached = (read.cache_read or 0) + (read.cache_write or 0)
+            is_input_beside = is_output_beside = False
+        elif total == sent + of_input + of_output:
+            is_input_beside = is_output_beside = True
+        elif total == sent + of_input:
+            is_input_beside, is_output_beside = True, False
+        elif total == sent + of_output:
+            is_input_beside, is_output_beside = False, True
     fresh, output = read.input, read.output
-    if fresh is not None and not is_input_beside and cached <= fresh:
+    if fresh is not None and is_input_beside:
+        fresh += other_input
+    elif fresh is not None and cached <= fresh:
         fresh -= cached
-    if output is not None and is_reasoning_beside:
-        output += read.reasoning or 0
-    return Tokens(
-        input=fresh,
-        output=output,
-        cache_read=read.cache_read,
-        cache_write=read.cache_write,
-        cache_write_1h=read.cache_write_1h,
-        reasoning=read.reasoning,
-    )
+    if output is not None and (is_output_beside or reasoning > output):
+        output += of_output
+    return replace(read, input=fresh, output=output)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.importer import otel
+from scripts.importer import langfuse, otel
 from scripts.importer.model import Counts, Run, Session
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -157,3 +157,57 @@ class TestOpenTelemetry:
 
     def test_tools(self):
         check_tools(runs_of(otel.READER, otel_files())[0], "otel/tools.csv")
+
+
+LANGFUSE = TRACES / "langfuse"
+
+
+def files_below(*parts: str) -> list[Path]:
+    return sorted(path for path in LANGFUSE.joinpath(*parts).rglob("*") if path.is_file())
+
+
+def langfuse_shapes() -> dict[str, list[Path]]:
+    return {
+        "download": files_below("ui_download"),
+        "api": files_below("api"),
+        "blob": files_below("blob_export"),
+        "blob_csv": files_below("blob_export_csv"),
+        "all": files_below(),
+    }
+
+
+@needs_traces
+class TestLangfuse:
+    @pytest.mark.parametrize("shape", ["download", "api", "blob", "blob_csv", "all"])
+    def test_runs(self, shape):
+        runs, _ = runs_of(langfuse.READER, langfuse_shapes()[shape])
+        rows = {row["run_id"]: row for row in truth("langfuse/runs.csv")}
+        if shape == "download":
+            names = {path.name for path in langfuse_shapes()[shape]}
+            rows = {run_id: row for run_id, row in rows.items() if row["file"] in names}
+        assert runs.keys() == rows.keys()
+        for run_id, row in rows.items():
+            assert equal_in_common(row_of_run(runs[run_id]), expected(row))
+
+    @pytest.mark.parametrize("shape", ["download", "api", "blob", "blob_csv", "all"])
+    def test_sessions(self, shape):
+        runs, _ = runs_of(langfuse.READER, langfuse_shapes()[shape])
+        rows = [row for row in truth("langfuse/agents.csv") if row["run_id"] in runs]
+        found = sum(len(run.sessions) for run in runs.values())
+        assert found == len(rows)
+        for row in rows:
+            sessions = {
+                session.agent_session_id: session for session in runs[row["run_id"]].sessions
+            }
+            # Where no agent is known the truth has no id for the one session of the trace.
+            session = sessions[row["agent_session_id"] or row["run_id"]]
+            of_session = {
+                "agent_name": session.agent_name,
+                "parent_agent_session_id": session.parent_agent_session_id,
+                **row_of_sessions([session]),
+            }
+            assert equal_in_common(of_session, expected(row))
+
+    @pytest.mark.parametrize("shape", ["download", "api", "blob", "blob_csv", "all"])
+    def test_tools(self, shape):
+        check_tools(runs_of(langfuse.READER, langfuse_shapes()[shape])[0], "langfuse/tools.csv")
