@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
 from uuid import UUID, uuid5
@@ -116,6 +116,7 @@ class EventWriter:
                 **of_run,
                 "status": run.status,
                 "duration_ms": _duration(run.duration_ms),
+                "total_cost": _cost(_sum_of_costs(run.sessions)),
                 **self._of_failure(run.failure),
             }
             yield "run", run.interaction_id, "ai_interaction_completed", run.ended_at, completed
@@ -147,7 +148,7 @@ class EventWriter:
         return {
             "status": session.status,
             "duration_ms": _duration(session.duration_ms),
-            **_of_usage(session.tokens, session.cost_usd),
+            **_of_usage(session.tokens, _sum_of_costs([session])),
             **self._of_failure(session.failure),
         }
 
@@ -177,6 +178,22 @@ def _of_usage(tokens: Tokens, cost_usd: float | None) -> Properties:
         "reasoning_tokens": tokens.reasoning,
         "cost": _cost(cost_usd),
     }
+
+
+def _sum_of_costs(sessions: Iterable[Session]) -> float | None:
+    """Return what sessions cost as far as the sender says, nothing when it says it of a part only.
+
+    Steps that say nothing of money cost nothing, unless they say that tokens were used.
+    """
+    costs = []
+    for session in sessions:
+        # What a session says itself stands for its steps, which then are silent.
+        for part in [session, *session.steps]:
+            if part.cost_usd is not None:
+                costs.append(part.cost_usd)
+            elif (part.tokens.input or part.tokens.output) and session.cost_usd is None:
+                return None
+    return math.fsum(costs) if costs else None
 
 
 def _of_action(action: Action) -> Properties:

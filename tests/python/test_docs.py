@@ -211,7 +211,10 @@ def exists(word):
 def _is_path(path):
     pattern = re.sub(r"<[^>]*>", "*", path)
     # the last two: folders of other tools at home, addresses of their servers
-    if pattern.startswith(("DIR/", "~/", "/api/")) or path in (DEFAULT_WAREHOUSE, DEFAULT_PUBLISHED):
+    if pattern.startswith(("DIR/", "~/", "/api/")) or path in (
+        DEFAULT_WAREHOUSE,
+        DEFAULT_PUBLISHED,
+    ):
         return True
     return any(PROJECT_DIR.glob(pattern)) or any(PROJECT_DIR.glob(f"models/**/{pattern}"))
 

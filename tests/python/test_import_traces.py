@@ -187,6 +187,30 @@ def test_a_cost_of_nothing_is_not_sent_and_none_is_a_whole_number(cost, sent):
     assert sent is None or round(sent, 9) == cost
 
 
+def costs(run):
+    """Return what the completions of sessions and of the run say of money."""
+    events = payloads(run)[1]
+    completed = [one["properties"] for one in events if one["event"].endswith("_completed")]
+    return [one.get("cost", one.get("total_cost")) for one in completed if "step_id" not in one]
+
+
+def test_sessions_and_runs_cost_what_their_steps_cost():
+    run = example_run()
+    call, tool = run.sessions[0].steps
+    call.cost_usd = 0.25
+    assert costs(run) == [0.25, 0.25]
+    tool.cost_usd = 0.5
+    assert costs(run) == [0.75, 0.75]
+    other = Session("s2", "helper", NOON, NOON + 10, "success", cost_usd=0.125)
+    run.sessions.append(other)
+    assert costs(run) == [0.75, 0.125, 0.875]
+    # no part of a sum is a sum
+    other.cost_usd, other.tokens = None, Tokens(output=5)
+    assert costs(run) == [0.75, None, None]
+    call.cost_usd = None
+    assert costs(run) == [None, None, None]
+
+
 def test_an_event_without_a_time_is_counted():
     run = example_run()
     run.sessions[0].steps[0].ended_at = 10**30
