@@ -50,7 +50,10 @@ from scripts.importer.model import (
 from scripts.importer.tool_failures import tool_failure
 
 MAIN = "main"
+# Lines without a parent that can stand alone at the beginning of a file.
+SESSION_LINES = ("queue-operation", "mode", "permission-mode", "last-prompt", "ai-title")
 SYNTHETIC_MODEL = "<synthetic>"
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 AGENT_FILE = re.compile(r"agent-(?P<agent>.+?)(\.meta)?\.jsonl?$")
 META_FILE = ".meta.json"
 LARGEST_META_FILE = 1 << 20
@@ -59,9 +62,7 @@ DEFAULT_AGENT = "general-purpose"
 # A try that the client repeats is no model call of its own: the call counts once, when it answers.
 RETRY_STEP_TYPE = "llm_attempt"
 CONTEXT_TAG = re.compile(r"\s*<(?P<tag>system-reminder|ide_\w+)>.*?</(?P=tag)>\s*", re.DOTALL)
-API_ERROR = re.compile(
-    r"API Error:?\s*\(?(?:Status code:?\s*)?(?P<code>[1-5]\d\d)\b", re.IGNORECASE
-)
+API_ERROR = re.compile(r"API Error\D{0,40}(?P<code>[1-5]\d\d)\b", re.IGNORECASE)
 
 # A chain is the main chain of a session, or one agent in it.
 Chain = tuple[str, str]
@@ -76,21 +77,22 @@ class ClaudeCodeReader:
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Return whether a file is of this format, from its path and first 64 KiB, unpacked."""
-        if path.name.endswith(META_FILE):
-            return AGENT_FILE.fullmatch(path.name) is not None and b'"agentType"' in head
-        for _, line in json_objects(head.splitlines(), Counts()):
-            if "sessionId" in line and ("parentUuid" in line or "operation" in line):
-                return True
-            if line.get("type") == "file-history-snapshot" and "messageId" in line:
-                return True
-            if line.get("type") == "summary" and "leafUuid" in line:
-                return True
-        return False
+        place = _Place(path)
+        if place.is_meta:
+            return place.agent is not None and b'"agentType"' in head
+        if b'"sessionId"' in head and b'"parentUuid"' in head:
+            return True
+        return any(
+            ("sessionId" in line and line.get("type") in SESSION_LINES)
+            or all(word in line for word in ("type", "messageId", "snapshot"))
+            or all(word in line for word in ("type", "summary", "leafUuid"))
+            for _, line in json_objects(head.splitlines(), Counts())
+        )
 
     def read(self, path: Path, chunks: Iterable[bytes], counts: Counts) -> Iterator[Record]:
         """Yield the records of one file. `chunks` are its lines, unpacked, read once, in order."""
         place = _Place(path)
-        if path.name.endswith(META_FILE):
+        if place.is_meta:
             yield from self._read_meta(place, chunks, counts)
             return
         for number, line in json_objects(chunks, counts):
@@ -137,18 +139,21 @@ class ClaudeCodeReader:
         """Yield the record of a line and, of a progress line, that of the message inside."""
         agent = name(line.get("agentId")) or place.agent
         is_side = line.get("isSidechain") is True or place.agent is not None
+        place.latest_at = milliseconds(line.get("timestamp")) or place.latest_at
+        uuid = name(line.get("uuid"))
+        fork = mapping(line.get("forkedFrom"))
+        origin = name(fork.get("messageUuid")) or uuid
         common: Fields = {
-            "uuid": name(line.get("uuid")),
+            "uuid": origin,
+            "copied_as": uuid if uuid != origin else None,
+            "forked_from": name(fork.get("sessionId")),
             "parent": name(line.get("parentUuid")) or name(line.get("logicalParentUuid")),
             "session": session,
             "agent": agent if is_side else None,
             "side": is_side,
-            "at": milliseconds(line.get("timestamp")),
+            "at": place.latest_at,
             "line": number,
         }
-        origin = name(mapping(line.get("forkedFrom")).get("sessionId"))
-        if origin:
-            common["forked_from"] = origin
         if kind in ("user", "assistant") and common["at"] is not None:
             yield self._message(line, kind, common)
             return
@@ -268,9 +273,9 @@ class ClaudeCodeReader:
                 "agent": agent,
                 "agent_name": name(result.get("agentType")),
                 "duration": count(result.get("totalDurationMs")),
-                "is_running": name(result.get("status")) in ("async_launched", "running"),
+                "is_running": name(result.get("status")) not in (None, "completed"),
             }
-        if common["side"] and not common["agent"] and words and not common["parent"]:
+        if common["side"] and meaning == "prompt":
             fields["prompt"] = fingerprint(words)
         if self.with_text and meaning in ("prompt", "command"):
             fields["text"] = words
@@ -334,15 +339,19 @@ class _Place:
     """What the path of a file says: the session, and the agent of a sub-agent's file."""
 
     def __init__(self, path: Path) -> None:
-        """Read the path."""
+        """Read the path: <session>.jsonl, <session>/subagents/…/agent-<id>.jsonl or .meta.json."""
         file_name = path.name.removesuffix(".gz")
         found = AGENT_FILE.fullmatch(file_name)
+        folders = path.parts[:-1]
+        self.is_meta = file_name.endswith(META_FILE)
         self.agent: str | None = found["agent"] if found else None
         self.session: str | None = None
-        if path.parent.name == "subagents":
-            self.session = path.parent.parent.name or None
-        elif found is None:
-            self.session = file_name.split(".")[0] or None
+        # The time of the last line that has one, for those that have none.
+        self.latest_at: int | None = None
+        if "subagents" in folders[1:]:
+            self.session = folders[folders.index("subagents", 1) - 1]
+        elif found is None and UUID.fullmatch(file_name.removesuffix(".jsonl")):
+            self.session = file_name.removesuffix(".jsonl")
 
 
 def _texts(content: object) -> list[str]:
@@ -365,8 +374,7 @@ def _json_inside(said: str) -> object:
 def _meaning(line: Fields, content: object) -> tuple[str, str]:
     """Return what a user line is (prompt, command, interruption, client, result), and its words."""
     blocks = objects(content)
-    if any(block.get("type") == "tool_result" for block in blocks):
-        return "result", ""
+    is_result = any(block.get("type") == "tool_result" for block in blocks)
     words = ""
     for part in map(_without_context, _texts(content)):
         known = user_line_meaning("claude-code", part)
@@ -374,11 +382,15 @@ def _meaning(line: Fields, content: object) -> tuple[str, str]:
             continue
         if known == "interruption":
             return known, ""
+        if is_result:
+            continue
         if line.get("isMeta") is True or line.get("isCompactSummary") is True:
             return "client", part
         if known:
             return known, part
         words = words or part
+    if is_result:
+        return "result", ""
     if line.get("isMeta") is True or line.get("isCompactSummary") is True:
         return "client", words
     origin = mapping(line.get("origin")).get("kind")
@@ -471,12 +483,17 @@ class _Conversations:
                 self.metas[line["session"], line["agent"]] = line
             else:
                 lines[uuid] = {**line, "session": line.get("forked_from", line["session"])}
+        origins = {line["copied_as"]: line["uuid"] for line in records if "copied_as" in line}
+        for line in lines.values():
+            if line.get("parent") in origins:
+                line["parent"] = origins[line["parent"]]
         return lines
 
     def _precedence(self, line: Fields) -> tuple[Any, ...]:
         """Order the copies of a line: declared ones last, that of the oldest session first."""
         return (
             "is_progress" in line,
+            "side" in line,
             "forked_from" in line,
             self.ended.get(line["session"], 0),
             line["session"],
@@ -612,13 +629,18 @@ class _Conversations:
                 add(self.chains[line["uuid"]], line["started_by"])
         for chain, meta in self.metas.items():
             add(chain, meta.get("tool_use"))
+        linked = {use_id for uses in found.values() for use_id in uses}
         by_prompt: dict[tuple[str, str], list[_Use]] = defaultdict(list)
         for use in sorted(self.uses.values(), key=self._use_order):
-            if "prompt" in use.fields:
+            if "prompt" in use.fields and use.fields["id"] not in linked:
                 by_prompt[use.chain[0], use.fields["prompt"]].append(use)
+        first_seen: set[Chain] = set()
         for line in self.sorted:
             chain = self.chains[line["uuid"]]
-            same = by_prompt.get((line["session"], line.get("prompt", "")))
+            if "prompt" not in line or chain in first_seen:
+                continue
+            first_seen.add(chain)
+            same = by_prompt.get((chain[0], line["prompt"]))
             if same and chain not in found:
                 add(chain, same.pop(0).fields["id"])
         return {chain: sorted(uses.values(), key=self._use_order) for chain, uses in found.items()}
@@ -699,14 +721,25 @@ class _Conversations:
             for line in self.sorted
             if "message" in line and "is_progress" not in line
         }
+        # What an agent's file repeats of its parent comes before its own lines.
+        copied = {
+            self.chains[line["uuid"]]: self.order[line["uuid"]]
+            for line in self.sorted
+            if not self._is_owned(line)
+        }
+        began: dict[Chain, int] = {}
         for line in self.sorted:
             chain = self.chains[line["uuid"]]
             if chain[1] == MAIN or "at" not in line or not self._is_owned(line):
                 continue
+            if chain in copied and self.order[line["uuid"]] < copied[chain]:
+                continue
             is_repeated = line.get("message") in in_file or "message" not in line
             if "is_progress" in line and chain in has_file and is_repeated:
                 continue
-            draft, use = self._draft_of_agent(chain, line["at"])
+            is_called = chain in self.invocations
+            at = line["at"] if is_called else began.setdefault(chain, line["at"])
+            draft, use = self._draft_of_agent(chain, at)
             draft.lines[chain].append(line)
             self.callers.setdefault((draft.run_id, chain), use)
         for use in sorted(self.uses.values(), key=self._use_order):
