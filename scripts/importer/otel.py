@@ -140,7 +140,9 @@ class OtelReader:
             if type(span) is not dict or "spanID" not in span:
                 yield from self._span(span, {}, None, counts)
                 continue
-            process = processes.get(span.get("processID")) if type(processes) is dict else None
+            process_id = span.get("processID")
+            is_known = type(processes) is dict and type(process_id) is str
+            process = processes.get(process_id) if is_known else None
             process = process if type(process) is dict else {}
             resource = self._of_resource({"attributes": process.get("tags")})
             service = values.name(process.get("serviceName"))

@@ -88,6 +88,8 @@ class GroupStore:
         The same records added in another order come out the same: groups in the order of their
         smallest key, those without a key last; records in the order of their bytes.
         """
+        if not self._key_of_record:
+            return
         ranks = self._ranks()
         rank_of_record = ranks[np.frombuffer(self._key_of_record, dtype=np.int64)]
         order = np.argsort(rank_of_record, kind="stable")
@@ -157,6 +159,8 @@ class EventStore:
         Of events with the same id only the latest is among them, of those of one time the one
         that was added last.
         """
+        if not self._times:
+            return np.empty(0, dtype=np.int64)
         times = np.frombuffer(self._times, dtype=np.int64)
         ids = np.frombuffer(bytes(self._ids), dtype=">u8").reshape(-1, 2)
         by_id = np.lexsort((times, ids[:, 1], ids[:, 0]))

@@ -46,6 +46,12 @@ def test_groups_and_their_records_come_in_the_same_order_whatever_was_first():
         assert groups(*records) == expected
 
 
+def test_stores_may_be_empty():
+    assert groups() == []
+    with Spool() as spool:
+        assert list(EventStore(spool).numbers()) == []
+
+
 def test_a_record_that_came_twice_is_there_once():
     assert groups(("a", "one"), ("a", "two"), ("a", "one")) == [["one", "two"]]
 

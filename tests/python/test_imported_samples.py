@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
+import random
 import re
 import shutil
 from datetime import UTC, datetime
@@ -19,6 +21,9 @@ from pathlib import Path
 import pytest
 
 from scripts import import_traces, load_events
+from scripts.importer.events import EventWriter
+from scripts.importer.model import Counts
+from scripts.importer.store import GroupStore, Spool
 from scripts.loader.lines import read_as_they_are
 from tests.python import tables
 from tests.python.warehouses import PROJECT_DIR, Warehouse, errors_of
@@ -426,7 +431,11 @@ def variants(name, folder):
         for part in (1, 0):
             for file in of_lines:
                 lines = file.read_bytes().splitlines(keepends=True)
+                # of lines of the same moment only their order tells which was first
+                moments = [re.search(rb'imestamp":"[^"]*', line) for line in lines]
                 half = len(lines) // 2
+                while moments[half] and moments[half][0] == moments[half - 1][0]:
+                    half += 1
                 target = folder / f"part{part}" / file.relative_to(source)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(b"".join(lines[half:] if part else lines[:half]))
@@ -449,3 +458,127 @@ def test_the_same_traces_in_another_arrangement_are_the_same_bytes(tmp_path, nam
     for arrangement, paths in variants(name, tmp_path):
         found = import_to(tmp_path / "found.ndjson", *options, *paths)
         assert found == expected, arrangement
+
+
+WRONG_VALUES = [
+    None,
+    True,
+    -1,
+    0,
+    10**30,
+    1e300,
+    float("nan"),
+    "",
+    "x",
+    "\ud800",
+    [],
+    {},
+    [[]],
+    "1",
+]
+UNIT_LISTS = {"otel": ("spans",), "langfuse": ("observations", "data")}
+
+
+def nodes(value):
+    """Yield every place in JSON content as (container, key)."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, content in list(items):
+        yield value, key
+        if isinstance(content, dict | list):
+            yield from nodes(content)
+
+
+def spoiled(rng, content):
+    """Return JSON content in which one to three things are not as a reader expects them."""
+    places = list(nodes(content))
+    ids = [box[key] for box, key in places if isinstance(box[key], str) and 6 < len(box[key]) < 60]
+    for _ in range(rng.randint(1, 3)):
+        container, key = rng.choice(places)
+        kind = rng.randrange(5)
+        parents = [place for place in places if "arent" in str(place[1])]
+        if kind == 0 and isinstance(container, dict):
+            container.pop(key, None)
+        elif kind == 1 and isinstance(container, list):
+            container.append(container[key % len(container)] if container else None)
+        elif kind == 2 and parents:
+            # also its own parent, or that of its parent
+            container, key = rng.choice(parents)
+            container[key] = rng.choice(ids or [None])
+        elif kind == 3:
+            for box, name in places:
+                if name in ("type", "kind", "event", "level", "operation"):
+                    box[name] = "unheard_of"
+        elif key in container if isinstance(container, dict) else key < len(container):
+            container[key] = rng.choice(WRONG_VALUES)
+    return content
+
+
+def mutated(rng, file):
+    """Return the bytes of a sample with something wrong in it."""
+    content = file.read_bytes()
+    kind = rng.randrange(4)
+    if kind == 0:
+        return content[: rng.randrange(len(content))]
+    if kind == 1:
+        place = rng.randrange(len(content))
+        return content[:place] + rng.randbytes(rng.randint(1, 9)) + content[place + 3 :]
+    if file.suffix == ".json":
+        return json.dumps(spoiled(rng, json.loads(content))).encode()
+    lines = content.splitlines(keepends=True)
+    for _ in range(3):
+        number = rng.randrange(len(lines))
+        if file.suffix == ".csv":
+            lines[number] = lines[rng.randrange(len(lines))].replace(b",", b";", rng.randrange(3))
+        else:
+            lines[number] = json.dumps(spoiled(rng, json.loads(lines[number]))).encode() + b"\n"
+    return b"".join(lines)
+
+
+def fewest_units(name, file, content):
+    """Return how many units a reader must account for at least, None for exactly its lines."""
+    if name in ("claude_code", "codex"):
+        return None
+    try:
+        document = {"": json.loads(content)}
+    except ValueError:
+        return 1 if content.strip() else 0
+    return sum(
+        isinstance(unit, dict)
+        for container, key in nodes(document)
+        if key in UNIT_LISTS[name] and isinstance(container[key], list)
+        for unit in container[key]
+    )
+
+
+@pytest.mark.parametrize("files_per_format", [125, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", FORMATS)
+def test_broken_files_are_read_as_far_as_they_go(name, files_per_format):
+    rng = random.Random(f"{name} {files_per_format}")
+    files = sorted(path for path in (SAMPLES / name).rglob("*") if path.is_file())
+    files = [file for file in files if file.stat().st_size < 100_000]
+    reader = import_traces.READERS[FORMATS[name]]
+    read = 0
+    for _ in range(files_per_format):
+        file = rng.choice(files)
+        content = mutated(rng, file)
+        counts = Counts()
+        with Spool() as spool:
+            store = GroupStore(spool)
+            for record in reader.read(file, io.BytesIO(content), counts):
+                store.add(record)
+            units = counts.read + counts.skipped.total()
+            expected = fewest_units(name, file, content)
+            if expected is None:
+                assert units == sum(bool(line.strip()) for line in io.BytesIO(content)), file
+            else:
+                assert units >= expected, file
+            read += counts.read
+            for group in store.groups():
+                for run in reader.assemble(group, counts):
+                    events = list(EventWriter(reader.name, counts.skipped).events(run))
+                    assert len({event.message_id for event in events}) == len(events), file
+                    for event in events:
+                        properties = json.loads(event.line)["properties"]
+                        assert properties["conversation_id"] and properties["interaction_id"]
+    # mutations leave most of it
+    assert read > 1000
