@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
 from uuid import UUID
 
@@ -20,6 +21,8 @@ from scripts.importer.model import (
     Tokens,
 )
 from scripts.importer.store import EventStore, GroupStore, Spool
+from scripts.warehouse import PROJECT_DIR
+from tests.python import tables
 
 NOON = 1_772_366_400_000  # 2026-03-01T12:00:00Z
 
@@ -260,3 +263,18 @@ def test_error_messages_are_cut():
 )  # fmt: skip
 def test_masked_messages_keep_what_failure_rules_look_for(message, readable):
     assert masked(message) == readable
+
+
+def test_failure_rules_find_the_same_in_masked_messages():
+    patterns = [
+        re.compile(rule["pattern"])
+        for rule in tables.read(PROJECT_DIR / "seeds/taxonomy/failure_mode_rules.csv")
+        if (rule["match_field"], rule["match_type"]) == ("error_message", "regex")
+    ]
+    cases = tables.read(PROJECT_DIR / "tests/python/failure_messages.csv")
+    messages = {case["error_message"][:300].lower() for case in cases}
+    assert len(messages) > 100 and len(patterns) > 30
+    for message in messages:
+        found = [pattern.pattern for pattern in patterns if pattern.search(message)]
+        hidden = masked(message)
+        assert [pattern.pattern for pattern in patterns if pattern.search(hidden)] == found, message
