@@ -48,6 +48,8 @@ AGENT = "codex"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 # Lines of a copy carry the time of the copy: all of them within this time.
 BURST_MS = 1_000
+# The first line holds the system prompt in newer versions and can be longer than what is looked at.
+FIRST_LINE = re.compile(rb'\s*\{.{0,200}"type"\s*:\s*"session_meta"\s*,\s*"payload"\s*:')
 LINE_TYPES = ("session_meta", "turn_context", "response_item", "event_msg")
 TOOL_CALLS = ("function_call", "custom_tool_call", "local_shell_call")
 TOOL_OUTPUTS = ("function_call_output", "custom_tool_call_output")
@@ -87,6 +89,8 @@ class CodexReader:
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Return whether a file is of this format, from its path and first 64 KiB, unpacked."""
+        if FIRST_LINE.match(head):
+            return True
         is_rollout = path.name.startswith("rollout-")
         for _, line in json_objects(head.splitlines(), Counts()):
             kind = line.get("type")
@@ -250,6 +254,7 @@ class _Thread:
         self.is_copying = False
         self.has_turn_ids = False
         self.has_begun = False
+        self.is_named = False
 
     def begin(self, payload: Fields, line: Fields, number: int) -> Record | None:
         """Take the first line of a thread; inside a copy it is the parent's and changes nothing."""
@@ -262,15 +267,20 @@ class _Thread:
         is_agent = bool(spawn) or payload.get("thread_source") == "subagent"
         parent = name(spawn.get("parent_thread_id")) or (above if is_agent else None)
         forked_from = name(payload.get("forked_from_id")) or above
-        is_of_parent = self.is_copying and thread_id != self.thread_id
-        if not is_of_parent:
-            is_again = self.has_begun and thread_id == self.thread_id
+        # A rollout is named after its thread: other threads in it are those that it copies. In a
+        # file of another name a first line can begin the next thread of several.
+        is_of_parent = thread_id != self.thread_id and (self.is_copying or self.is_named)
+        if is_of_parent:
+            self.is_copying = True
+            self.parents = tuple(dict.fromkeys((*self.parents, thread_id)))
+        elif not self.has_begun or thread_id != self.thread_id:
             self.thread_id = thread_id
             self.parents = tuple(dict.fromkeys(other for other in (parent, forked_from) if other))
-            if not is_again:
-                self.created_at = _uuid_time(thread_id) or at
-                self.is_copying = bool(self.parents)
-                self.has_turn_ids = False
+            self.created_at = _uuid_time(thread_id) or at
+            self.latest_at = at
+            self.is_copying = bool(self.parents)
+            self.has_turn_ids = False
+            self.is_named = thread_id == self.named
             self.has_begun = True
         fields = {
             "kind": "meta",

@@ -1,0 +1,1264 @@
+"""Readers of Claude Code and Codex logs: runs, sessions and steps straight from files, no dbt.
+
+Samples of real logs and tables counted from them by other programs lie beside the project, in
+../shared/traces; without them the tests that need them are skipped. The rest makes its logs itself.
+"""
+
+import csv
+import json
+import random
+import re
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from scripts.importer.claude_code import READER as CLAUDE_CODE
+from scripts.importer.claude_code import RETRY_STEP_TYPE
+from scripts.importer.codex import READER as CODEX
+from scripts.importer.lines import phrases
+from scripts.importer.model import Counts
+from scripts.importer.tool_failures import tool_failure
+
+TRACES = Path(__file__).resolve().parents[2].parent / "shared" / "traces"
+FOLDERS = {"claude_code": CLAUDE_CODE, "codex": CODEX}
+needs_samples = pytest.mark.skipif(not TRACES.is_dir(), reason=f"no sample logs at {TRACES}")
+
+SESSION = "11111111-aaaa-4aaa-8aaa-000000000001"
+OTHER_SESSION = "00000000-bbbb-4bbb-8bbb-000000000002"
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+# Reading files --------------------------------------------------------------------------------
+
+
+def records_of(reader, files, counts=None):
+    """The records of files given as (path, lines); each must survive a trip through JSON."""
+    counts = counts or Counts()
+    found = []
+    for path, lines in files:
+        for record in reader.read(Path(path), iter(lines), counts):
+            assert json.loads(json.dumps(record.fields)) == record.fields
+            assert record.keys and all(isinstance(key, str) for key in record.keys)
+            found.append(record)
+    return found
+
+
+def groups_of(records):
+    """The fields of records in groups that share a key, directly or through others."""
+    above = {}
+
+    def root(key):
+        above.setdefault(key, key)
+        while above[key] != key:
+            above[key] = above[above[key]]
+            key = above[key]
+        return key
+
+    for record in records:
+        for key in record.keys:
+            above[root(key)] = root(record.keys[0])
+    groups = defaultdict(list)
+    for record in records:
+        groups[root(record.keys[0])].append(record.fields)
+    return list(groups.values())
+
+
+def runs_of(reader, files, shuffle=None):
+    """All runs of files by interaction_id; with `shuffle` each group is mixed first."""
+    runs = []
+    for group in groups_of(records_of(reader, files)):
+        if shuffle:
+            shuffle.shuffle(group)
+        runs += reader.assemble(group, Counts())
+    ids = Counter(run.interaction_id for run in runs)
+    assert max(ids.values(), default=1) == 1, "a run came twice"
+    steps = Counter(step.step_id for run in runs for s in run.sessions for step in s.steps)
+    assert max(steps.values(), default=1) == 1, "a step came twice"
+    return {run.interaction_id: run for run in runs}
+
+
+def sample_files(folder):
+    """The sample files of a format as (path, lines)."""
+    paths = sorted(path for path in (TRACES / folder).rglob("*.jsonl*") if path.is_file())
+    return [(path, path.read_bytes().splitlines(keepends=True)) for path in paths]
+
+
+def written(lines):
+    """Objects as the lines of a file."""
+    return [json.dumps(line).encode() + b"\n" for line in lines]
+
+
+def steps_of(run, step_type=None):
+    """The steps of all sessions of a run."""
+    steps = [step for session in run.sessions for step in session.steps]
+    return [step for step in steps if step_type in (None, step.step_type)]
+
+
+# The truth of the samples ---------------------------------------------------------------------
+
+
+def truth(folder, table):
+    """The rows of a truth table."""
+    with (TRACES / "truth" / folder / f"{table}.csv").open(newline="") as rows:
+        return list(csv.DictReader(rows))
+
+
+def iso(at):
+    """Milliseconds since 1970 as the truth writes times."""
+    moment = datetime.fromtimestamp(at // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
+
+
+def counted(sessions):
+    """What the truth counts of sessions."""
+    steps = [step for session in sessions for step in session.steps]
+    calls = [step for step in steps if step.step_type == "llm_call"]
+    tools = [step for step in steps if step.step_type == "tool_call"]
+
+    def tokens(kind):
+        return sum(getattr(step.tokens, kind) or 0 for step in calls)
+
+    return {
+        "llm_calls": sum(step.status == "success" for step in calls),
+        "failed_llm_calls": sum(step.status != "success" for step in calls),
+        "api_retries": sum(step.step_type == RETRY_STEP_TYPE for step in steps),
+        "tool_calls": len(tools),
+        "failed_tool_calls": sum(step.status in ("error", "cancelled") for step in tools),
+        "rejected_tool_calls": sum(step.status == "cancelled" for step in tools),
+        "unfinished_tool_calls": sum(step.status == "in_progress" for step in tools),
+        "input_tokens": tokens("input"),
+        "output_tokens": tokens("output"),
+        "cache_read_tokens": tokens("cache_read"),
+        "cache_write_tokens": tokens("cache_write"),
+        "cache_write_1h_tokens": tokens("cache_write_1h"),
+        "reasoning_tokens": tokens("reasoning"),
+        "reported_cost": "".join(str(s.cost_usd) for s in calls if s.cost_usd is not None),
+        "models": "|".join(sorted({s.model_name for s in calls if s.model_name})),
+    }
+
+
+def lasted(started_at, ended_at, sessions):
+    """Milliseconds to the end, or to the last step of what has no end."""
+    ends = [step.ended_at for session in sessions for step in session.steps]
+    return (max(ends, default=started_at) if ended_at is None else ended_at) - started_at
+
+
+def tools_of(run):
+    """Calls, failures and unfinished calls by tool."""
+    tools = defaultdict(lambda: [0, 0, 0])
+    for step in steps_of(run, "tool_call"):
+        tools[step.tool_name][0] += 1
+        tools[step.tool_name][1] += step.status in ("error", "cancelled")
+        tools[step.tool_name][2] += step.status == "in_progress"
+    return tools
+
+
+def numbered(runs):
+    """The runs with their number in their conversation, as the truth counts them."""
+    by_conversation = defaultdict(list)
+    for run in sorted(runs.values(), key=lambda run: (run.started_at, run.interaction_id)):
+        by_conversation[run.conversation_id].append(run)
+    return [
+        (conversation, str(number), run)
+        for conversation, found in sorted(by_conversation.items())
+        for number, run in enumerate(found)
+    ]
+
+
+def run_rows(runs):
+    """The runs as rows of the truth."""
+    rows = []
+    for conversation, number, run in numbered(runs):
+        logged = [session for session in run.sessions if session.steps]
+        main = [session for session in logged if session.agent_name in ("main", "codex")]
+        span = lasted(run.started_at, main[0].ended_at if main else run.ended_at, main)
+        rows.append(
+            {
+                "conversation_id": conversation,
+                "run": number,
+                "prompt_uuid": run.interaction_id,
+                "status": run.status or "",
+                "agent_sessions": len(logged),
+                "agents_without_log": len(run.sessions) - len(logged),
+                "started_at": iso(run.started_at),
+                "span_ms": span,
+                "duration_ms": span,
+                "reported_duration_ms": run.duration_ms,
+                **counted(run.sessions),
+            }
+        )
+    return rows
+
+
+def agent_rows(runs):
+    """The sessions with steps as rows of the truth."""
+    rows = []
+    for conversation, number, run in numbered(runs):
+        for session in run.sessions:
+            if session.steps:
+                parent = session.parent_agent_session_id or ""
+                row = {
+                    "conversation_id": conversation,
+                    "run": number,
+                    "agent_id": session.agent_session_id.removeprefix(f"{run.interaction_id}-"),
+                    "agent_name": session.agent_name,
+                    "parent_agent_id": parent.removeprefix(f"{run.interaction_id}-"),
+                    "span_ms": lasted(session.started_at, session.ended_at, [session]),
+                    **counted([session]),
+                }
+                rows.append(row)
+    return rows
+
+
+def tool_rows(runs):
+    """The tools as rows of the truth."""
+    return [
+        {
+            "conversation_id": conversation,
+            "run": number,
+            "tool": tool,
+            "calls": calls,
+            "failed": failed,
+            "unfinished": unfinished,
+        }
+        for conversation, number, run in numbered(runs)
+        for tool, (calls, failed, unfinished) in tools_of(run).items()
+    ]
+
+
+def same_rows(found, expected, keys, without=()):
+    """Both tables row for row, over all columns of the truth that a reader can tell."""
+    known = set(found[0]) - set(without)
+    columns = [name for name in expected[0] if name in known]
+    assert len(columns) > len(keys)
+
+    def table(rows):
+        return {
+            tuple(str(row[key]) for key in keys): {name: str(row[name]) for name in columns}
+            for row in rows
+        }
+
+    assert table(found) == table(expected)
+
+
+@needs_samples
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_runs_equal_the_truth(folder):
+    """Every run of the samples, every column that a reader tells; no run more, none less."""
+    expected = truth(folder, "runs")
+    found = run_rows(runs_of(FOLDERS[folder], sample_files(folder)))
+    for row in expected:
+        if "reported_duration_ms" in row and not row["reported_duration_ms"]:
+            match = next(r for r in found if r["prompt_uuid"] == row["prompt_uuid"])
+            match["reported_duration_ms"] = ""
+    same_rows(found, expected, ("conversation_id", "run"))
+
+
+@needs_samples
+def test_agents_equal_the_truth():
+    """Every session that did anything, with its parent, span and models."""
+    did = [row for row in truth("claude_code", "agents") if row["llm_calls"] != "0"]
+    found = agent_rows(runs_of(CLAUDE_CODE, sample_files("claude_code")))
+    same_rows(found, did, ("conversation_id", "run", "agent_id"))
+
+
+@needs_samples
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_tools_equal_the_truth(folder):
+    """Every tool of every run."""
+    found = tool_rows(runs_of(FOLDERS[folder], sample_files(folder)))
+    same_rows(found, truth(folder, "tools"), ("conversation_id", "run", "tool"))
+
+
+# The same files in other shapes ---------------------------------------------------------------
+
+
+def claude_example():
+    """Two sessions: sub-agents in files, in progress lines and inline, retries, commands."""
+    log = ClaudeLog()
+    log.prompt("Please refactor", uuid="p1")
+    log.answer("m1", "text", output=1)
+    log.answer("m1", "Task", "t1", output=40, agent="Explore", prompt="look around")
+    log.progress("a1", "t1", "agent-m1", "Grep", "agent-t1")
+    log.result("t1", started={"agentId": "a1", "status": "completed", "totalDurationMs": 900})
+    log.answer("m2", "Bash", "t2")
+    log.result("t2", "Exit code 2\nno such thing", failed=True)
+    log.system("api_error", retryAttempt=1, error={"status": 529})
+    log.answer("m3", "text", output=90)
+    log.system("turn_duration", durationMs=5000)
+    log.command("/exit", uuid="p2")
+    log.prompt("And now the tests", uuid="p3")
+    log.answer("m4", "Edit", "t4")
+    log.result("t4", "The user doesn't want to proceed with this tool use.", failed=True)
+    log.interrupt()
+    agent = ClaudeLog(seconds=3, agent="a1")
+    agent.prompt("look around", uuid="ap")
+    agent.answer("agent-m1", "Grep", "agent-t1", output=12)
+    agent.result("agent-t1", "found")
+    agent.answer("agent-m2", "text", output=30)
+    other = ClaudeLog(session=OTHER_SESSION, seconds=500)
+    other.prompt("old style", uuid="q1")
+    other.answer("n1", "Task", "u1", prompt="side work", agent="reviewer")
+    side = other.side_chain("side work", uuid="s1")
+    side.answer("n2", "text", output=7)
+    other.lines += side.lines
+    other.result("u1")
+    other.answer("n3", "text")
+    return [
+        (f"p/{SESSION}.jsonl", written(log.lines)),
+        (f"p/{SESSION}/subagents/agent-a1.jsonl", written(agent.lines)),
+        (f"p/{OTHER_SESSION}.jsonl", written(other.lines)),
+    ]
+
+
+def codex_example():
+    """A thread of three turns, a fork of it and a sub-agent's thread, with both replays."""
+    log = CodexLog(THREAD)
+    log.turn("read the code")
+    log.call("c1", "shell", '{"output":"x","metadata":{"exit_code":1}}')
+    log.tokens(100, 40, 10)
+    log.event("agent_message", message="done")
+    log.turn("go on", model="gpt-9-mini")
+    log.call("c2", "shell", "Process exited with code 0\nOutput:\nProcess exited with code 1")
+    log.tokens(200, 150, 20)
+    log.event("turn_aborted", reason="interrupted")
+    fork = CodexLog(FORK, forked_from_id=THREAD, seconds=1000)
+    fork.replay(log)
+    fork.turn("another way", seconds=20)
+    fork.tokens(300, 200, 30)
+    fork.event("agent_message", message="done")
+    spawn = {"subagent": {"thread_spawn": {"parent_thread_id": THREAD, "agent_role": "worker"}}}
+    agent = CodexLog(AGENT_THREAD, source=spawn, seconds=40)
+    agent.turn("look around")
+    agent.tokens(50, 0, 5)
+    agent.event("task_complete")
+    return [
+        (f"s/rollout-2026-03-01T12-00-00-{log.thread}.jsonl", written(lines.lines))
+        for lines, log in ((lines, lines) for lines in (log, fork, agent))
+    ]
+
+
+THREAD, FORK, AGENT_THREAD = (
+    f"{int((START.timestamp() + seconds) * 1000):012x}"[:8]
+    + "-"
+    + f"{int((START.timestamp() + seconds) * 1000):012x}"[8:]
+    + f"-7aaa-8aaa-00000000000{number}"
+    for number, seconds in enumerate((0, 1000, 40))
+)
+
+
+class ClaudeLog:
+    """Writes the lines of one chain of a session, a second apart."""
+
+    def __init__(self, session=SESSION, seconds=0, agent=None, side=False, parent=None):
+        self.session = session
+        self.seconds = seconds
+        self.agent = agent
+        self.side = side or agent is not None
+        self.lines = []
+        self.parent = parent
+
+    def add(self, kind, uuid=None, **fields):
+        """Add a line after the last."""
+        self.seconds += 1
+        uuid = uuid or f"{self.session[:2]}-{self.agent or 'l'}-{self.side}-{self.seconds}"
+        line = {
+            "type": kind,
+            "uuid": uuid,
+            "parentUuid": self.parent,
+            "sessionId": self.session,
+            "isSidechain": self.side,
+            "cwd": "/home/somebody/CANARY",
+            "gitBranch": "CANARY",
+            "timestamp": iso(int((START.timestamp() + self.seconds) * 1000)),
+            **({"agentId": self.agent} if self.agent else {}),
+            **fields,
+        }
+        self.lines.append({key: value for key, value in line.items() if value is not ABSENT})
+        self.parent = uuid
+        return line
+
+    def user(self, content, **fields):
+        """Add a user line."""
+        return self.add("user", message={"role": "user", "content": content}, **fields)
+
+    def prompt(self, words, **fields):
+        """Add a prompt."""
+        return self.user(f"{words} CANARY", **fields)
+
+    def command(self, words, **fields):
+        """Add a command and what it printed."""
+        self.user(f"<command-name>{words}</command-name>", **fields)
+        self.user("<local-command-stdout>bye CANARY</local-command-stdout>")
+
+    def interrupt(self):
+        """Add what the client writes when the user stops the agent."""
+        return self.user([{"type": "text", "text": "[Request interrupted by user for tool use]"}])
+
+    def message(self, message, block, use=None, *, output=5, agent=None, prompt="CANARY", **fields):
+        """A message of the model with one block: a text or a tool use."""
+        content = {"type": "text", "text": "CANARY"}
+        if use:
+            inputs = {"subagent_type": agent, "prompt": prompt} if agent else {"x": "CANARY"}
+            content = {"type": "tool_use", "id": use, "name": block, "input": inputs}
+        return {
+            "id": message,
+            "role": "assistant",
+            "model": "claude-opus-4-6",
+            "content": [{"type": "thinking", "thinking": "CANARY"}, content],
+            "stop_reason": None,
+            "usage": {
+                "input_tokens": 3,
+                "output_tokens": output,
+                "cache_read_input_tokens": 100,
+                "cache_creation_input_tokens": 20,
+                "cache_creation": {"ephemeral_1h_input_tokens": 15},
+                "service_tier": "standard",
+            },
+            **fields,
+        }
+
+    def answer(self, *args, **kwargs):
+        """Add a line of a message of the model."""
+        return self.add("assistant", message=self.message(*args, **kwargs))
+
+    def result(self, use, said="fine", failed=False, started=None, **fields):
+        """Add the result of a tool use."""
+        block = {"type": "tool_result", "tool_use_id": use, "content": f"{said} CANARY"}
+        if failed:
+            block |= {"is_error": True, "content": said}
+        return self.user([block], toolUseResult=started or "CANARY", **fields)
+
+    def progress(self, agent, use, *message):
+        """Add a line that repeats a message of a sub-agent."""
+        inner = {"type": "assistant", "uuid": f"{message[0]}-inner"}
+        inner |= {"message": self.message(*message, output=2)}
+        data = {"type": "agent_progress", "agentId": agent, "message": inner, "prompt": "CANARY"}
+        return self.add("progress", data=data, parentToolUseID=use, toolUseID="x")
+
+    def system(self, subtype, **fields):
+        """Add a line of the client."""
+        return self.add("system", subtype=subtype, content="CANARY", **fields)
+
+    def side_chain(self, prompt, **fields):
+        """Begin a chain of a sub-agent in the same file."""
+        side = ClaudeLog(self.session, self.seconds, side=True)
+        side.user(prompt, **fields)
+        self.seconds += 10
+        return side
+
+
+ABSENT = object()
+
+
+class CodexLog:
+    """Writes the lines of a thread, a second apart."""
+
+    def __init__(self, thread, seconds=0, **meta):
+        self.thread = thread
+        self.seconds = seconds
+        self.total = [0] * 4
+        self.lines = []
+        meta = {"id": thread, "cwd": "/home/CANARY", "git": {"branch": "CANARY"}, **meta}
+        self.add("session_meta", seconds=0, **meta)
+
+    def now(self):
+        """The time of the next line."""
+        return int((START.timestamp() + self.seconds) * 1000)
+
+    def add(self, kind, seconds=1, **payload):
+        """Add a line."""
+        self.seconds += seconds
+        self.lines.append({"timestamp": iso(self.now()), "type": kind, "payload": payload})
+
+    def event(self, inner, seconds=1, **payload):
+        """Add an event of the client."""
+        self.add("event_msg", seconds=seconds, type=inner, **payload)
+
+    def item(self, inner, seconds=1, **payload):
+        """Add an item of the model's conversation."""
+        self.add("response_item", seconds=seconds, type=inner, **payload)
+
+    def turn(self, words, model="gpt-9", seconds=1, with_id=True):
+        """Begin a turn as versions since 2026 do, or as those before."""
+        self.seconds += seconds
+        found = f"{self.now():012x}"
+        turn = f"{found[:8]}-{found[8:]}-7bbb-8bbb-{self.thread[-12:]}" if with_id else None
+        environment = [{"type": "input_text", "text": "<environment_context>CANARY"}]
+        if turn:
+            self.event("task_started", turn_id=turn, seconds=0)
+        self.item("message", role="user", content=environment, seconds=0)
+        said = [{"type": "input_text", "text": f"{words} CANARY"}]
+        self.item("message", role="user", content=said, seconds=0)
+        self.event("user_message", message=f"{words} CANARY", seconds=0)
+        self.add("turn_context", model=model, turn_id=turn, cwd="CANARY", seconds=0)
+
+    def call(self, call, tool, output):
+        """Add a tool call and its output."""
+        self.item("function_call", name=tool, arguments='{"x": "CANARY"}', call_id=call)
+        if output is not None:
+            self.item("function_call_output", call_id=call, output=output)
+
+    def tokens(self, given, cached, output, reasoning=0, reset=False):
+        """Add a token count; `given` includes the cached tokens."""
+        last = [given, cached, output, reasoning]
+        self.total = last if reset else [a + b for a, b in zip(self.total, last, strict=True)]
+        self.event("token_count", info=self.info(self.total, last))
+
+    def info(self, total, last):
+        """The usage of a token count."""
+        words = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens")
+        return {
+            "total_token_usage": {
+                **dict(zip(words, total, strict=True)),
+                "total_tokens": total[0] + total[2],
+            },
+            "last_token_usage": {
+                **dict(zip(words, last, strict=True)),
+                "total_tokens": last[0] + last[2],
+            },
+        }
+
+    def replay(self, other):
+        """Copy the lines of another thread, with the time of the copy."""
+        self.lines += [{**line, "timestamp": iso(self.now())} for line in other.lines]
+        self.total = list(other.total)
+
+
+EXAMPLES = {"claude-code": (CLAUDE_CODE, claude_example), "codex": (CODEX, codex_example)}
+each_example = pytest.mark.parametrize("name", EXAMPLES)
+
+
+def example(name):
+    """The reader and the files of an example."""
+    reader, files = EXAMPLES[name]
+    return reader, files()
+
+
+def cases():
+    """The examples, and the samples where they are."""
+    return [*EXAMPLES, *(FOLDERS if TRACES.is_dir() else ())]
+
+
+def case(name):
+    """The reader and the files of an example or of samples."""
+    return example(name) if name in EXAMPLES else (FOLDERS[name], sample_files(name))
+
+
+@pytest.mark.parametrize("name", cases())
+def test_order_of_files_and_records_does_not_matter(name):
+    """Files from last to first, records mixed, each file twice: the same runs."""
+    reader, files = case(name)
+    expected = runs_of(reader, files)
+    assert len(expected) > 1
+    rng = random.Random(5)
+    for other in (files[::-1], files * 2, rng.sample(files, len(files))):
+        assert runs_of(reader, other, shuffle=rng) == expected
+
+
+@pytest.mark.parametrize("name", cases())
+def test_concatenated_and_split_files(name):
+    """All files in one, and each file in three: the same runs."""
+    reader, files = case(name)
+    expected = runs_of(reader, files)
+    main = [file for file in files if "agent-" not in Path(file[0]).name]
+    beside = [file for file in files if file not in main]
+    whole = ("all.jsonl", [line for _, lines in main for line in lines])
+    assert runs_of(reader, [whole, *beside]) == expected
+    pieces = [
+        (path, lines[at : at + -(-len(lines) // 3)])
+        for path, lines in files
+        for at in range(0, len(lines), -(-len(lines) // 3))
+    ]
+    if name != "codex":  # the copy at the beginning of a fork cannot be told from its rest alone
+        assert runs_of(reader, pieces) == expected
+
+
+@pytest.mark.parametrize("name", ["claude-code", *(["claude_code"] if TRACES.is_dir() else [])])
+def test_shuffled_lines(name):
+    """Lines of Claude Code name their parent: their order in the file breaks ties only."""
+    reader, files = case(name)
+    rng = random.Random(7)
+    mixed = [(path, rng.sample(lines, len(lines))) for path, lines in files]
+    assert runs_of(reader, mixed) == runs_of(reader, files)
+
+
+@pytest.mark.parametrize("name", cases())
+def test_growing_and_cut_files(name):
+    """A prefix, cut in a line, then the whole: the same ids, renewed content, nothing left over."""
+    reader, files = case(name)
+    whole = runs_of(reader, files)
+    steps = {s.step_id for run in whole.values() for s in steps_of(run)}
+    for share in (0.3, 0.6, 0.9):
+        text = [(path, b"".join(lines)) for path, lines in files]
+        cut = [
+            (path, lines[: int(len(lines) * share)].splitlines(keepends=True))
+            for path, lines in text
+        ]
+        before = runs_of(reader, cut)
+        assert before.keys() <= whole.keys()
+        assert {s.step_id for run in before.values() for s in steps_of(run)} <= steps
+        assert runs_of(reader, [*cut, *files]) == whole
+
+
+@each_example
+def test_no_text_by_default(name):
+    """Nothing that a person, a model or a tool said, no path and no branch, is in a record."""
+    reader, files = example(name)
+    assert any(b"CANARY" in line for _, lines in files for line in lines)
+    records = records_of(reader, files)
+    assert "CANARY" not in json.dumps([[record.keys, record.fields] for record in records])
+    assert "CANARY" not in repr(runs_of(reader, files))
+
+
+@each_example
+def test_text_when_asked_for(name, monkeypatch):
+    """Prompts and what tools got and gave, for the hashes of the events."""
+    reader, files = example(name)
+    monkeypatch.setattr(reader, "with_text", True)
+    runs = runs_of(reader, files).values()
+    assert any("CANARY" in (run.prompt_text or "") for run in runs)
+    steps = [step for run in runs for step in steps_of(run, "tool_call")]
+    assert any("CANARY" in (step.tool_input or "") for step in steps)
+    assert any(step.tool_output for step in steps)
+
+
+# Broken files ---------------------------------------------------------------------------------
+
+ODD_VALUES = (
+    None, True, 0, -1, 1e308, 2**70, "", " ", "x" * 5000, "\ud800", [], {}, [[]], {"a": []}, "7"
+)  # fmt: skip
+
+
+def places(value, path=()):
+    """All paths to values inside a JSON value."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in inside:
+        yield (*path, key)
+        if isinstance(inner, dict | list):
+            yield from places(inner, (*path, key))
+
+
+def mutated(lines, rng):
+    """Lines of a file with one to five kinds of damage."""
+    lines = list(lines)
+    for _ in range(rng.randint(1, 5)):
+        at = rng.randrange(len(lines))
+        damage = rng.randrange(9)
+        if damage == 0:
+            lines[at] = lines[at][: rng.randrange(len(lines[at]))]
+        elif damage == 1:
+            lines[at] = bytes(rng.randrange(256) for _ in range(20)).replace(b"\n", b"") + b"\n"
+        elif damage == 2:
+            lines.insert(rng.randrange(len(lines)), lines[at])
+        elif damage == 3:
+            lines[at] = b"[" * 3000 + b"\n"
+        elif damage == 4 and len(lines) > 1:
+            del lines[at]
+        elif damage == 5:
+            rng.shuffle(lines)
+        else:
+            try:
+                line = json.loads(lines[at])
+            except (ValueError, RecursionError):
+                continue
+            if not isinstance(line, dict):
+                continue
+            *path, last = rng.choice(list(places(line)))
+            inner = line
+            for key in path:
+                inner = inner[key]
+            others = [line.get("uuid"), "p1", THREAD, "t1"]
+            if damage == 6:
+                del inner[last]
+            else:
+                inner[last] = rng.choice([*ODD_VALUES, *others])
+            lines[at] = json.dumps(line).encode() + b"\n"
+    return lines
+
+
+@each_example
+def test_mutated_files(name):
+    """250 broken files a format: no exception, each line read or skipped with a reason, once."""
+    reader, files = example(name)
+    rng = random.Random(11)
+    for _ in range(250):
+        counts = Counts()
+        broken = [(path, mutated(lines, rng)) for path, lines in files]
+        lines = sum(bool(line.strip()) for _, found in broken for line in found)
+        records = records_of(reader, broken, counts)
+        assert counts.read + counts.skipped.total() == lines
+        assert all(reason and len(reason) < 100 for reason in counts.skipped)
+        for group in groups_of(records):
+            runs = list(reader.assemble(group, counts))
+            rng.shuffle(group)
+            assert sorted(map(repr, reader.assemble(group, counts))) == sorted(map(repr, runs))
+        for run in runs_of_any(reader, records):
+            assert run.status is None or run.ended_at is not None
+            for step in steps_of(run):
+                assert step.duration_ms is None or step.duration_ms >= 0
+
+
+def runs_of_any(reader, records):
+    """The runs of records, also where ids are broken and come twice."""
+    return [run for group in groups_of(records) for run in reader.assemble(group, Counts())]
+
+
+def test_cycles_of_parents():
+    """Lines that are each other's parents end in the run before them, and nothing hangs."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "Bash", "t1")
+    log.result("t1")
+    log.answer("m2", "text")
+    log.lines[1]["parentUuid"] = log.lines[3]["uuid"]
+    [run] = runs_of(CLAUDE_CODE, [("a.jsonl", written(log.lines))]).values()
+    assert (run.interaction_id, len(steps_of(run, "llm_call")), run.status) == ("p1", 2, "success")
+
+
+@each_example
+def test_files_are_recognised_by_their_reader_only(name):
+    """By the first bytes, packed or not, also when a line is cut."""
+    reader, files = example(name)
+    others = [other for other, _ in EXAMPLES.values() if other is not reader]
+    for path, lines in files:
+        head = b"".join(lines)
+        for cut in (head, head[:300]):
+            assert reader.recognises(Path(path), cut)
+            assert not any(other.recognises(Path(path), cut) for other in others)
+    for nothing in (b"", b"\x00\xff", b"[]", b'{"resourceSpans": []}', b'{"type": "track"}'):
+        assert not reader.recognises(Path("x.jsonl"), nothing)
+
+
+# Claude Code ----------------------------------------------------------------------------------
+
+
+def claude_runs(*logs, **kwargs):
+    """The runs of logs, each in its session's file."""
+    files = [(f"p/{log.session}.jsonl", written(log.lines)) for log in logs]
+    return runs_of(CLAUDE_CODE, files, **kwargs)
+
+
+def test_the_example_of_claude_code():
+    """Sessions, parents, names, statuses and tokens of the example."""
+    runs = runs_of(CLAUDE_CODE, claude_example())
+    assert {key: (run.conversation_id, run.status) for key, run in runs.items()} == {
+        "p1": (SESSION, "success"),
+        "p3": (SESSION, "user_cancelled"),
+        "q1": (OTHER_SESSION, "success"),
+    }
+    first = runs["p1"]
+    assert first.duration_ms == 5000
+    assert [(s.agent_session_id, s.agent_name, s.status, s.parent_agent_session_id)
+            for s in first.sessions] == [
+        ("p1-main", "main", "success", None),
+        ("p1-a1", "Explore", "success", "p1-main"),
+    ]  # fmt: skip
+    tokens = {s.step_id: s.tokens.output for s in steps_of(first, "llm_call")}
+    assert tokens == {"m1": 40, "m2": 5, "m3": 90, "agent-m1": 12, "agent-m2": 30}
+    call = next(step for step in steps_of(first) if step.step_id == "m1")
+    assert (call.tokens.cache_write, call.tokens.cache_write_1h, call.duration_ms) == (20, 15, 2000)
+    [retry] = steps_of(first, RETRY_STEP_TYPE)
+    assert (retry.status, retry.attempt_number, retry.failure.http_status) == ("error", 1, 529)
+    bash = next(step for step in steps_of(first) if step.step_id == "t2")
+    assert (bash.status, bash.failure.error_message) == ("error", "exit code 2")
+    [edit] = steps_of(runs["p3"], "tool_call")
+    assert (edit.tool_name, edit.status) == ("Edit", "cancelled")
+    assert [action.action_type for action in runs["p3"].actions] == ["interrupted"]
+    side = runs["q1"].sessions[1]
+    assert (side.agent_session_id, side.agent_name) == ("q1-s1", "reviewer")
+    assert side.parent_agent_session_id == "q1-main"
+
+
+@pytest.mark.parametrize("way", ["same uuids", "other uuids", "forkedFrom", "remapped"])
+@pytest.mark.parametrize("is_longer", [False, True])
+def test_copied_sessions_count_once(way, is_longer):
+    """A session copied under a new id: what both hold counts once, in the older session."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "Bash", "t1")
+    log.result("t1")
+    log.answer("m2", "text")
+    copy = ClaudeLog(session=OTHER_SESSION)
+    for line in log.lines:
+        changed = {**line, "sessionId": OTHER_SESSION}
+        if way in ("other uuids", "remapped"):
+            changed["uuid"] = f"copy-{line['uuid']}"
+            changed["parentUuid"] = line["parentUuid"] and f"copy-{line['parentUuid']}"
+        if way in ("forkedFrom", "remapped"):
+            changed["forkedFrom"] = {"sessionId": SESSION, "messageUuid": line["uuid"]}
+        copy.lines.append(changed)
+    copy.parent, copy.seconds = copy.lines[-1]["uuid"], 100
+    copy.prompt("further", uuid="p2")
+    copy.answer("m3", "text")
+    if is_longer:
+        log.seconds = 50
+        log.prompt("the first one goes on", uuid="p9")
+        log.answer("m9", "text")
+    for logs in ((log, copy), (copy, log)):
+        runs = claude_runs(*logs)
+        calls = {s.step_id: (r.conversation_id, r.interaction_id)
+                 for r in runs.values() for s in steps_of(r, "llm_call")}  # fmt: skip
+        expected = {"m1": (SESSION, "p1"), "m2": (SESSION, "p1"), "m3": (OTHER_SESSION, "p2")}
+        assert calls == expected | ({"m9": (SESSION, "p9")} if is_longer else {})
+        assert runs.keys() == {"p1", "p2"} | ({"p9"} if is_longer else set())
+
+
+def test_a_copy_that_is_read_alone():
+    """A fork names its origin: read without it, its copied lines are the origin's all the same."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "text")
+    copy = ClaudeLog(session=OTHER_SESSION, seconds=100, parent=log.parent)
+    copy.lines = [
+        {**line, "sessionId": OTHER_SESSION, "forkedFrom": {"sessionId": SESSION}}
+        for line in log.lines
+    ]
+    copy.prompt("further", uuid="p2")
+    copy.answer("m2", "text")
+    alone = claude_runs(copy)
+    assert {r.interaction_id: r.conversation_id for r in alone.values()} == {
+        "p1": SESSION,
+        "p2": OTHER_SESSION,
+    }
+    assert alone == claude_runs(copy, log)
+
+
+@pytest.mark.parametrize(
+    ("content", "fields", "is_run"),
+    [
+        ("do it", {}, True),
+        ([{"type": "text", "text": "do it"}], {}, True),
+        ([{"type": "image", "source": {}}], {}, True),
+        ([{"type": "text", "text": "<system-reminder>\nx"}, {"type": "text", "text": "do"}],
+         {}, True),
+        ("<ide_opened_file>a</ide_opened_file> do it", {}, True),
+        ("<div> is wrong here", {}, True),
+        ("<command-name>/review</command-name>", {}, True),
+        ("<system-reminder>only this</system-reminder>", {}, False),
+        ("do it", {"isMeta": True}, False),
+        ("summary", {"isCompactSummary": True}, False),
+        ("This session is being continued from a previous conversation that", {}, False),
+        ("<task-notification>\n<task-id>a</task-id>", {}, False),
+        ("<bash-input>ls</bash-input>", {}, False),
+        ("<local-command-stdout>x</local-command-stdout>", {}, False),
+        ("Caveat: The messages below were generated", {}, False),
+        ("any words", {"origin": {"kind": "task-notification"}}, False),
+        ("any words", {"origin": {"kind": "human"}}, True),
+        ([{"type": "text", "text": "[Request interrupted by user]"}], {}, False),
+    ],
+)  # fmt: skip
+def test_what_begins_a_run(content, fields, is_run):
+    """Users' words do, and commands that the model answers; what the client adds does not."""
+    log = ClaudeLog()
+    log.prompt("first", uuid="p1")
+    log.answer("m1", "text")
+    log.user(content, uuid="p2", **fields)
+    log.answer("m2", "text")
+    runs = claude_runs(log)
+    assert runs.keys() == ({"p1", "p2"} if is_run else {"p1"})
+    assert len(steps_of(runs["p2" if is_run else "p1"], "llm_call")) == (1 if is_run else 2)
+
+
+def test_a_command_without_a_model_call_is_no_run_and_prolongs_none():
+    """/exit minutes later: the run before it ends with its last answer."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "text")
+    log.seconds += 600
+    log.command("/exit", uuid="p2")
+    log.add("assistant", message=log.message("x", "text", model="<synthetic>"))
+    [run] = claude_runs(log).values()
+    assert (run.interaction_id, run.duration_ms, len(steps_of(run))) == ("p1", 1000, 1)
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [
+        ("text", "success"),
+        ("open tool", None),
+        ("result", None),
+        ("result and turn end", "success"),
+        ("api error", "error"),
+        ("api error and turn end", "error"),
+        ("interrupt", "user_cancelled"),
+        ("interrupt in the result", "user_cancelled"),
+        ("nothing", None),
+    ],
+)
+def test_how_a_run_ends(ending, status):
+    """Success, error, cancelled, or not ended: then it gets no completion."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    if ending != "nothing":
+        log.answer("m1", "Bash", "t1")
+    if ending == "interrupt in the result":
+        block = {"type": "tool_result", "tool_use_id": "t1", "content": "x", "is_error": True}
+        log.user([block, {"type": "text", "text": "[Request interrupted by user for tool use]"}])
+    elif ending not in ("nothing", "open tool"):
+        log.result("t1")
+    if ending == "text":
+        log.answer("m2", "text")
+    if "api error" in ending:
+        said = 'API Error: 529 {"type":"error","error":{"type":"overloaded_error"}}'
+        message = {"id": "e1", "model": "<synthetic>", "content": [{"type": "text", "text": said}]}
+        log.add("assistant", message=message, isApiErrorMessage=True)
+    if "turn end" in ending:
+        log.system("stop_hook_summary")
+    if ending == "interrupt":
+        log.interrupt()
+    [run] = claude_runs(log).values()
+    assert (run.status, run.ended_at is None) == (status, status is None)
+    assert all(session.status == status for session in run.sessions)
+    failed = [step for step in steps_of(run, "llm_call") if step.status == "error"]
+    assert [(s.failure.http_status, s.failure.error_type) for s in failed] == (
+        [(529, "overloaded_error")] if "api error" in ending else []
+    )
+    open_tools = [s.step_id for s in steps_of(run) if s.status == "in_progress"]
+    assert open_tools == (["t1"] if ending == "open tool" else [])
+
+
+def test_agents_that_only_their_result_names():
+    """A session with the time of the result, without tokens; one in the background is open."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "Agent", "t1", agent="Plan")
+    log.seconds += 60
+    log.result("t1", started={"agentId": "a1", "status": "completed", "totalDurationMs": 30_000})
+    log.answer("m2", "Agent", "t2", agent="Plan")
+    log.result("t2", started={"agentId": "a2", "status": "async_launched"})
+    [run] = claude_runs(log).values()
+    known, launched = run.sessions[1:]
+    assert (known.agent_name, known.duration_ms, known.status) == ("Plan", 30_000, "success")
+    assert known.ended_at - known.started_at == 30_000
+    assert (known.steps, known.tokens.input, known.parent_agent_session_id) == ([], None, "p1-main")
+    assert (launched.status, launched.ended_at, launched.duration_ms) == (None, None, None)
+
+
+def test_progress_lines_count_only_what_stands_nowhere_else():
+    """The file of an agent goes before what its parent's progress lines repeat of it."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "Task", "t1", agent="Explore")
+    log.progress("a1", "t1", "x1", "text")
+    log.progress("a1", "t1", "x2", "Grep", "g2")
+    agent = ClaudeLog(agent="a1", seconds=2)
+    agent.user("look", uuid="ap")
+    agent.answer("x1", "text", output=77)
+    path = f"p/{SESSION}/subagents/agent-a1.jsonl"
+    files = [(f"p/{SESSION}.jsonl", written(log.lines)), (path, written(agent.lines))]
+    [run] = runs_of(CLAUDE_CODE, files).values()
+    assert {s.step_id: s.tokens.output for s in run.sessions[1].steps} == {
+        "x1": 77,
+        "x2": 2,
+        "g2": None,
+    }
+
+
+def test_side_questions_replay_messages_of_the_main_chain():
+    """A replayed message counts in the main chain, and takes no time of the side chain."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "Bash", "t1", output=50)
+    log.result("t1")
+    log.answer("m2", "text")
+    side = ClaudeLog(agent="aside_question-1", seconds=300)
+    side.lines = [
+        {**line, "uuid": f"s-{line['uuid']}", "isSidechain": True, "agentId": "aside_question-1"}
+        for line in log.lines[:2]
+    ]
+    side.user("by the way", uuid="s3")
+    side.answer("m3", "text")
+    path = f"p/{SESSION}/subagents/agent-aside_question-1.jsonl"
+    files = [(f"p/{SESSION}.jsonl", written(log.lines)), (path, written(side.lines))]
+    [run] = runs_of(CLAUDE_CODE, files).values()
+    main, aside = run.sessions
+    assert [s.step_id for s in main.steps] == ["m1", "t1", "m2"]
+    assert ([s.step_id for s in aside.steps], aside.duration_ms) == (["m3"], 1000)
+
+
+def test_names_of_agents():
+    """What the call says, else the .meta.json, else compaction by its id, else general-purpose."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "text")
+    names = {"a1": "reviewer", "acompact-2": "compact", "a3": "general-purpose"}
+    files = [(f"p/{SESSION}.jsonl", written(log.lines))]
+    for number, agent in enumerate(names):
+        chain = ClaudeLog(agent=agent, seconds=2)
+        chain.user("look", uuid=f"u{number}")
+        chain.answer(f"x{number}", "text")
+        files.append((f"p/{SESSION}/subagents/agent-{agent}.jsonl", written(chain.lines)))
+    meta = json.dumps({"agentType": "reviewer", "description": "CANARY"}, indent=1).encode()
+    path = Path(f"p/{SESSION}/subagents/agent-a1.meta.json")
+    assert CLAUDE_CODE.recognises(path, meta)
+    files.append((path, meta.splitlines(keepends=True)))
+    for order in (files, files[::-1]):
+        [run] = runs_of(CLAUDE_CODE, order).values()
+        found = {s.agent_session_id: s.agent_name for s in run.sessions[1:]}
+        assert found == {f"p1-{agent}": name for agent, name in names.items()}
+
+
+def test_an_agent_that_a_later_run_resumes():
+    """Each run has a session with the calls of its time."""
+    log = ClaudeLog()
+    agent = ClaudeLog(agent="a1")
+    for number in (1, 2):
+        log.prompt("go", uuid=f"p{number}")
+        log.answer(f"m{number}", "Agent", f"t{number}", agent="Explore")
+        agent.seconds = log.seconds
+        agent.user("look", uuid=f"u{number}")
+        agent.answer(f"x{number}", "text")
+        log.seconds = agent.seconds
+        log.result(f"t{number}", started={"agentId": "a1", "status": "completed"})
+        log.answer(f"n{number}", "text")
+    path = f"p/{SESSION}/subagents/agent-a1.jsonl"
+    files = [(f"p/{SESSION}.jsonl", written(log.lines)), (path, written(agent.lines))]
+    runs = runs_of(CLAUDE_CODE, files)
+    found = {s.agent_session_id: [step.step_id for step in s.steps]
+             for run in runs.values() for s in run.sessions[1:]}  # fmt: skip
+    assert found == {"p1-a1": ["x1"], "p2-a1": ["x2"]}
+
+
+def test_lines_whose_parent_is_missing():
+    """They belong to the run before them in time; before the first prompt there is a run too."""
+    log = ClaudeLog(parent="nowhere")
+    log.answer("m0", "text")
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "Bash", "t1")
+    log.result("t1", parentUuid="lost")
+    log.parent = "lost, too"
+    log.answer("m2", "text")
+    runs = claude_runs(log)
+    assert {key: [s.step_id for s in steps_of(run, "llm_call")] for key, run in runs.items()} == {
+        f"{SESSION}-start": ["m0"],
+        "p1": ["m1", "m2"],
+    }
+    assert runs[f"{SESSION}-start"].prompted_at is None
+
+
+# Codex ----------------------------------------------------------------------------------------
+
+
+def codex_runs(*logs):
+    """The runs of logs, each in its thread's file."""
+    return runs_of(
+        CODEX, [(f"rollout-2026-03-01T12-00-00-{x.thread}.jsonl", written(x.lines)) for x in logs]
+    )
+
+
+def test_the_example_of_codex():
+    """Runs, models, tokens without the cached, failures; replays count in the parent."""
+    runs = runs_of(CODEX, codex_example())
+    assert {key: (r.status, r.trigger_type) for key, r in runs.items()} == {
+        f"{THREAD}-0": ("success", "user"),
+        f"{THREAD}-1": ("user_cancelled", "user"),
+        f"{FORK}-0": ("success", "user"),
+        f"{AGENT_THREAD}-0": ("success", "agent"),
+    }
+    calls = {
+        key: [(s.model_name, s.tokens.input, s.tokens.cache_read, s.tokens.output)
+              for s in steps_of(run, "llm_call")]
+        for key, run in runs.items()
+    }  # fmt: skip
+    assert calls == {
+        f"{THREAD}-0": [("gpt-9", 60, 40, 10)],
+        f"{THREAD}-1": [("gpt-9-mini", 50, 150, 20)],
+        f"{FORK}-0": [("gpt-9", 100, 200, 30)],
+        f"{AGENT_THREAD}-0": [("gpt-9", 50, 0, 5)],
+    }
+    [failed] = steps_of(runs[f"{THREAD}-0"], "tool_call")
+    assert (failed.status, failed.failure.error_message) == ("error", "exit code 1")
+    assert [step.status for step in steps_of(runs[f"{THREAD}-1"], "tool_call")] == ["success"]
+    assert [a.action_type for a in runs[f"{THREAD}-1"].actions] == ["interrupted"]
+    [session] = runs[f"{AGENT_THREAD}-0"].sessions
+    assert (session.agent_name, session.parent_agent_session_id) == (
+        "worker",
+        f"{THREAD}-1-codex",
+    )
+
+
+@pytest.mark.parametrize("with_id", [True, False])
+@pytest.mark.parametrize(
+    ("way", "with_parent"),
+    [
+        ("declared", True),
+        ("declared", False),
+        ("named inside", True),
+        ("named inside", False),
+        ("silent", True),
+    ],
+)
+def test_a_fork_counts_only_its_own(with_id, with_parent, way):
+    """By turn ids, by the burst of the copy, or by the parent's file; whatever is there."""
+    log = CodexLog(THREAD)
+    for number in range(3):
+        log.turn(f"turn {number}", with_id=with_id)
+        log.call(f"c{number}", "shell", "fine")
+        log.tokens(100 + number, 40, 10)
+        log.event("agent_message", message="done")
+    fork = CodexLog(FORK, seconds=1000, **({"forked_from_id": THREAD} if way == "declared" else {}))
+    fork.replay(log)
+    if way == "silent":
+        del fork.lines[1]
+    fork.turn("another way", seconds=0 if not with_id else 1, with_id=with_id)
+    fork.call("c9", "shell", "fine")
+    fork.tokens(300, 200, 30)
+    fork.event("agent_message", message="done")
+    runs = codex_runs(*([log] if with_parent else []), fork)
+    own = {key: [s.step_id for s in steps_of(run, "tool_call")] for key, run in runs.items()}
+    parents = {f"{THREAD}-{n}": [f"c{n}"] for n in range(3)} if with_parent else {}
+    assert own == {**parents, f"{FORK}-0": ["c9"]}
+    [call] = steps_of(runs[f"{FORK}-0"], "llm_call")
+    assert (call.tokens.input, call.tokens.cache_read, call.model_name) == (100, 200, "gpt-9")
+
+
+def test_token_counts_written_twice_and_totals_that_restart():
+    """A repeated total is no call; one that restarts on resume is one; one of nothing is none."""
+    log = CodexLog(THREAD)
+    log.turn("go")
+    log.tokens(100, 40, 10)
+    log.lines.append({**log.lines[-1], "timestamp": iso(log.now() + 500)})
+    log.event("token_count", info=None)
+    log.tokens(50, 0, 5, reset=True)
+    full = {"total_token_usage": {"total_tokens": 9999}, "last_token_usage": {"total_tokens": 9}}
+    log.event("token_count", info=full)
+    log.event("token_count", info={"total_token_usage": log.info([80, 0, 9, 0], [0] * 4)
+                                   ["total_token_usage"]})  # fmt: skip
+    [run] = codex_runs(log).values()
+    found = [(s.tokens.input, s.tokens.output) for s in steps_of(run, "llm_call")]
+    assert found[:2] == [(60, 10), (50, 5)]
+    assert len(found) == 3
+
+
+def test_cache_writes_and_priority():
+    """Cache writes are inside the input too; the tier is that of the last settings."""
+    log = CodexLog(THREAD)
+    log.event("thread_settings_applied", thread_settings={"service_tier": "priority"})
+    log.turn("go")
+    usage = {
+        "input_tokens": 100,
+        "cached_input_tokens": 40,
+        "cache_write_input_tokens": 25,
+        "output_tokens": 9,
+        "reasoning_output_tokens": 4,
+    }
+    log.event("token_count", info={"total_token_usage": usage, "last_token_usage": usage})
+    [run] = codex_runs(log).values()
+    [step] = steps_of(run, "llm_call")
+    tokens = step.tokens
+    assert (tokens.input, tokens.cache_read, tokens.cache_write) == (35, 40, 25)
+    assert (tokens.output, tokens.reasoning, step.service_tier) == (9, 4, "priority")
+
+
+def test_files_before_the_envelope():
+    """No times but the first line's and no tokens: runs and tool calls all the same."""
+    lines = [
+        {"id": THREAD, "timestamp": "2025-08-01T10:00:00.000Z", "instructions": "CANARY"},
+        {"record_type": "state"},
+        {"type": "message", "role": "user",
+         "content": [{"type": "input_text", "text": "<environment_context>"}]},
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "go"}]},
+        {"type": "function_call", "name": "shell", "arguments": "{}", "call_id": "c1"},
+        {"type": "function_call_output", "call_id": "c1",
+         "output": '{"output":"","metadata":{"exit_code":0}}'},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "x"}]},
+    ]  # fmt: skip
+    path = Path(f"rollout-2025-08-01T10-00-00-{THREAD}.jsonl")
+    assert CODEX.recognises(path, b"".join(written(lines)))
+    [run] = runs_of(CODEX, [(path, written(lines))]).values()
+    assert (run.conversation_id, run.status, iso(run.started_at)) == (
+        THREAD,
+        "success",
+        "2025-08-01T10:00:00.000Z",
+    )
+    assert [(s.step_type, s.tool_name, s.status) for s in steps_of(run)] == [
+        ("tool_call", "shell", "success")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("last", "status"),
+    [
+        (("agent_message", {}), "success"),
+        (("task_complete", {}), "success"),
+        (("turn_aborted", {"reason": "interrupted"}), "user_cancelled"),
+        (("turn_aborted", {"reason": "replaced"}), "error"),
+        (("error", {"message": "usage limit"}), "error"),
+        (("agent_reasoning", {}), None),
+    ],
+)
+def test_how_a_turn_ends(last, status):
+    """What the client wrote last says it; nothing, and the run has not ended."""
+    log = CodexLog(THREAD)
+    log.turn("go", with_id=False)
+    log.tokens(100, 0, 10)
+    log.call("c1", "shell", None)
+    log.event(last[0], **last[1])
+    log.event("token_count", info=None)
+    [run] = codex_runs(log).values()
+    assert (run.status, run.ended_at is None) == (status, status is None)
+    assert [s.status for s in steps_of(run, "tool_call")] == ["in_progress"]
+
+
+def test_messages_during_a_turn_steer_it():
+    """With turn ids a second message belongs to its turn; without them it begins a run."""
+    for with_id, runs in ((True, 1), (False, 2)):
+        log = CodexLog(THREAD)
+        log.turn("go", with_id=with_id)
+        log.tokens(100, 0, 10)
+        log.event("user_message", message="rather so")
+        log.tokens(100, 50, 10)
+        log.event("agent_message", message="done")
+        assert len(codex_runs(log)) == runs
+
+
+# Words in CSV files ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "is_failed", "status", "message"),
+    [
+        ("Exit code 1\nmake: *** error", True, "error", "exit code 1"),
+        ("<tool_use_error>File does not exist.</tool_use_error>", True, "error", "no such file"),
+        ("The user doesn't want to proceed with this tool use", True, "cancelled", None),
+        ("[Request interrupted by user for tool use]", True, "error", "interrupted by the user"),
+        ("something never seen", True, "error", None),
+        ("MCP error -32602: secret", True, "error", "MCP error -32602"),
+        ("the docs say: timed out, no such file", False, None, None),
+        ("Process exited with code 0\nOutput:\nexecution error", False, None, None),
+        ("Chunk ID: a\nWall time: 1 s\nProcess exited with code 127\nOutput:\nx", False,
+         "error", "exit code 127"),
+        ("Exit code: 0\nWall time: 1\nOutput:\nExit code: 2", False, None, None),
+        ("Exit code: 2\nWall time: 1\nOutput:\n", False, "error", "exit code 2"),
+        ("Wall time: 1\nOutput:\nProcess exited with code 1", False, None, None),
+        ("failed in sandbox MacosSeatbelt with execution error: sandbox denied exec error, "
+         "exit code: 1, stdout: , stderr: x", False, "error", "denied by the sandbox, exit code 1"),
+        ("patch rejected by user", False, "cancelled", None),
+        ("aborted by user after 5.1s", False, "cancelled", None),
+        ("exec command rejected by user", False, "cancelled", None),
+        ("apply_patch verification failed: secret", False, "error", None),
+        ("Success. Updated the following files:", False, None, None),
+    ],
+)  # fmt: skip
+def test_what_tools_say_of_their_failure(said, is_failed, status, message):
+    """The known phrase is kept, never the text around it."""
+    found = tool_failure(said, is_failed=is_failed)
+    assert (found.get("status"), found.get("error")) == (status, message)
+    assert "secret" not in json.dumps(found)
+
+
+def test_csv_files_hold_what_their_columns_say():
+    """Every pattern compiles, every word is one that the code knows."""
+    for row in phrases("tool_failures.csv"):
+        assert re.compile(row["pattern"])
+        assert row["is_proof"] in ("yes", "no")
+        assert row["status"] in ("success", "error", "cancelled")
+        assert bool(row["error_type"]) == (row["status"] != "success")
+    meanings = {"interruption", "command", "context", "client"}
+    for row in phrases("user_lines.csv"):
+        assert row["format"] in (CLAUDE_CODE.name, CODEX.name)
+        assert row["prefix"] == row["prefix"].strip() and row["what_it_is"]
+        assert row["meaning"] in meanings
