@@ -15,8 +15,10 @@ from scripts.importer.model import Fields
 from scripts.importer.spans import HANDOFF, TOOL
 
 _HERE = Path(__file__).parent
+SCOPE_NAME = "otel.scope.name"
+_SYSTEM = "gen_ai.system"
 _SCOPE_AND_NAME = "scope and name"
-_SYSTEM_AND_NAME = "gen_ai.system and name"
+_SYSTEM_AND_NAME = f"{_SYSTEM} and name"
 _NAME = "name"
 _HAS_ATTRIBUTE = "has attribute"
 _HAS_ATTRIBUTE_IN_LANGFUSE = "has attribute in Langfuse"
@@ -62,8 +64,8 @@ class Attributes:
         self._marks_in_langfuse = self._marks | self._kinds[_HAS_ATTRIBUTE_IN_LANGFUSE]
         self._name_beginnings = self._kinds[_NAME_BEGINS]
         self._tool_name_beginnings = self._kinds[_TOOL_NAME_BEGINS]
-        self.wanted = (
-            frozenset(self._facts) | frozenset(self._word_sources) | frozenset(self._marks)
+        self.wanted = frozenset(self._facts).union(
+            self._word_sources, self._marks_in_langfuse, (_SYSTEM, SCOPE_NAME)
         )
 
     def flat(self, raw: object) -> Fields:
@@ -125,7 +127,7 @@ class Attributes:
             word = attributes.get(source)
             if word is None or type(word) is not str:
                 continue
-            kind = self._kinds[source].get(word.strip().lower())
+            kind = self._kinds[source].get(word.strip(' "').lower())
             if kind:
                 return kind, None
             if kind is None:
@@ -133,7 +135,7 @@ class Attributes:
         if name in self._telling_names:
             for source, word in (
                 (_SCOPE_AND_NAME, f"{scope} {name}"),
-                (_SYSTEM_AND_NAME, f"{attributes.get('gen_ai.system')} {name}"),
+                (_SYSTEM_AND_NAME, f"{attributes.get(_SYSTEM)} {name}"),
                 (_NAME, name),
             ):
                 kind = self._kinds[source].get(word)

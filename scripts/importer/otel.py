@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from scripts.importer import values
-from scripts.importer.attributes import Attributes
+from scripts.importer.attributes import SCOPE_NAME, Attributes
 from scripts.importer.json_lines import documents
 from scripts.importer.model import Action, Counts, Fields, Record, Run
 from scripts.importer.spans import (
@@ -39,7 +39,15 @@ _EVALUATION = "gen_ai.evaluation.result"
 _TRACE_LISTS = ("resourceSpans", "resource_spans", "batches")
 # What a span of another kind may tell of the trace.
 _LINKED_FACTS = ("conversation_id", "user_id", "workflow_name")
-_SPAN_MARKS = ("spanId", "span_id", "spanID", "context", "context.span_id")
+_SPAN_MARKS = (
+    "spanId",
+    "span_id",
+    "spanID",
+    "context",
+    "context.span_id",
+    "spanContext",
+    "_spanContext",
+)
 _SIGNS = (
     b'"resourceSpans"',
     b'"resource_spans"',
@@ -50,6 +58,7 @@ _SIGNS = (
     b'"spanId"',
     b'"span_id"',
     b'"context.span_id"',
+    b'"_spanContext"',
 )
 
 
@@ -191,9 +200,7 @@ class OtelReader:
         raw = span.get("attributes")
         attributes = self._attributes.flat(raw if raw is not None else _dotted_attributes(span))
         name = values.name(span.get("name")) or ""
-        kind, unknown = self._attributes.kind(
-            attributes, name, scope or attributes.get("otel.scope.name")
-        )
+        kind, unknown = self._attributes.kind(attributes, name, scope or attributes.get(SCOPE_NAME))
         if kind is None and "span_kind" in span:
             kind, unknown = self._attributes.kind(
                 {"openinference.span.kind": span["span_kind"]}, name, scope
@@ -305,15 +312,31 @@ def _action(record: Fields) -> Action:
 def _ids(span: Fields) -> tuple[str | None, str | None, str | None]:
     """Return a span's own id, its parent's and that of its trace."""
     if "spanId" in span:
-        return _id(span["spanId"]), _id(span.get("parentSpanId")), _id(span.get("traceId"))
-    context = span.get("context")
-    if type(context) is not dict:
-        context = {
+        parent_id = span.get("parentSpanId") or _inner(span, "parentSpanContext", "spanId")
+        return _id(span["spanId"]), _id(parent_id), _id(span.get("traceId"))
+    for name in ("context", "_spanContext", "spanContext"):
+        if type(span.get(name)) is dict:
+            of_span = span[name]
+            break
+    else:
+        of_span = {
             "span_id": span.get("span_id") or span.get("context.span_id"),
             "trace_id": span.get("trace_id") or span.get("context.trace_id"),
         }
-    parent_id = span.get("parent_id") or span.get("parent_span_id")
-    return _id(context.get("span_id")), _id(parent_id), _id(context.get("trace_id"))
+    parent_id = (
+        span.get("parent_id")
+        or span.get("parent_span_id")
+        or span.get("parentSpanId")
+        or _inner(span, "parentSpanContext", "spanId")
+    )
+    span_id = of_span.get("span_id") or of_span.get("spanId")
+    trace_id = of_span.get("trace_id") or of_span.get("traceId")
+    return _id(span_id), _id(parent_id), _id(trace_id)
+
+
+def _inner(span: Fields, name: str, inner_name: str) -> object:
+    inner = span.get(name)
+    return inner.get(inner_name) if type(inner) is dict else None
 
 
 def _id(raw: object) -> str | None:

@@ -111,8 +111,13 @@ def moment(value: object) -> int | None:
     """Return nanoseconds since 1970 of an ISO time (UTC where no zone is given) or of a count.
 
     A count is one of seconds, milliseconds, microseconds or nanoseconds, whichever puts it between
-    1973 and 2286.
+    1973 and 2286, or a pair of seconds and nanoseconds.
     """
+    if type(value) is list:
+        parts = [nanoseconds(part) or 0 for part in value]
+        if len(parts) != 2 or parts[0] > _LAST_SECOND:
+            return None
+        return nanoseconds(parts[0] * NANOSECONDS_PER_SECOND + parts[1])
     if isinstance(value, datetime):
         value = value.isoformat()
     if type(value) is str:
