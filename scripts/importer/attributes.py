@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.importer import values
-from scripts.importer.model import Fields, Tokens
+from scripts.importer.model import Fields
 from scripts.importer.spans import HANDOFF, TOOL
 
 _HERE = Path(__file__).parent
+SCOPE_NAME = "otel.scope.name"
+_SYSTEM = "gen_ai.system"
 _SCOPE_AND_NAME = "scope and name"
-_SYSTEM_AND_NAME = "gen_ai.system and name"
+_SYSTEM_AND_NAME = f"{_SYSTEM} and name"
 _NAME = "name"
 _HAS_ATTRIBUTE = "has attribute"
 _HAS_ATTRIBUTE_IN_LANGFUSE = "has attribute in Langfuse"
@@ -25,10 +27,14 @@ _TOOL_NAME_BEGINS = "tool name begins"
 _NO_ATTRIBUTES = {_SCOPE_AND_NAME, _SYSTEM_AND_NAME, _NAME, _HAS_ATTRIBUTE}
 _NO_ATTRIBUTES |= {_HAS_ATTRIBUTE_IN_LANGFUSE, _NAME_BEGINS, _TOOL_NAME_BEGINS}
 _DEEPEST_NESTING = 8
+_WRITTEN_AS_THEY_ARE = frozenset(
+    {"stringValue", "boolValue", "doubleValue", "string_value", "bool_value", "double_value"}
+)
 
 _TEXTS = ("prompt_text", "tool_input", "tool_output")
 _NAMES = ("model_name", "response_id", "service_tier", "agent_name", "tool_name", "workflow_name")
 _IDS = ("conversation_id", "user_id")
+_TOKENS = ("input", "fresh_input", "output", "cache_read", "cache_write", "reasoning")
 
 
 def rows_of(file_name: str) -> Iterator[dict[str, str]]:
@@ -49,12 +55,17 @@ class Attributes:
         for row in rows_of("otel_kinds.csv"):
             self._kinds.setdefault(row["source"], {})[row["word"]] = row["kind"]
         self._word_sources = [one for one in self._kinds if one not in _NO_ATTRIBUTES]
+        self._telling_names = {
+            word.split(" ")[-1]
+            for source in (_SCOPE_AND_NAME, _SYSTEM_AND_NAME, _NAME)
+            for word in self._kinds[source]
+        }
         self._marks = self._kinds[_HAS_ATTRIBUTE]
         self._marks_in_langfuse = self._marks | self._kinds[_HAS_ATTRIBUTE_IN_LANGFUSE]
         self._name_beginnings = self._kinds[_NAME_BEGINS]
         self._tool_name_beginnings = self._kinds[_TOOL_NAME_BEGINS]
-        self.wanted = (
-            frozenset(self._facts) | frozenset(self._word_sources) | frozenset(self._marks)
+        self.wanted = frozenset(self._facts).union(
+            self._word_sources, self._marks_in_langfuse, (_SYSTEM, SCOPE_NAME)
         )
 
     def flat(self, raw: object) -> Fields:
@@ -67,8 +78,10 @@ class Attributes:
         if type(raw) is list:
             for one in raw:
                 try:
-                    if one["key"] in wanted:
-                        found[one["key"]] = plain(one["value"])
+                    name = one["key"]
+                    if name in wanted:
+                        value = one["value"]
+                        found[name] = plain(value) if type(value) is dict else value
                 except (TypeError, KeyError):
                     continue
         elif type(raw) is dict:
@@ -91,7 +104,7 @@ class Attributes:
             if value is None or value == "":
                 continue
             for fact, rank in self._facts.get(attribute, ()):
-                if fact not in ranks or rank < ranks[fact]:
+                if rank < ranks.get(fact, rank + 1):
                     ranks[fact] = rank
                     facts[fact] = value
         return facts
@@ -110,26 +123,31 @@ class Attributes:
         source. Beside an unknown word a mere attribute or the beginning of a name decides nothing.
         """
         unknown = None
-        for source in self._word_sources:
+        for source in self._word_sources if attributes else ():
             word = attributes.get(source)
             if word is None or type(word) is not str:
                 continue
-            kind = self._kinds[source].get(word.strip().lower())
+            kind = self._kinds[source].get(word.strip(' "').lower())
             if kind:
                 return kind, None
             if kind is None:
                 unknown = unknown or word
-        for source, word in (
-            (_SCOPE_AND_NAME, f"{scope} {name}"),
-            (_SYSTEM_AND_NAME, f"{attributes.get('gen_ai.system')} {name}"),
-            (_NAME, name),
-        ):
-            kind = self._kinds[source].get(word)
-            if kind is not None:
-                return kind, None
+        if name in self._telling_names:
+            for source, word in (
+                (_SCOPE_AND_NAME, f"{scope} {name}"),
+                (_SYSTEM_AND_NAME, f"{attributes.get(_SYSTEM)} {name}"),
+                (_NAME, name),
+            ):
+                kind = self._kinds[source].get(word)
+                if kind is not None:
+                    return kind, None
         if unknown is not None:
             return None, unknown
-        for mark, kind in (self._marks_in_langfuse if is_langfuse else self._marks).items():
+        for mark, kind in (
+            ()
+            if not attributes
+            else (self._marks_in_langfuse if is_langfuse else self._marks).items()
+        ):
             if attributes.get(mark):
                 return kind, None
         for beginning, kind in self._name_beginnings.items():
@@ -179,35 +197,24 @@ class Attributes:
         """Return the fields for tokens and money, tokens as disjoint counts."""
         fields: Fields = {}
         cost = values.amount(facts.get("cost_usd"))
-        if cost is None:
-            parts = (
-                values.amount(facts.get("input_cost")),
-                values.amount(facts.get("output_cost")),
-            )
-            known = [part for part in parts if part is not None]
-            cost = sum(known) if known else None
+        if cost is None and ("input_cost" in facts or "output_cost" in facts):
+            parts = (values.amount(facts.get(fact)) for fact in ("input_cost", "output_cost"))
+            cost = sum(part for part in parts if part is not None) or None
         if cost is not None:
             fields["cost_usd"] = cost
-        fresh = values.count(facts.get("fresh_input"))
-        sent = values.count(facts.get("input"))
-        tokens = Tokens(
-            input=fresh if sent is None else sent,
-            output=values.count(facts.get("output")),
-            cache_read=values.count(facts.get("cache_read")),
-            cache_write=values.count(facts.get("cache_write")),
-            reasoning=values.count(facts.get("reasoning")),
-        )
-        disjoint = values.disjoint_tokens(
-            tokens,
-            values.count(facts.get("total")),
-            is_exclusive=sent is None and fresh is not None,
-        )
-        return fields | known_tokens(disjoint)
-
-
-def known_tokens(tokens: Tokens) -> Fields:
-    """Return the token counts that are known as fields of a span's record."""
-    return {name: value for name, value in vars(tokens).items() if value is not None}
+        tokens = {
+            fact: number
+            for fact in _TOKENS
+            if fact in facts and (number := values.count(facts[fact])) is not None
+        }
+        if not tokens:
+            return fields
+        fresh = tokens.pop("fresh_input", None)
+        is_exclusive = fresh is not None and "input" not in tokens
+        if is_exclusive:
+            tokens["input"] = fresh
+        total = values.count(facts.get("total"))
+        return fields | values.disjoint_tokens(tokens, total, is_exclusive=is_exclusive)
 
 
 def plain(value: object) -> object:
@@ -215,11 +222,11 @@ def plain(value: object) -> object:
     if type(value) is not dict or len(value) != 1:
         return value
     ((kind, content),) = value.items()
-    if kind in ("stringValue", "boolValue", "doubleValue", "string_value", "bool_value"):
+    if kind in _WRITTEN_AS_THEY_ARE:
         return content
     if kind in ("intValue", "int_value"):
         return values.whole(content)
     if kind in ("arrayValue", "array_value"):
         items = content.get("values") if type(content) is dict else None
         return [plain(item) for item in items] if type(items) is list else []
-    return content if kind == "double_value" else value
+    return value

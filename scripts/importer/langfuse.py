@@ -19,9 +19,9 @@ import pyarrow
 from pyarrow import parquet
 
 from scripts.importer import values
-from scripts.importer.attributes import Attributes, known_tokens, rows_of
+from scripts.importer.attributes import Attributes, rows_of
 from scripts.importer.json_lines import CUT_OFF, documents
-from scripts.importer.model import Action, Counts, Fields, Record, Run, Tokens
+from scripts.importer.model import Action, Counts, Fields, Record, Run
 from scripts.importer.spans import (
     AGENT,
     HANDOFF,
@@ -100,7 +100,7 @@ class LangfuseReader:
         by_trace: dict[str, dict[str, list[Fields]]] = {}
         for record in records:
             kinds = by_trace.setdefault(record["trace_id"], {})
-            kinds.setdefault(record["row"], []).append(record)
+            kinds.setdefault(record.get("row", _OBSERVATION), []).append(record)
         for trace_id in sorted(by_trace):
             rows = by_trace[trace_id]
             facts = _facts_of_trace(trace_id, rows)
@@ -237,7 +237,6 @@ class LangfuseReader:
             counts.read += 1
         told = self._attributes.facts(attributes)
         fields: Fields = {
-            "row": _OBSERVATION,
             "trace_id": trace_id,
             "id": row_id,
             "kind": kind or OTHER,
@@ -332,22 +331,15 @@ class LangfuseReader:
         written = found.get("cache_write_5m", 0) + found.get("cache_write_1h", 0)
         if written:
             found["cache_write"] = max(written, found.get("cache_write", 0))
-        tokens = Tokens(
-            input=found.get("input"),
-            output=found.get("output"),
-            cache_read=found.get("cache_read"),
-            cache_write=found.get("cache_write"),
-            cache_write_1h=found.get("cache_write_1h"),
-            reasoning=found.get("reasoning"),
-        )
-        disjoint = values.disjoint_tokens(
-            tokens,
-            found.get("total"),
+        total = found.pop("total", None)
+        found.pop("cache_write_5m", None)
+        return fields | values.disjoint_tokens(
+            found,
+            total,
             is_exclusive=True,
             other_input=others["input"],
             other_output=others["output"],
         )
-        return fields | known_tokens(disjoint)
 
 
 def _context(facts: Fields) -> Fields:

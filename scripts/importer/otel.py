@@ -10,17 +10,17 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from scripts.importer import values
-from scripts.importer.attributes import Attributes
+from scripts.importer.attributes import SCOPE_NAME, Attributes
 from scripts.importer.json_lines import documents
 from scripts.importer.model import Action, Counts, Fields, Record, Run
 from scripts.importer.spans import (
     AGENT,
     HANDOFF,
     NANOSECONDS_PER_MILLISECOND,
-    NO_STEPS,
     OTHER,
     TOOL,
     WORKFLOW,
@@ -37,7 +37,17 @@ LOGS = "log records or metrics beside spans"
 _HEX_ID = re.compile(r"[0-9A-Fa-f]{16}(?:[0-9A-Fa-f]{16})?")
 _EVALUATION = "gen_ai.evaluation.result"
 _TRACE_LISTS = ("resourceSpans", "resource_spans", "batches")
-_SPAN_MARKS = ("spanId", "span_id", "spanID", "context", "context.span_id")
+# What a span of another kind may tell of the trace.
+_LINKED_FACTS = ("conversation_id", "user_id", "workflow_name")
+_SPAN_MARKS = (
+    "spanId",
+    "span_id",
+    "spanID",
+    "context",
+    "context.span_id",
+    "spanContext",
+    "_spanContext",
+)
 _SIGNS = (
     b'"resourceSpans"',
     b'"resource_spans"',
@@ -48,6 +58,7 @@ _SIGNS = (
     b'"spanId"',
     b'"span_id"',
     b'"context.span_id"',
+    b'"_spanContext"',
 )
 
 
@@ -69,7 +80,9 @@ class OtelReader:
     def read(self, path: Path, chunks: Iterable[bytes], counts: Counts) -> Iterator[Record]:
         """Yield one record per span that matters; other spans only where they link two."""
         for document in documents(chunks, counts):
-            yield from self._records(document, counts)
+            found: list[Record] = []
+            self._add_records(document, counts, found)
+            yield from found
 
     def assemble(self, records: Sequence[Fields], counts: Counts) -> Iterator[Run]:
         """Yield the run of a trace, if agents had a part in it."""
@@ -87,11 +100,13 @@ class OtelReader:
             if run is not None:
                 yield run
 
-    def _records(self, document: object, counts: Counts, depth: int = 0) -> Iterator[Record]:
-        """Yield the records of a document, whatever shape it has."""
+    def _add_records(
+        self, document: object, counts: Counts, found: list[Record], depth: int = 0
+    ) -> None:
+        """Add the records of a document, whatever shape it has."""
         if type(document) is list and depth < 3:
             for item in document:
-                yield from self._records(item, counts, depth + 1)
+                self._add_records(item, counts, found, depth + 1)
             return
         if type(document) is not dict:
             counts.skipped[NOT_A_SPAN] += 1
@@ -99,23 +114,23 @@ class OtelReader:
         for name in _TRACE_LISTS:
             if type(document.get(name)) is list:
                 for resource_spans in document[name]:
-                    yield from self._otlp(resource_spans, counts)
+                    self._add_otlp(resource_spans, counts, found)
                 return
         if type(document.get("spans")) is list:
-            yield from self._jaeger(document, counts)
+            self._add_jaeger(document, counts, found)
             return
         if any(mark in document for mark in _SPAN_MARKS):
-            yield from self._span(document, {}, _scope_name(document.get("scope")), counts)
+            self._add_span(document, {}, _scope_name(document.get("scope")), counts, found)
             return
         for name in ("data", "trace", "result"):
             if isinstance(document.get(name), list | dict) and depth < 3:
-                yield from self._records(document[name], counts, depth + 1)
+                self._add_records(document[name], counts, found, depth + 1)
                 return
         is_other_signal = "resourceLogs" in document or "resourceMetrics" in document
         counts.skipped[LOGS if is_other_signal else NOT_A_SPAN] += 1
 
-    def _otlp(self, resource_spans: object, counts: Counts) -> Iterator[Record]:
-        """Yield the records of one resource and its scopes."""
+    def _add_otlp(self, resource_spans: object, counts: Counts, found: list[Record]) -> None:
+        """Add the records of one resource and its scopes."""
         if type(resource_spans) is not dict:
             counts.skipped[NOT_A_SPAN] += 1
             return
@@ -131,24 +146,27 @@ class OtelReader:
                     scope_spans.get("scope") or scope_spans.get("instrumentationLibrary")
                 )
                 for span in spans:
-                    yield from self._span(span, resource, scope, counts)
+                    self._add_span(span, resource, scope, counts, found)
 
-    def _jaeger(self, trace: Fields, counts: Counts) -> Iterator[Record]:
-        """Yield the records of a trace as Jaeger writes it; also of a plain list of spans."""
+    def _add_jaeger(self, trace: Fields, counts: Counts, found: list[Record]) -> None:
+        """Add the records of a trace as Jaeger writes it; also of a plain list of spans."""
         processes = trace.get("processes")
         for span in trace["spans"]:
             if type(span) is not dict or "spanID" not in span:
-                yield from self._span(span, {}, None, counts)
+                self._add_span(span, {}, None, counts, found)
                 continue
             process_id = span.get("processID")
-            is_known = type(processes) is dict and type(process_id) is str
-            process = processes.get(process_id) if is_known else None
+            process = (
+                processes.get(process_id)
+                if type(processes) is dict and type(process_id) is str
+                else None
+            )
             process = process if type(process) is dict else {}
             resource = self._of_resource({"attributes": process.get("tags")})
             service = values.name(process.get("serviceName"))
             if service is not None:
                 resource["service_name"] = service
-            yield from self._span(_from_jaeger(span), resource, None, counts)
+            self._add_span(_from_jaeger(span), resource, None, counts, found)
 
     def _of_resource(self, resource: object) -> Fields:
         """Return what a resource tells of its spans: only this much, agents are span attributes."""
@@ -160,55 +178,54 @@ class OtelReader:
             if (known := values.name(facts.get(fact))) is not None
         }
 
-    def _span(
-        self, span: object, resource: Fields, scope: str | None, counts: Counts
-    ) -> Iterator[Record]:
-        """Yield the record of a span of any shape, and those of the evaluations in its events."""
+    def _add_span(
+        self,
+        span: object,
+        resource: Fields,
+        scope: str | None,
+        counts: Counts,
+        found: list[Record],
+    ) -> None:
+        """Add the record of a span of any shape, and those of the evaluations in its events."""
         if type(span) is not dict:
             counts.skipped[NOT_A_SPAN] += 1
             return
-        fields, parent_id, trace_id = _identity(span)
-        if trace_id is None or "id" not in fields:
+        span_id, parent_id, trace_id = _ids(span)
+        if trace_id is None or span_id is None:
             counts.skipped[SPAN_WITHOUT_ID] += 1
             return
-        if "resource" in span and not resource:
-            resource = self._of_resource(span["resource"])
+        fields: Fields = {"trace_id": trace_id, "id": span_id}
+        if parent_id is not None:
+            fields["parent_id"] = parent_id
         raw = span.get("attributes")
-        if raw is None:
-            raw = {
-                key[len("attributes.") :]: value
-                for key, value in span.items()
-                if key.startswith("attributes.")
-            }
-        attributes = self._attributes.flat(raw)
+        attributes = self._attributes.flat(raw if raw is not None else _dotted_attributes(span))
         name = values.name(span.get("name")) or ""
-        if scope is None:
-            scope = attributes.get("otel.scope.name")
-        kind, unknown = self._attributes.kind(attributes, name, scope)
+        kind, unknown = self._attributes.kind(attributes, name, scope or attributes.get(SCOPE_NAME))
         if kind is None and "span_kind" in span:
             kind, unknown = self._attributes.kind(
                 {"openinference.span.kind": span["span_kind"]}, name, scope
             )
-        facts = self._attributes.facts(attributes)
-        if parent_id is not None:
-            fields["parent_id"] = parent_id
-        fields["trace_id"] = trace_id
         if kind is None or kind == OTHER:
-            reason = f"span of unknown kind {values.name(unknown)!s:.40}"
-            counts.skipped[reason if unknown is not None else ANOTHER_KIND] += 1
-            fields |= {
-                fact: known
-                for fact in ("conversation_id", "user_id", "workflow_name")
-                if (known := values.text(facts.get(fact))) is not None
-            }
+            reason = ANOTHER_KIND
+            if unknown is not None:
+                reason = f"span of unknown kind {values.name(unknown)!s:.40}"
+            counts.skipped[reason] += 1
+            if attributes:
+                facts = self._attributes.facts(attributes)
+                for fact in _LINKED_FACTS:
+                    if fact in facts and (known := values.text(facts[fact])) is not None:
+                        fields[fact] = known
             if len(fields) > 2:
-                yield Record((trace_id,), fields | _times(span))
+                found.append(Record((trace_id,), fields))
             return
+        facts = self._attributes.facts(attributes)
         times = _times(span)
         if not times:
             counts.skipped[SPAN_WITHOUT_TIME] += 1
             return
         counts.read += 1
+        if not resource and "resource" in span:
+            resource = self._of_resource(span["resource"])
         fields |= times
         fields |= resource
         fields |= self._attributes.fields(facts, with_text=self.with_text)
@@ -219,13 +236,14 @@ class OtelReader:
             fields.setdefault("tool_name", fields["name"] or "tool")
             if self._attributes.is_handoff(kind, fields["tool_name"]):
                 fields["kind"] = HANDOFF
-        elif kind not in (AGENT, WORKFLOW):
-            fields.pop("agent_name", None)
-        if kind in NO_STEPS:
+        if fields["kind"] != TOOL:
             fields.pop("tool_name", None)
+        if kind not in (AGENT, WORKFLOW):
+            fields.pop("agent_name", None)
         self._add_failure(span, facts, fields)
-        yield Record((trace_id,), fields)
-        yield from self._evaluations(span, trace_id, fields)
+        found.append(Record((trace_id,), fields))
+        if span.get("events"):
+            found.extend(self._evaluations(span, trace_id, fields))
 
     def _add_failure(self, span: Fields, facts: Fields, fields: Fields) -> None:
         """Add how a span failed, if it did: its status says so or it has an error type."""
@@ -291,42 +309,64 @@ def _action(record: Fields) -> Action:
     )
 
 
-def _identity(span: Fields) -> tuple[Fields, str | None, str | None]:
-    """Return id (as a field, if there is one), parent's id and trace id of a span."""
-    context = span.get("context")
-    of_context = context if type(context) is dict else {}
-    span_id = _id(
-        span.get("spanId")
-        or span.get("span_id")
-        or of_context.get("span_id")
-        or span.get("context.span_id")
+def _ids(span: Fields) -> tuple[str | None, str | None, str | None]:
+    """Return a span's own id, its parent's and that of its trace."""
+    if "spanId" in span:
+        parent_id = span.get("parentSpanId") or _inner(span, "parentSpanContext", "spanId")
+        return _id(span["spanId"]), _id(parent_id), _id(span.get("traceId"))
+    for name in ("context", "_spanContext", "spanContext"):
+        if type(span.get(name)) is dict:
+            of_span = span[name]
+            break
+    else:
+        of_span = {
+            "span_id": span.get("span_id") or span.get("context.span_id"),
+            "trace_id": span.get("trace_id") or span.get("context.trace_id"),
+        }
+    parent_id = (
+        span.get("parent_id")
+        or span.get("parent_span_id")
+        or span.get("parentSpanId")
+        or _inner(span, "parentSpanContext", "spanId")
     )
-    trace_id = _id(
-        span.get("traceId")
-        or span.get("trace_id")
-        or of_context.get("trace_id")
-        or span.get("context.trace_id")
-    )
-    parent_id = _id(span.get("parentSpanId") or span.get("parent_span_id") or span.get("parent_id"))
-    return ({} if span_id is None else {"id": span_id}), parent_id, trace_id
+    span_id = of_span.get("span_id") or of_span.get("spanId")
+    trace_id = of_span.get("trace_id") or of_span.get("traceId")
+    return _id(span_id), _id(parent_id), _id(trace_id)
+
+
+def _inner(span: Fields, name: str, inner_name: str) -> object:
+    inner = span.get(name)
+    return inner.get(inner_name) if type(inner) is dict else None
 
 
 def _id(raw: object) -> str | None:
     """Return an id in hex, from hex, from hex with 0x before it or from base64."""
-    if type(raw) is not str:
-        return None
+    return _hex_id(raw) if type(raw) is str else None
+
+
+@lru_cache(maxsize=65_536)
+def _hex_id(raw: str) -> str | None:
+    if _HEX_ID.fullmatch(raw):
+        return raw.lower() if raw.strip("0") else None
     known = values.text(raw.strip())
     if known is None or not known.strip("0"):
         return None
-    if known[:2] == "0x":
-        known = known[2:]
-    if known[-1:] == "=":
+    if known.startswith("0x"):
+        return _id(known[2:])
+    if known.endswith("="):
         try:
             content = base64.b64decode(known, validate=True)
         except (binascii.Error, ValueError):
             return known
-        return content.hex() if len(content) in (8, 16) and any(content) else None
-    return known.lower() if _HEX_ID.fullmatch(known) else known or None
+        if len(content) in (8, 16):
+            return content.hex() if any(content) else None
+    return known
+
+
+def _dotted_attributes(span: Fields) -> Fields:
+    """Return the attributes of a span that has each of them as a field of its own."""
+    prefix = "attributes."
+    return {key[len(prefix) :]: value for key, value in span.items() if key.startswith(prefix)}
 
 
 def _times(span: Fields) -> Fields:

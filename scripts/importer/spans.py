@@ -35,6 +35,8 @@ TOOL = "tool_call"
 TOOL_PART = "tool_part"
 HANDOFF = "handoff"
 OTHER = "other"
+# What may lie between two spans of one call.
+_BETWEEN = frozenset({TOOL_PART, HANDOFF, OTHER})
 NO_STEPS = frozenset({AGENT, WORKFLOW, TOOL_PART, HANDOFF, OTHER})
 
 SUCCESS = "success"
@@ -49,6 +51,7 @@ class Span:
     """One observation of a trace. Times are nanoseconds since 1970; tokens as in `Tokens`."""
 
     id: str
+    trace_id: str
     parent_id: str | None = None
     kind: str = OTHER
     name: str = ""
@@ -80,6 +83,7 @@ class Span:
     prompt_text: str | None = None
     tool_input: str | None = None
     tool_output: str | None = None
+    updated_at: str | None = None
 
     @property
     def tokens(self) -> Tokens:
@@ -122,13 +126,12 @@ class Span:
             return None
         return (self.end - self.start) // NANOSECONDS_PER_MILLISECOND
 
-    @property
-    def place(self) -> tuple[int, str]:
-        """The order of spans: by start, then id."""
-        return (_start(self), self.id)
-
-
-_FIELD_NAMES = frozenset(one.name for one in fields(Span))
+    def take_failure_of(self, part: Span) -> None:
+        """Fail as a part of this span did, unless it tells of a failure itself."""
+        if not self.is_error:
+            self.is_error = True
+            self.error_type, self.error_message = part.error_type, part.error_message
+            self.http_status = part.http_status
 
 
 @dataclass
@@ -181,20 +184,26 @@ def _merge(records: list[Fields]) -> Fields:
 
 def assemble(records: Iterable[Fields], facts: TraceFacts) -> Run | None:
     """Return the run that the spans of one trace make, None when no agent had a part in it."""
-    spans = [
-        Span(**{name: value for name, value in record.items() if name in _FIELD_NAMES})
-        for record in merged(records)
-    ]
-    return _Trace(spans, facts).run()
+    together = merged(records)
+    if not facts.root_is_run and all(one.get("kind", OTHER) == OTHER for one in together):
+        return None
+    return _Trace(together, facts).run()
 
 
 class _Trace:
     """The tree of one trace."""
 
-    def __init__(self, spans: Sequence[Span], facts: TraceFacts) -> None:
+    def __init__(self, records: Sequence[Fields], facts: TraceFacts) -> None:
         self.facts = facts
-        self.spans = sorted(spans, key=lambda span: span.place)
-        self._parents = _parents(self.spans)
+        # By start, then id.
+        self.spans = sorted(
+            (Span(**record) for record in records),
+            key=lambda span: (span.start or span.end or 0, span.id),
+        )
+        self._known = [span for span in self.spans if span.kind != OTHER]
+        parents = _parents(self.spans)
+        self._roots = [span for span in self.spans if span.id not in parents]
+        self._above = _nearest_known(self._known, parents)
         self._agent_above = self._nearest_above(_is_agent)
         self.steps = self._steps()
         self._own_steps: dict[str, list[Span]] = {}
@@ -206,7 +215,7 @@ class _Trace:
             else:
                 self._own_steps.setdefault(agent.id, []).append(span)
         # A workflow that neither wraps an agent nor has steps of its own says nothing.
-        agents = [span for span in self.spans if _is_agent(span)]
+        agents = [span for span in self._known if _is_agent(span)]
         self._wrapping = self._agents_above(
             span for span in agents if span.kind == AGENT or span.id in self._own_steps
         )
@@ -215,6 +224,7 @@ class _Trace:
             for span in agents
             if span.kind == AGENT or span.id in self._own_steps or span.id in self._wrapping
         ]
+        self._tops = [span for span in self.agents if self._agent_above[span.id] is None]
         self._reported_below = self._agents_above(
             span for span in [*self.steps, *self.agents] if span.has_usage
         )
@@ -222,46 +232,43 @@ class _Trace:
         self._session_ids = {span.id for span in self.sessions}
 
     def _nearest_above(self, is_wanted: Callable[[Span], bool]) -> dict[str, Span | None]:
-        """Return for each span the nearest one above it that is wanted."""
+        """Return for each known span the nearest known one above it that is wanted."""
         nearest: dict[str, Span | None] = {}
-        for span in self.spans:
+        for span in self._known:
             path = []
-            one = span
-            while one.id not in nearest:
-                path.append(one)
-                above = self._parents.get(one.id)
-                if above is None or is_wanted(above):
-                    nearest[one.id] = above
+            one: Span | None = span
+            while one is not None and one.id not in nearest:
+                path.append(one.id)
+                one = self._above[one.id]
+                if one is not None and is_wanted(one):
                     break
-                one = above
-            for below in path:
-                nearest[below.id] = nearest[one.id]
+            else:
+                one = nearest[one.id] if one is not None else None
+            nearest.update(dict.fromkeys(path, one))
         return nearest
 
     def _steps(self) -> list[Span]:
         """Return the spans that are steps, with the usage that belongs to them."""
-        steps = [span for span in self.spans if span.kind not in NO_STEPS]
-        nearest = self._nearest_above(lambda one: _is_agent(one) or one.kind not in NO_STEPS)
+        nearest = self._nearest_above(lambda one: one.kind not in _BETWEEN)
         wrappers: dict[str, Span] = {}
-        inner_tools: set[str] = set()
-        for span in steps:
+        not_counted: set[str] = set()
+        for span in self._known:
             above = nearest[span.id]
-            if above is None or above.kind != span.kind:
+            if above is None:
                 continue
-            if span.kind in (MODEL, EMBEDDING):
+            if span.kind == above.kind and span.kind in (MODEL, EMBEDDING):
                 wrappers[span.id] = above
-            elif span.kind == TOOL and span.tool_name == above.tool_name:
-                inner_tools.add(span.id)
-        for span in self.spans:
-            call = nearest[span.id] if span.kind == TOOL_PART and span.is_error else None
-            if call is not None and call.kind == TOOL and not call.is_error:
-                call.is_error = True
-                call.error_type, call.error_message = span.error_type, span.error_message
-                call.http_status = span.http_status
-        wrapping = {span.id for span in wrappers.values()}
-        innermost = [span for span in steps if span.id not in wrapping | inner_tools]
-        _take_from_wrappers(innermost, wrappers)
-        return innermost
+                not_counted.add(above.id)
+            elif span.kind == above.kind == TOOL and span.tool_name == above.tool_name:
+                not_counted.add(span.id)
+            elif span.kind == TOOL_PART and above.kind == TOOL and span.is_error:
+                above.take_failure_of(span)
+        steps = [
+            span for span in self._known if span.kind not in NO_STEPS and span.id not in not_counted
+        ]
+        if wrappers:
+            _take_from_wrappers(steps, wrappers)
+        return steps
 
     def _agents_above(self, spans: Iterable[Span]) -> set[str]:
         """Return the ids of all agents above any of the spans."""
@@ -309,9 +316,7 @@ class _Trace:
         """Return the spans that say when a run began and ended."""
         if self.facts.root_is_run:
             return self.spans
-        return self.agents + [
-            span for span in self.spans if not _is_agent(span) and span.kind != OTHER
-        ]
+        return self.agents + [span for span in self._known if not _is_agent(span)]
 
     @staticmethod
     def _interval(spans: Sequence[Span]) -> tuple[int, int]:
@@ -320,34 +325,23 @@ class _Trace:
     def _outermost_first(self) -> list[Span]:
         """Return all spans: agents with no agent above, other agents, the rest, each by start."""
         agent_ids = {span.id for span in self.agents}
-        return sorted(
-            self.spans,
-            key=lambda span: (
-                span.id not in agent_ids,
-                span.id in agent_ids and self._agent_above[span.id] is not None,
-                span.kind == OTHER,
-                span.place,
-            ),
-        )
-
-    def _tops(self) -> list[Span]:
-        """Return the agents with no agent above."""
-        return [span for span in self.agents if self._agent_above[span.id] is None]
-
-    def _roots(self) -> list[Span]:
-        """Return the spans with nothing above."""
-        return [span for span in self.spans if span.id not in self._parents]
+        return [
+            *self._tops,
+            *(span for span in self.agents if self._agent_above[span.id] is not None),
+            *(span for span in self._known if span.id not in agent_ids),
+            *(span for span in self.spans if span.kind == OTHER),
+        ]
 
     def _status(self) -> str | None:
         """Return how the run ended, None while that is not known."""
-        ending = self._roots() if self.facts.root_is_run else self._tops()
+        ending = self._roots if self.facts.root_is_run else self._tops
         if not ending or any(span.end is None for span in ending):
             return None
         return ERROR if self._failed() else SUCCESS
 
     def _failed(self) -> list[Span]:
         """Return the spans whose failure is one of the whole run."""
-        telling = self._tops() + (self._roots() if self.facts.root_is_run else [])
+        telling = self._tops + (self._roots if self.facts.root_is_run else [])
         return [span for span in telling if span.is_error]
 
     def _failure(self) -> Failure:
@@ -434,39 +428,49 @@ class _Trace:
         )
 
 
-def _parents(spans: Sequence[Span]) -> dict[str, Span]:
-    """Return the span above each span, without those that are missing and without cycles.
+def _parents(spans: Sequence[Span]) -> dict[str, str]:
+    """Return the id of the span above each span, without those missing and without cycles.
 
     In a cycle the span with the smallest id is the top.
     """
-    by_id = {span.id: span for span in spans}
-    parents = {
-        span.id: by_id[span.parent_id]
-        for span in spans
-        if span.parent_id is not None and span.parent_id in by_id
-    }
+    ids = {span.id for span in spans}
+    parents = {span.id: span.parent_id for span in spans if span.parent_id in ids}
     without_cycle: set[str] = set()
-    for start in sorted(parents):
+    for start in list(parents):
         path: dict[str, int] = {}
         one = start
         while one in parents and one not in without_cycle and one not in path:
             path[one] = len(path)
-            one = parents[one].id
+            one = parents[one]
         if one in path:
-            cycle = [other for other, place in path.items() if place >= path[one]]
-            del parents[min(cycle)]
+            del parents[min(other for other, place in path.items() if place >= path[one])]
         without_cycle.update(path)
     return parents
 
 
-def _take_from_wrappers(innermost: list[Span], wrappers: dict[str, Span]) -> None:
+def _nearest_known(known: Sequence[Span], parents: dict[str, str]) -> dict[str, Span | None]:
+    """Return for each span the nearest one above it whose kind is known."""
+    by_id = {span.id: span for span in known}
+    nearest: dict[str, Span | None] = {}
+    for span in known:
+        path = [span.id]
+        one = parents.get(span.id)
+        while one is not None and one not in by_id and one not in nearest:
+            path.append(one)
+            one = parents.get(one)
+        found = by_id.get(one) if one in by_id else nearest.get(one)
+        nearest.update(dict.fromkeys(path, found))
+    return nearest
+
+
+def _take_from_wrappers(steps: list[Span], wrappers: dict[str, Span]) -> None:
     """Give calls what only the spans around them report, each report of usage once.
 
     Where several calls without usage lie in one wrapper the last of them gets it.
     """
     has_tokens_below: set[str] = set()
     has_cost_below: set[str] = set()
-    for span in innermost:
+    for span in steps:
         has_tokens, has_cost = span.has_tokens, span.cost_usd is not None
         around = wrappers.get(span.id)
         while around is not None:
@@ -477,7 +481,7 @@ def _take_from_wrappers(innermost: list[Span], wrappers: dict[str, Span]) -> Non
             has_tokens = has_tokens or around.has_tokens
             has_cost = has_cost or around.cost_usd is not None
             around = wrappers.get(around.id)
-    for span in reversed(innermost):
+    for span in reversed(steps):
         around = wrappers.get(span.id)
         while around is not None:
             for name in ("model_name", "response_id", "finish_reason", "service_tier"):

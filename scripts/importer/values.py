@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
-
-from scripts.importer.model import Tokens
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
 _LAST_SECOND = 253_402_300_799
@@ -38,7 +35,11 @@ def text(value: object) -> str | None:
 def name(value: object) -> str | None:
     """Return a name: a text of one line and a bounded length."""
     known = text(value)
-    return (" ".join(known.split())[:_LONGEST_NAME] or None) if known else None
+    if known is None:
+        return None
+    if not known.isprintable():
+        known = " ".join(known.split())
+    return known[:_LONGEST_NAME].strip() or None
 
 
 def model(value: object) -> str | None:
@@ -110,8 +111,13 @@ def moment(value: object) -> int | None:
     """Return nanoseconds since 1970 of an ISO time (UTC where no zone is given) or of a count.
 
     A count is one of seconds, milliseconds, microseconds or nanoseconds, whichever puts it between
-    1973 and 2286.
+    1973 and 2286, or a pair of seconds and nanoseconds.
     """
+    if type(value) is list:
+        parts = [nanoseconds(part) or 0 for part in value]
+        if len(parts) != 2 or parts[0] > _LAST_SECOND:
+            return None
+        return nanoseconds(parts[0] * NANOSECONDS_PER_SECOND + parts[1])
     if isinstance(value, datetime):
         value = value.isoformat()
     if type(value) is str:
@@ -150,40 +156,43 @@ def http_status(value: object) -> int | None:
 
 
 def disjoint_tokens(
-    read: Tokens,
+    sent: dict[str, int],
     total: int | None = None,
     *,
     is_exclusive: bool = False,
     other_input: int = 0,
     other_output: int = 0,
-) -> Tokens:
+) -> dict[str, int]:
     """Return token counts of which none contains another, except reasoning, which is output.
 
-    `read` has the counts as sent. A format means by its input either all of it or all but the
-    cached tokens, by its output all of it or all but the reasoning; `other_input` and
-    `other_output` are further parts (audio). `is_exclusive` says which of the two a format means;
-    but `total` shows what was meant in fact, and a part larger than the whole lies beside it.
+    `sent` has the counts by their names in `Tokens`, as far as they were sent. A format means by
+    its input either all of it or all but the cached tokens, by its output all of it or all but the
+    reasoning; `other_input` and `other_output` are further parts (audio). `is_exclusive` says which
+    of the two a format means; but `total` shows what was meant in fact, and a part larger than the
+    whole lies beside it.
     """
-    cached = (read.cache_read or 0) + (read.cache_write or 0)
-    reasoning = read.reasoning or 0
-    sent = (read.input or 0) + (read.output or 0)
+    cached = sent.get("cache_read", 0) + sent.get("cache_write", 0)
+    reasoning = sent.get("reasoning", 0)
+    fresh, output = sent.get("input"), sent.get("output")
+    wholes = (fresh or 0) + (output or 0)
     of_input, of_output = cached + other_input, reasoning + other_output
     is_input_beside = is_output_beside = is_exclusive
     if total:
         # Where several readings give the same total, the parts are 0 and it does not matter.
-        if total == sent:
+        if total == wholes:
             is_input_beside = is_output_beside = False
-        elif total == sent + of_input + of_output:
+        elif total == wholes + of_input + of_output:
             is_input_beside = is_output_beside = True
-        elif total == sent + of_input:
+        elif total == wholes + of_input:
             is_input_beside, is_output_beside = True, False
-        elif total == sent + of_output:
+        elif total == wholes + of_output:
             is_input_beside, is_output_beside = False, True
-    fresh, output = read.input, read.output
-    if fresh is not None and is_input_beside:
-        fresh += other_input
-    elif fresh is not None and cached <= fresh:
-        fresh -= cached
+    tokens = dict(sent)
+    if fresh is not None:
+        if is_input_beside:
+            tokens["input"] = fresh + other_input
+        elif cached <= fresh:
+            tokens["input"] = fresh - cached
     if output is not None and (is_output_beside or reasoning > output):
-        output += of_output
-    return replace(read, input=fresh, output=output)
+        tokens["output"] = output + of_output
+    return tokens
