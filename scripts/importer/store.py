@@ -13,7 +13,6 @@ import tempfile
 from array import array
 from collections.abc import Iterator
 from typing import Self
-from uuid import UUID
 
 import numpy as np
 
@@ -147,10 +146,10 @@ class EventStore:
         self._times = array("q")
         self._ids = bytearray()
 
-    def add(self, at: int, message_id: UUID, line: bytes) -> None:
+    def add(self, at: int, message_id: bytes, line: bytes) -> None:
         """Keep the line of an event that happened at `at` (milliseconds since 1970)."""
         self._times.append(at)
-        self._ids += message_id.bytes
+        self._ids += message_id
         self._spool.append(line)
 
     def numbers(self) -> np.ndarray:

@@ -6,7 +6,7 @@ import json
 import random
 import re
 from collections import Counter
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 
@@ -69,7 +69,7 @@ def test_events_come_in_the_order_of_time_then_id_and_each_id_once():
             (NOON - 5, 4, b"first"),
             (NOON - 9, 3, b"older"),
         ]:
-            store.add(at, UUID(int=number << 70 | number), line)
+            store.add(at, UUID(int=number << 70 | number).bytes, line)
         lines = [store.line(number) for number in store.numbers().tolist()]
     assert lines == [b"first", b"second", b"third", b"fourth"]
 
@@ -180,7 +180,18 @@ def test_message_ids_say_what_an_event_is_and_not_what_it_holds():
     other = [payload["messageId"] for payload in payloads(example_run(interaction_id="i2"))[1]]
     assert not set(other) & set(before)
     with_other_format = EventWriter("other", Counter()).events(example_run())
-    assert not {str(event.message_id) for event in with_other_format} & set(before)
+    assert not {str(UUID(bytes=event.message_id)) for event in with_other_format} & set(before)
+
+
+def test_ids_are_uuids_of_version_5():
+    namespace = UUID("3f0c2b1e-9d0a-5a52-8c3e-6a5d1b7e4f90")
+    (payload, *_) = payloads(example_run())[1]
+    assert payload["messageId"] == str(uuid5(namespace, "fake|prompt|i1"))
+    assert payload["anonymousId"] == str(uuid5(namespace, "fake|c1"))
+    for number in range(100):
+        conversation = example_run(conversation_id=f"é{number}")
+        (payload, *_) = payloads(conversation)[1]
+        assert payload["anonymousId"] == str(uuid5(namespace, f"fake|é{number}"))
 
 
 @pytest.mark.parametrize(
