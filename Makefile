@@ -13,6 +13,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # RudderStack payload files to load; empty: a generated sample.
 EVENTS ?=
+# Trace files of other tools, or folders of them, to import and load; FROM says who wrote them.
+TRACES ?=
+FROM ?= auto
 
 export DBT_PROFILES_DIR := $(CURDIR)
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
@@ -35,9 +38,9 @@ $(READY): requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --compile-bytecode --requirements requirements.lock
 	@touch $(READY)
 
-build: $(READY) ## load events (EVENTS="a.ndjson.gz b.ndjson"), dbt build, quality checkpoint, publish, summary
+build: $(READY) ## load events (EVENTS="a.ndjson.gz b.ndjson") or traces (TRACES=~/.claude/projects), dbt build, quality checkpoint, publish, summary
 	@$(BIN)/python scripts/check_seeds.py
-	@$(BIN)/python scripts/prepare_events.py $(EVENTS)
+	@$(BIN)/python scripts/prepare_events.py $(EVENTS) $(if $(TRACES),--traces $(TRACES) --from $(FROM))
 	@echo "building the models and running their tests, two minutes for a small warehouse"
 	@# a lock is a page of traceback in dbt's words; the line behind it says who holds the warehouse
 	@$(BIN)/dbt build --quiet || { code=$$?; $(BIN)/python scripts/check_lock.py; exit $$code; }

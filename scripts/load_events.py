@@ -26,25 +26,16 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts.loader.lines import CutLine, UnreadableInputError, check_inputs, read_lines
 from scripts.loader.payloads import EventReader, parse
+from scripts.loader.progress import progress_bar
 from scripts.loader.times import Instant
 from scripts.loader.values import DEEPEST_NESTING, RejectedError
 from scripts.loader.warehouse_writer import (
@@ -99,7 +90,7 @@ def load_files(
     try:
         try:
             load = EventLoad(connection, schema)
-            with _progress(total, show_progress) as advance:
+            with progress_bar("reading events", total, is_shown=show_progress) as advance:
                 for name in files:
                     load.read_file(name, advance)
                 result = load.finish(mode)
@@ -209,35 +200,6 @@ def _decode(line: bytes) -> str:
         return line.decode().strip()
     except UnicodeDecodeError as error:
         raise RejectedError(f"invalid UTF-8 at byte {error.start + 1}") from None
-
-
-def _progress(total: int | None, is_shown: bool) -> AbstractContextManager[Callable[[int], None]]:
-    if not is_shown:
-        return nullcontext(lambda _position: None)
-    return _ProgressBar(total)
-
-
-class _ProgressBar:
-    """A bar of bytes read on standard error."""
-
-    def __init__(self, total: int | None) -> None:
-        self._bar = Progress(
-            TextColumn("reading events"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._task = self._bar.add_task("reading", total=total)
-
-    def __enter__(self) -> Callable[[int], None]:
-        self._bar.start()
-        return lambda position: self._bar.update(self._task, completed=position)
-
-    def __exit__(self, *_error: object) -> None:
-        self._bar.stop()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

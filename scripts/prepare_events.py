@@ -1,7 +1,8 @@
 """Put events into the warehouse before `make build` runs dbt.
 
-With files: loads them. Without: keeps what is loaded already, or generates and loads a small
-sample. A sample never stays beside real events: it is replaced by the first files that load.
+With files: loads them. With traces of other tools: imports and loads them. With neither: keeps what
+is loaded already, or generates and loads a small sample. A sample never stays beside real events:
+it is replaced by the first files that load.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts import generate_events, load_events
+from scripts import generate_events, import_traces, load_events
 from scripts.loader.lines import UnreadableInputError, check_inputs
 from scripts.loader.warehouse_writer import REJECTS
 from scripts.warehouse import (
@@ -115,15 +116,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("files", nargs="*", metavar="FILE", help="NDJSON of payloads, may be .gz")
+    parser.add_argument("--traces", nargs="+", default=[], metavar="PATH", help="files or folders")
+    parser.add_argument("--from", dest="format", default=import_traces.AUTO, metavar="FORMAT")
     options = parser.parse_args(arguments)
     warehouse = warehouse_path()
-    if options.files:
+    if options.files or options.traces:
         try:
             # An unquoted pattern that matches nothing arrives here as it was typed.
             check_inputs(options.files)
         except UnreadableInputError as error:
             fail(f"{error}; EVENTS takes paths separated by spaces")
-        load_given(options.files, warehouse)
+        with tempfile.TemporaryDirectory(prefix="import_traces_") as scratch:
+            files = options.files
+            if options.traces:
+                imported = f"{scratch}/traces.ndjson"
+                given = [*options.traces, "--from", options.format, "--out", imported]
+                _run(import_traces.main, given)
+                files = [*files, imported]
+            load_given(files, warehouse)
     elif has_raw_tables(warehouse):
         print(f"no events given: keeping those in {warehouse}")
     else:

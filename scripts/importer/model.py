@@ -100,7 +100,10 @@ class Session:
 
 @dataclass
 class Action:
-    """A user's reaction to a run: feedback, an interruption."""
+    """A user's reaction to a run.
+
+    Feedback, or an interruption with `action_type` interrupted.
+    """
 
     action_id: str
     action_type: str
@@ -121,6 +124,7 @@ class Run:
     interaction_id: str
     started_at: int
     ended_at: int | None
+    sessions: list[Session] = field(default_factory=list)
     status: str | None = None
     duration_ms: int | None = None
     prompted_at: int | None = None
@@ -130,7 +134,6 @@ class Run:
     environment: str | None = None
     user_id: str | None = None
     failure: Failure = field(default_factory=Failure)
-    sessions: list[Session] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
 
 
@@ -148,9 +151,15 @@ class Counts:
 
 
 class Reader(Protocol):
-    """What each format provides. `name` is what --from takes and message ids are made from."""
+    """What each format provides. `name` is what --from takes and message ids are made from.
+
+    `with_text` asks for prompts, tool inputs and tool outputs, `error_text` for error messages;
+    what is not asked for need not be kept.
+    """
 
     name: str
+    with_text: bool
+    error_text: bool
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Return whether a file is of this format, from its path and first 64 KiB, unpacked."""

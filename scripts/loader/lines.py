@@ -82,6 +82,44 @@ def read_lines(name: str, advance: Callable[[int], None]) -> Iterator[tuple[int,
         advance(counter.position)
 
 
+def read_as_they_are(name: str, advance: Callable[[int], None]) -> Iterator[bytes]:
+    """Yield every line as it stands, blank ones too, however long; gzip is unpacked.
+
+    `name` is a path. `advance` is told now and then how many bytes of the file have been read in
+    all. Raises UnreadableInputError when the file breaks off or cannot be read, after what comes
+    before that place.
+    """
+    with _readable(name), _opened(name) as raw:
+        counter = _CountingReader(raw)
+        stream = _decompressed(name, io.BufferedReader(counter, 1024 * 1024))
+        for number, line in enumerate(stream):
+            if number % 1024 == 0:
+                advance(counter.position)
+            yield line
+        advance(counter.position)
+
+
+def read_beginning(name: str, size: int) -> bytes:
+    """Return the first `size` bytes of a file, unpacked; fewer when it is shorter or breaks off.
+
+    Raises UnreadableInputError when it cannot be opened or read.
+    """
+    beginning = b""
+    with _readable(name), _opened(name) as raw:
+        stream = _decompressed(name, io.BufferedReader(_CountingReader(raw), size))
+        while len(beginning) < size:
+            try:
+                more = stream.read1(size - len(beginning))
+            except (EOFError, gzip.BadGzipFile, zlib.error):
+                if not beginning:
+                    raise
+                break
+            if not more:
+                break
+            beginning += more
+    return beginning
+
+
 def _opened(name: str) -> AbstractContextManager[BinaryIO]:
     if name == STANDARD_INPUT:
         return nullcontext(sys.stdin.buffer)

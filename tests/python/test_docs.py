@@ -12,6 +12,7 @@ from dbt.include import global_project
 from sqlglot import exp
 from sqlglot.tokens import Tokenizer
 
+from scripts.import_traces import READERS
 from scripts.warehouse import (
     DEFAULT_PUBLISHED,
     DEFAULT_WAREHOUSE,
@@ -141,15 +142,17 @@ def environment():
 
 @cache
 def commands():
-    """Return make's targets, dbt's commands, and the options of dbt, pytest and the scripts."""
-    targets = re.findall(r"^([a-z-]+):", text_of(PROJECT_DIR / "Makefile"), flags=re.MULTILINE)
+    """Return make's targets and variables, dbt's commands, options and formats of the scripts."""
+    makefile = text_of(PROJECT_DIR / "Makefile")
+    targets = re.findall(r"^([a-z-]+):|^([A-Z]+) \?=", makefile, flags=re.MULTILINE)
+    targets = [name for pair in targets for name in pair if name]
     options = {
         option for command in cli.commands.values() for parameter in command.params
         for option in (*parameter.opts, *parameter.secondary_opts)
     }  # fmt: skip
     scripts = "".join(text_of(path) for path in with_ending(".py") if path != Path(__file__))
     written = set(re.findall(r"\"(--[a-z][a-z-]*)\"", scripts))
-    return {*targets, *cli.commands, *options, *written, "generate"}
+    return {*targets, *cli.commands, *options, *written, *READERS, "generate"}
 
 
 @cache
@@ -207,7 +210,11 @@ def exists(word):
 
 def _is_path(path):
     pattern = re.sub(r"<[^>]*>", "*", path)
-    if pattern.startswith("DIR/") or path in (DEFAULT_WAREHOUSE, DEFAULT_PUBLISHED):
+    # the last two: folders of other tools at home, addresses of their servers
+    if pattern.startswith(("DIR/", "~/", "/api/")) or path in (
+        DEFAULT_WAREHOUSE,
+        DEFAULT_PUBLISHED,
+    ):
         return True
     return any(PROJECT_DIR.glob(pattern)) or any(PROJECT_DIR.glob(f"models/**/{pattern}"))
 

@@ -1,0 +1,324 @@
+"""From runs to RudderStack track payloads, for all trace formats alike."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
+from typing import NamedTuple
+from uuid import UUID
+
+from scripts.importer.model import Failure, Run, Session, Tokens
+from scripts.loader.times import Instant
+from scripts.warehouse import PROJECT_DIR
+
+LIBRARY_NAME = "agent-analytics-import"
+LONGEST_ERROR_MESSAGE = 300
+TIME_OUT_OF_RANGE = "event without a time of the years 1970 to 9999"
+_NAMESPACE = UUID("3f0c2b1e-9d0a-5a52-8c3e-6a5d1b7e4f90")
+_LAST_MILLISECOND = 253_402_300_799_999
+_NOT_VERSION_5 = ~(0xF000_C000 << 48)
+_VERSION_5 = 0x5000_8000 << 48
+_CONTEXT = f'{{"library":{{"name":"{LIBRARY_NAME}"}}}}'
+NO_TOKENS = Tokens()
+NO_FAILURE = Failure()
+
+Properties = dict[str, object]
+
+
+class Event(NamedTuple):
+    """One payload as a line: when it happened, the bytes of its id, the line with its end."""
+
+    at: int
+    message_id: bytes
+    line: bytes
+
+
+LineWriter = Callable[[str, str, str, int, Properties], Iterator[Event]]
+
+
+class EventWriter:
+    """Turns the runs of one format into events.
+
+    Without `with_text` no text leaves the traces: prompts, tool inputs and tool outputs are left
+    out, and error messages keep the phrases that failure rules look for, see `masked`. Without
+    `error_text` error messages are left out, too. Events that cannot be placed in time are counted
+    in `skipped`.
+    """
+
+    def __init__(
+        self,
+        format_name: str,
+        skipped: Counter[str],
+        *,
+        with_text: bool = False,
+        error_text: bool = True,
+    ) -> None:
+        """Write events whose ids are made from `format_name` and the ids of the format."""
+        self._hashed_format = hashlib.sha1(_NAMESPACE.bytes + f"{format_name}|".encode())
+        self._skipped = skipped
+        self._with_text = with_text
+        self._error_text = error_text
+
+    def events(self, run: Run) -> Iterator[Event]:
+        """Yield the events of a run: prompt, sessions, steps, completion, actions."""
+        of_run = {
+            "conversation_id": run.conversation_id,
+            "interaction_id": run.interaction_id,
+            "workflow_name": run.workflow_name,
+            "environment": run.environment,
+            "trigger_type": run.trigger_type,
+        }
+        write = self._line_writer(run, of_run)
+        if run.prompted_at is not None:
+            prompt = {"prompt_text": run.prompt_text} if self._with_text else {}
+            yield from write("prompt", "", "ai_user_prompt_created", run.prompted_at, prompt)
+        for session in run.sessions:
+            yield from self._of_session(session, self._line_writer(run, of_run, session))
+        if run.status is not None and run.ended_at is not None:
+            completed = {
+                "status": run.status,
+                "duration_ms": _duration(run.duration_ms),
+                "total_cost": _cost(_sum_of_costs(run.sessions)),
+                **self._of_failure(run.failure),
+            }
+            yield from write("run", "", "ai_interaction_completed", run.ended_at, completed)
+        for action in run.actions:
+            properties = {
+                "action_type": action.action_type,
+                "feedback_type": action.feedback_type,
+                "feedback_value": action.feedback_value,
+            }
+            identity = f"|{action.action_id}"
+            yield from write("action", identity, "ai_user_action", action.at, properties)
+
+    def _of_session(self, session: Session, write: LineWriter) -> Iterator[Event]:
+        """Yield the events of a session: start, steps, completion."""
+        model = {"model_used": session.model_name}
+        identity = f"|{session.agent_session_id}"
+        started = "ai_agent_session_started"
+        yield from write("session-started", identity, started, session.started_at, model)
+        for step in session.steps:
+            properties = {
+                "step_id": step.step_id,
+                "step_type": step.step_type,
+                "status": step.status,
+                "duration_ms": _duration(step.duration_ms),
+                "response_id": step.response_id,
+                "model_name": step.model_name,
+                "tool_name": step.tool_name,
+                "finish_reason": step.finish_reason,
+                "service_tier": step.service_tier,
+                "attempt_number": step.attempt_number,
+            }
+            if self._with_text:
+                properties["tool_input"] = step.tool_input
+                properties["tool_output"] = step.tool_output
+            if step.tokens != NO_TOKENS or step.cost_usd is not None:
+                properties |= _of_usage(step.tokens, step.cost_usd)
+            if step.failure != NO_FAILURE:
+                properties |= self._of_failure(step.failure)
+            identity_of_step = f"|{step.step_id}"
+            name = "ai_agent_step_completed"
+            yield from write("step", identity_of_step, name, step.ended_at, properties)
+        if session.ended_at is not None:
+            properties = {
+                **model,
+                "status": session.status,
+                "duration_ms": _duration(session.duration_ms),
+                **_of_usage(session.tokens, _sum_of_costs([session])),
+                **self._of_failure(session.failure),
+            }
+            name = "ai_agent_session_completed"
+            yield from write("session-completed", identity, name, session.ended_at, properties)
+
+    def _line_writer(
+        self, run: Run, of_run: Properties, session: Session | None = None
+    ) -> LineWriter:
+        """Return a function that makes events of a run, or of a session in it.
+
+        It takes what the event is, the native id behind the run's, the event's name, its time and
+        the properties that are its own. What all events share is written as JSON once: that and
+        the id are most of the work of an event.
+        """
+        shared = of_run
+        if session is not None:
+            shared = of_run | {
+                "agent_session_id": session.agent_session_id,
+                "parent_agent_session_id": session.parent_agent_session_id,
+                "agent_name": session.agent_name,
+            }
+        properties_begin = _encode(_known(shared))[:-1]
+        anonymous_id = _uuid_text(self._id(run.conversation_id))
+        user = "" if run.user_id is None else f'"userId":{_encode(run.user_id)},'
+
+        def write(
+            kind: str, identity: str, name: str, at: int, properties: Properties
+        ) -> Iterator[Event]:
+            if type(at) is not int or not 0 <= at <= _LAST_MILLISECOND:
+                self._skipped[TIME_OUT_OF_RANGE] += 1
+                return
+            message_id = self._id(f"{kind}|{run.interaction_id}{identity}")
+            own = _encode(_known(properties))[1:]
+            separator = "" if own == "}" else ","
+            line = (
+                f'{{"type":"track","event":"{name}","messageId":"{_uuid_text(message_id)}",'
+                f'"anonymousId":"{anonymous_id}",{user}"timestamp":"{_iso(at)}",'
+                f'"context":{_CONTEXT},"properties":{properties_begin}{separator}{own}}}\n'
+            )
+            yield Event(at, message_id, line.encode())
+
+        return write
+
+    def _id(self, name: str) -> bytes:
+        """Return the bytes of the UUID (version 5) of a name of this format.
+
+        As uuid.uuid5 does it, in a third of the time.
+        """
+        hashed = self._hashed_format.copy()
+        hashed.update(name.encode("utf-8", "surrogatepass"))
+        number = int.from_bytes(hashed.digest()[:16])
+        return (number & _NOT_VERSION_5 | _VERSION_5).to_bytes(16)
+
+    def _of_failure(self, failure: Failure) -> Properties:
+        message = failure.error_message if self._error_text else None
+        if message is not None:
+            message = message[:LONGEST_ERROR_MESSAGE]
+            message = message if self._with_text else masked(message)
+        return {
+            "error_type": failure.error_type,
+            "error_message": message,
+            "http_status": failure.http_status,
+        }
+
+
+def _of_usage(tokens: Tokens, cost_usd: float | None) -> Properties:
+    return {
+        "prompt_tokens": tokens.input,
+        "completion_tokens": tokens.output,
+        "cache_read": tokens.cache_read,
+        "cache_write": tokens.cache_write,
+        "cache_write_1h_tokens": tokens.cache_write_1h,
+        "reasoning_tokens": tokens.reasoning,
+        "cost": _cost(cost_usd),
+    }
+
+
+def _known(properties: Properties) -> Properties:
+    return {name: value for name, value in properties.items() if value is not None}
+
+
+def _sum_of_costs(sessions: Iterable[Session]) -> float | None:
+    """Return what sessions cost as far as the sender says, nothing when it says it of a part only.
+
+    Steps that say nothing of money cost nothing, unless they say that tokens were used.
+    """
+    costs = []
+    for session in sessions:
+        # What a session says itself stands for its steps, which then are silent.
+        for part in [session, *session.steps]:
+            if part.cost_usd is not None:
+                costs.append(part.cost_usd)
+            elif (part.tokens.input or part.tokens.output) and session.cost_usd is None:
+                return None
+    return math.fsum(costs) if costs else None
+
+
+def _duration(milliseconds: int | None) -> int | None:
+    """Return a duration, and nothing where a clock ran backwards."""
+    return milliseconds if milliseconds is not None and milliseconds >= 0 else None
+
+
+def _cost(usd: float | None) -> float | None:
+    """Return a cost that RudderStack stores as a fraction, nothing for 0.
+
+    A column has the type of its first value, so a whole number would cut all later fractions. It
+    gets a fraction too small for the nine decimals that amounts are kept with.
+    """
+    if usd is None or usd == 0 or not math.isfinite(usd):
+        return None
+    if float(usd).is_integer():
+        return float(usd) + max(1e-10, math.ulp(float(usd)))
+    return usd
+
+
+def _uuid_text(content: bytes) -> str:
+    text = content.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _iso(at: int) -> str:
+    return f"{_second(at // 1000)}.{at % 1000:03d}Z"
+
+
+@lru_cache(maxsize=10_000)
+def _second(seconds: int) -> str:
+    return Instant(seconds * 1000).text()[:-5]
+
+
+@lru_cache(maxsize=10_000)
+def masked(message: str) -> str:
+    """Return an error message in which only the phrases that failure rules look for are readable.
+
+    Every other letter becomes x and every other digit 0, so that a rule finds the same as in the
+    message itself, whose names, paths and values stay where they are.
+    """
+    text = message.lower()
+    readable = bytearray(len(text)) if len(text) == len(message) else bytearray()
+    if not readable:
+        # A letter whose small form is longer, so that places differ: rules compare small letters.
+        message, readable = text, bytearray(len(text))
+    for pattern in _rule_patterns():
+        for found in pattern.finditer(text):
+            spans = [found.span(), *(found.span(n) for n in range(1, pattern.groups + 1))]
+            (start, end), *wild = spans
+            keep = bytearray(b"\x01" * (end - start))
+            for wild_start, wild_end in wild:
+                keep[max(wild_start - start, 0) : max(wild_end - start, 0)] = bytes(
+                    max(wild_end - wild_start, 0)
+                )
+            for place, is_kept in enumerate(keep, start):
+                readable[place] |= is_kept
+    return "".join(
+        character if is_kept else _mask(character)
+        for character, is_kept in zip(message, readable, strict=True)
+    )
+
+
+def _mask(character: str) -> str:
+    if character.isdigit():
+        return "0"
+    return "x" if character.isalpha() else character
+
+
+@cache
+def _rule_patterns() -> tuple[re.Pattern[str], ...]:
+    """Return what the failure rules look for in messages; what a pattern leaves open is a group."""
+    path = PROJECT_DIR / "seeds/taxonomy/failure_mode_rules.csv"
+    with path.open(encoding="utf-8", newline="") as lines:
+        rules = [rule for rule in csv.DictReader(lines) if rule["match_field"] == "error_message"]
+    return tuple(
+        re.compile(
+            _open_parts_as_groups(rule["pattern"])
+            if rule["match_type"] == "regex"
+            else re.escape(rule["pattern"])
+        )
+        for rule in rules
+    )
+
+
+def _open_parts_as_groups(pattern: str) -> str:
+    """Return a pattern whose only groups with a number are those that match anything.
+
+    Those are classes with a quantifier and the dot with one: `.{0,80}`, `[a-z]+`.
+    """
+    without_groups = re.sub(r"(?<!\\)\((?!\?)", "(?:", pattern)
+    return re.sub(r"((?<!\\)\.|\[\^?[a-z-]{2,}[^\]]*\])(\{[^}]*\}|[+*])", r"(\1\2)", without_groups)

@@ -1,0 +1,173 @@
+"""What an import keeps on disk: records until their group is complete, events until all are there.
+
+A trace may be spread over lines and files, children before parents, so nothing can be assembled
+before everything was read. In memory are only the keys of groups (about 200 bytes each) and 32
+bytes per record or event; the rest lies in temporary files, which the system removes.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import tempfile
+from array import array
+from collections.abc import Iterator
+from typing import Self
+
+import numpy as np
+
+from scripts.importer.model import Fields, Record
+
+# The last version of marshal that writes equal values as equal bytes.
+_MARSHAL_VERSION = 2
+
+
+class Spool:
+    """Byte strings in a temporary file, read back by number."""
+
+    def __init__(self) -> None:
+        """Create the file; it has no name and vanishes with the process."""
+        self._file = tempfile.TemporaryFile(buffering=1024 * 1024)  # noqa: SIM115 - closed below
+        self._ends = array("Q", [0])
+        self._is_flushed = True
+        self.bytes_read = 0
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes there are in all."""
+        return self._ends[-1]
+
+    def append(self, content: bytes) -> None:
+        """Add one byte string; the first has the number 0."""
+        self._file.write(content)
+        self._ends.append(self._ends[-1] + len(content))
+        self._is_flushed = False
+
+    def read(self, number: int) -> bytes:
+        """Return the byte string of a number."""
+        if not self._is_flushed:
+            self._file.flush()
+            self._is_flushed = True
+        start = self._ends[number]
+        length = self._ends[number + 1] - start
+        self.bytes_read += length
+        return os.pread(self._file.fileno(), length, start)
+
+    def __enter__(self) -> Self:
+        """Return the spool, which is closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Remove the file."""
+        self._file.close()
+
+
+class GroupStore:
+    """Records that wait for their group: those that share a key, directly or through others."""
+
+    def __init__(self, spool: Spool) -> None:
+        """Keep records in `spool`, which must be empty and used by nothing else."""
+        self._spool = spool
+        self._numbers: dict[str, int] = {}
+        # Union-find: every key's number leads to a number of its group, in the end to the root's.
+        self._parents = array("q")
+        self._key_of_record = array("q")
+
+    def add(self, record: Record) -> None:
+        """Keep a record; one without keys is a group of its own."""
+        first = self._number(record.keys[0]) if record.keys else self._new_number()
+        for key in record.keys[1:]:
+            self._join(first, self._number(key))
+        self._key_of_record.append(first)
+        self._spool.append(marshal.dumps(record.fields, _MARSHAL_VERSION))
+
+    def groups(self) -> Iterator[list[Fields]]:
+        """Yield the records of each group, each record once.
+
+        The same records added in another order come out the same: groups in the order of their
+        smallest key, those without a key last; records in the order of their bytes.
+        """
+        if not self._key_of_record:
+            return
+        ranks = self._ranks()
+        rank_of_record = ranks[np.frombuffer(self._key_of_record, dtype=np.int64)]
+        order = np.argsort(rank_of_record, kind="stable")
+        starts = np.flatnonzero(np.diff(rank_of_record[order], prepend=-1))
+        keyless = []
+        for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+            contents = sorted({self._spool.read(number) for number in order[start:end].tolist()})
+            if rank_of_record[order[start]] >= len(self._numbers):
+                keyless += contents
+                continue
+            yield [marshal.loads(content) for content in contents]
+        for content in sorted(keyless):
+            yield [marshal.loads(content)]
+
+    def _ranks(self) -> np.ndarray:
+        """Return for each key number where its group stands in the order of smallest keys."""
+        roots = np.array([self._root(n) for n in range(len(self._parents))], dtype=np.int64)
+        # Numbers without a key get ranks behind all others.
+        ranks = len(self._numbers) + np.arange(len(roots), dtype=np.int64)
+        keys = sorted(self._numbers)
+        numbers = np.fromiter((self._numbers[key] for key in keys), np.int64, len(keys))
+        # Of several keys of a group the first in order counts: it is written last.
+        ranks[roots[numbers[::-1]]] = np.arange(len(keys) - 1, -1, -1)
+        return ranks[roots]
+
+    def _new_number(self) -> int:
+        number = len(self._parents)
+        self._parents.append(number)
+        return number
+
+    def _number(self, key: str) -> int:
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = self._new_number()
+        return number
+
+    def _root(self, number: int) -> int:
+        parents = self._parents
+        while (parent := parents[number]) != number:
+            parents[number] = number = parents[parent]
+        return number
+
+    def _join(self, one: int, other: int) -> None:
+        one, other = self._root(one), self._root(other)
+        # The older number leads: groups then grow under a root that has many below it already.
+        self._parents[max(one, other)] = min(one, other)
+
+
+class EventStore:
+    """Events as lines of text, brought into the order of time and id."""
+
+    def __init__(self, spool: Spool) -> None:
+        """Keep lines in `spool`, which must be empty and used by nothing else."""
+        self._spool = spool
+        self._times = array("q")
+        self._ids = bytearray()
+
+    def add(self, at: int, message_id: bytes, line: bytes) -> None:
+        """Keep the line of an event that happened at `at` (milliseconds since 1970)."""
+        self._times.append(at)
+        self._ids += message_id
+        self._spool.append(line)
+
+    def numbers(self) -> np.ndarray:
+        """Return the numbers of the events in order of time, then id.
+
+        Of events with the same id only the latest is among them, of those of one time the one
+        that was added last.
+        """
+        if not self._times:
+            return np.empty(0, dtype=np.int64)
+        times = np.frombuffer(self._times, dtype=np.int64)
+        ids = np.frombuffer(bytes(self._ids), dtype=">u8").reshape(-1, 2)
+        by_id = np.lexsort((times, ids[:, 1], ids[:, 0]))
+        is_followed = np.zeros(len(by_id), dtype=bool)
+        is_followed[:-1] = (ids[by_id[1:]] == ids[by_id[:-1]]).all(axis=1)
+        kept = by_id[~is_followed]
+        return kept[np.argsort(times[kept], kind="stable")]
+
+    def line(self, number: int) -> bytes:
+        """Return the line of an event by its number."""
+        return self._spool.read(number)

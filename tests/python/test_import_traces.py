@@ -1,0 +1,291 @@
+"""Trace files as events: the store, the payloads, the command, and the facts built from samples."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections import Counter
+from uuid import UUID, uuid5
+
+import pytest
+
+from scripts.importer.events import EventWriter, masked
+from scripts.importer.model import (
+    Action,
+    Failure,
+    Record,
+    Run,
+    Session,
+    Step,
+    Tokens,
+)
+from scripts.importer.store import EventStore, GroupStore, Spool
+from scripts.warehouse import PROJECT_DIR
+from tests.python import tables
+
+NOON = 1_772_366_400_000  # 2026-03-01T12:00:00Z
+
+
+def groups(*records):
+    with Spool() as spool:
+        store = GroupStore(spool)
+        for keys, content in records:
+            store.add(Record(tuple(keys), {"content": content}))
+        return [[record["content"] for record in group] for group in store.groups()]
+
+
+def test_records_that_share_a_key_directly_or_through_others_are_one_group():
+    assert groups(
+        ("d", 5), ("ab", 1), ("c", 4), ("e", 6), ("bc", 2), ("x", 0), ("ed", 3)
+    ) == [[1, 2, 4], [3, 5, 6], [0]]  # fmt: skip
+
+
+def test_groups_and_their_records_come_in_the_same_order_whatever_was_first():
+    records = [("ab", 1), ("b", 2), ("z", 9), ("", 7), ("", 8), ("yz", 3), ("c", 4)]
+    expected = [[1, 2], [4], [3, 9], [7], [8]]
+    for seed in range(20):
+        random.Random(seed).shuffle(records)
+        assert groups(*records) == expected
+
+
+def test_stores_may_be_empty():
+    assert groups() == []
+    with Spool() as spool:
+        assert list(EventStore(spool).numbers()) == []
+
+
+def test_a_record_that_came_twice_is_there_once():
+    assert groups(("a", "one"), ("a", "two"), ("a", "one")) == [["one", "two"]]
+
+
+def test_events_come_in_the_order_of_time_then_id_and_each_id_once():
+    with Spool() as spool:
+        store = EventStore(spool)
+        for at, number, line in [
+            (NOON, 3, b"third"),
+            (NOON + 1, 1, b"fourth"),
+            (NOON, 2, b"second"),
+            (NOON - 5, 4, b"first"),
+            (NOON - 9, 3, b"older"),
+        ]:
+            store.add(at, UUID(int=number << 70 | number).bytes, line)
+        lines = [store.line(number) for number in store.numbers().tolist()]
+    assert lines == [b"first", b"second", b"third", b"fourth"]
+
+
+def example_run(**changes):
+    """Return a run of which every event and nearly every property is known."""
+    step = Step("m1", "llm_call", NOON + 4_321, "success", 1_500, "m1", "claude-opus-4-5")
+    step.tokens = Tokens(10, 200, 3_000, 400, 300, 50)
+    step.cost_usd = 2
+    step.finish_reason, step.service_tier = "tool_use", "standard"
+    tool = Step("t1", "tool_call", NOON + 5_000, "error", -3, tool_name="Bash")
+    tool.failure = Failure("nonzero_exit", "canary: command not found in /home/canary", 404)
+    tool.tool_input, tool.tool_output = "canary input", "canary output"
+    session = Session("s1", "main", NOON, NOON + 6_000, "success", 6_000, steps=[step, tool])
+    run = Run(
+        conversation_id="c1",
+        interaction_id="i1",
+        started_at=NOON,
+        ended_at=NOON + 7_001,
+        status="success",
+        duration_ms=7_001,
+        prompted_at=NOON,
+        prompt_text="canary prompt",
+        trigger_type="user",
+        workflow_name="coding",
+        user_id="u1",
+        sessions=[session],
+        actions=[Action("f1", "feedback_given", NOON + 9_000, "thumbs", "up")],
+    )
+    for name, value in changes.items():
+        setattr(run, name, value)
+    return run
+
+
+def payloads(run, **options):
+    skipped = Counter()
+    writer = EventWriter("fake", skipped, **options)
+    found = [json.loads(event.line) for event in writer.events(run)]
+    assert not skipped
+    return {payload["event"]: payload for payload in found}, found
+
+
+def test_a_run_becomes_the_events_of_the_specification():
+    _, found = payloads(example_run())
+    assert [(payload["event"], payload["timestamp"]) for payload in found] == [
+        ("ai_user_prompt_created", "2026-03-01T12:00:00.000Z"),
+        ("ai_agent_session_started", "2026-03-01T12:00:00.000Z"),
+        ("ai_agent_step_completed", "2026-03-01T12:00:04.321Z"),
+        ("ai_agent_step_completed", "2026-03-01T12:00:05.000Z"),
+        ("ai_agent_session_completed", "2026-03-01T12:00:06.000Z"),
+        ("ai_interaction_completed", "2026-03-01T12:00:07.001Z"),
+        ("ai_user_action", "2026-03-01T12:00:09.000Z"),
+    ]
+    assert len({payload["messageId"] for payload in found}) == 7
+    assert {payload["type"] for payload in found} == {"track"}
+    assert {payload["userId"] for payload in found} == {"u1"}
+    assert len({payload["anonymousId"] for payload in found}) == 1
+    for payload in found:
+        assert payload["context"] == {"library": {"name": "agent-analytics-import"}}
+        assert "receivedAt" not in payload
+    # whole numbers of milliseconds, token classes as they are, a cost that is no whole number
+    assert found[2]["properties"] == {
+        "conversation_id": "c1",
+        "interaction_id": "i1",
+        "workflow_name": "coding",
+        "trigger_type": "user",
+        "agent_session_id": "s1",
+        "agent_name": "main",
+        "step_id": "m1",
+        "step_type": "llm_call",
+        "status": "success",
+        "duration_ms": 1500,
+        "response_id": "m1",
+        "model_name": "claude-opus-4-5",
+        "finish_reason": "tool_use",
+        "service_tier": "standard",
+        "prompt_tokens": 10,
+        "completion_tokens": 200,
+        "cache_read": 3000,
+        "cache_write": 400,
+        "cache_write_1h_tokens": 300,
+        "reasoning_tokens": 50,
+        "cost": 2.0000000001,
+    }
+    # no duration where a clock ran backwards
+    assert "duration_ms" not in found[3]["properties"]
+    assert found[3]["properties"]["http_status"] == 404
+
+
+def test_what_has_not_ended_has_no_completion():
+    run = example_run(status=None, prompted_at=None)
+    run.sessions[0].ended_at = None
+    names = [payload["event"] for payload in payloads(run)[1]]
+    assert names == [
+        "ai_agent_session_started",
+        "ai_agent_step_completed",
+        "ai_agent_step_completed",
+        "ai_user_action",
+    ]
+
+
+def test_message_ids_say_what_an_event_is_and_not_what_it_holds():
+    before = [payload["messageId"] for payload in payloads(example_run())[1]]
+    grown = example_run(conversation_id="c2", user_id=None, workflow_name="other", ended_at=NOON)
+    grown.sessions[0].steps[0].tokens.output = 999
+    grown.sessions[0].ended_at = NOON + 60_000
+    assert [payload["messageId"] for payload in payloads(grown)[1]] == before
+    other = [payload["messageId"] for payload in payloads(example_run(interaction_id="i2"))[1]]
+    assert not set(other) & set(before)
+    with_other_format = EventWriter("other", Counter()).events(example_run())
+    assert not {str(UUID(bytes=event.message_id)) for event in with_other_format} & set(before)
+
+
+def test_ids_are_uuids_of_version_5():
+    namespace = UUID("3f0c2b1e-9d0a-5a52-8c3e-6a5d1b7e4f90")
+    (payload, *_) = payloads(example_run())[1]
+    assert payload["messageId"] == str(uuid5(namespace, "fake|prompt|i1"))
+    assert payload["anonymousId"] == str(uuid5(namespace, "fake|c1"))
+    for number in range(100):
+        conversation = example_run(conversation_id=f"é{number}")
+        (payload, *_) = payloads(conversation)[1]
+        assert payload["anonymousId"] == str(uuid5(namespace, f"fake|é{number}"))
+
+
+@pytest.mark.parametrize(
+    ("cost", "sent"),
+    [(0, None), (0.0, None), (None, None), (float("nan"), None), (1, 1.0000000001), (0.5, 0.5)],
+)
+def test_a_cost_of_nothing_is_not_sent_and_none_is_a_whole_number(cost, sent):
+    run = example_run()
+    run.sessions[0].steps[0].cost_usd = cost
+    properties = payloads(run)[1][2]["properties"]
+    assert properties.get("cost") == sent
+    # what staging keeps of it
+    assert sent is None or round(sent, 9) == cost
+
+
+def costs(run):
+    """Return what the completions of sessions and of the run say of money."""
+    events = payloads(run)[1]
+    completed = [one["properties"] for one in events if one["event"].endswith("_completed")]
+    return [one.get("cost", one.get("total_cost")) for one in completed if "step_id" not in one]
+
+
+def test_sessions_and_runs_cost_what_their_steps_cost():
+    run = example_run()
+    call, tool = run.sessions[0].steps
+    call.cost_usd = 0.25
+    assert costs(run) == [0.25, 0.25]
+    tool.cost_usd = 0.5
+    assert costs(run) == [0.75, 0.75]
+    other = Session("s2", "helper", NOON, NOON + 10, "success", cost_usd=0.125)
+    run.sessions.append(other)
+    assert costs(run) == [0.75, 0.125, 0.875]
+    # no part of a sum is a sum
+    other.cost_usd, other.tokens = None, Tokens(output=5)
+    assert costs(run) == [0.75, None, None]
+    call.cost_usd = None
+    assert costs(run) == [None, None, None]
+
+
+def test_an_event_without_a_time_is_counted():
+    run = example_run()
+    run.sessions[0].steps[0].ended_at = 10**30
+    run.sessions[0].steps[1].ended_at = -1
+    skipped = Counter()
+    assert len(list(EventWriter("fake", skipped).events(run))) == 5
+    assert skipped == {"event without a time of the years 1970 to 9999": 2}
+
+
+def test_text_stays_out_unless_asked_for():
+    lines = b"".join(event.line for event in EventWriter("fake", Counter()).events(example_run()))
+    assert b"canary" not in lines
+    assert b"xxxxxx: command not found xx /xxxx/xxxxxx" in lines
+    without = payloads(example_run(), error_text=False)[1]
+    assert not any("error_message" in payload["properties"] for payload in without)
+    events, found = payloads(example_run(), with_text=True)
+    assert events["ai_user_prompt_created"]["properties"]["prompt_text"] == "canary prompt"
+    tool = found[3]["properties"]
+    assert tool["tool_input"] == "canary input"
+    assert tool["tool_output"] == "canary output"
+    assert tool["error_message"] == "canary: command not found in /home/canary"
+
+
+def test_error_messages_are_cut():
+    run = example_run()
+    run.sessions[0].steps[1].failure.error_message = "é" * 1000
+    assert payloads(run, with_text=True)[1][3]["properties"]["error_message"] == "é" * 300
+
+
+@pytest.mark.parametrize(
+    ("message", "readable"),
+    [
+        ("Error code: 429 - too many requests, Acme", "Error code: 429 - too many requests, xxxx"),
+        ("tool get_secret_7 not found", "tool xxx_xxxxxx_0 not found"),
+        ("/srv/a.txt: No such file or directory", "/xxx/x.xxx: No such file xx xxxxxxxxx"),
+        ("exit code 137 on 10.0.0.12", "exit code 100 xx 00.0.0.00"),
+        # the small form of this letter is two characters long
+        ("İstanbul timed out", "ẋxxxxxxx timed out"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_masked_messages_keep_what_failure_rules_look_for(message, readable):
+    assert masked(message) == readable
+
+
+def test_failure_rules_find_the_same_in_masked_messages():
+    patterns = [
+        re.compile(rule["pattern"])
+        for rule in tables.read(PROJECT_DIR / "seeds/taxonomy/failure_mode_rules.csv")
+        if (rule["match_field"], rule["match_type"]) == ("error_message", "regex")
+    ]
+    cases = tables.read(PROJECT_DIR / "tests/python/failure_messages.csv")
+    messages = {case["error_message"][:300].lower() for case in cases}
+    assert len(messages) > 100 and len(patterns) > 30
+    for message in messages:
+        found = [pattern.pattern for pattern in patterns if pattern.search(message)]
+        hidden = masked(message)
+        assert [pattern.pattern for pattern in patterns if pattern.search(hidden)] == found, message
