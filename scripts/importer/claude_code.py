@@ -23,17 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from scripts.importer.lines import (
-    LONGEST_ERROR,
-    count,
     fingerprint,
     json_objects,
     kind_name,
     mapping,
     milliseconds,
-    money,
-    name,
     objects,
-    text,
     user_line_meaning,
 )
 from scripts.importer.model import (
@@ -48,6 +43,15 @@ from scripts.importer.model import (
     Tokens,
 )
 from scripts.importer.tool_failures import tool_failure
+from scripts.importer.values import (
+    LONGEST_ERROR_MESSAGE,
+    amount,
+    count,
+    http_status,
+    model,
+    name,
+    text,
+)
 
 MAIN = "main"
 # Lines that can stand at the beginning of a file.
@@ -217,8 +221,8 @@ class ClaudeCodeReader:
             if block.get("type") == "tool_use" and name(block.get("id"))
         ]
         is_failed = line.get("isApiErrorMessage") is True
-        model = name(message.get("model"))
-        is_call = not is_failed and model != SYNTHETIC_MODEL
+        model_name = model(message.get("model"))
+        is_call = not is_failed and model_name != SYNTHETIC_MODEL
         message_id = name(message.get("id"))
         fields: Fields = {
             **common,
@@ -228,13 +232,13 @@ class ClaudeCodeReader:
         if is_call:
             fields |= {
                 "message": message_id,
-                "model": model,
+                "model": model_name,
                 "input": count(usage.get("input_tokens")),
                 "output": count(usage.get("output_tokens")),
                 "cache_read": count(usage.get("cache_read_input_tokens")),
                 "cache_write": written,
                 "cache_write_1h": by_life[1],
-                "cost": money(line.get("costUSD")),
+                "cost": amount(line.get("costUSD")),
                 "tier": name(usage.get("service_tier")),
                 "stop": name(message.get("stop_reason")),
             }
@@ -253,8 +257,8 @@ class ClaudeCodeReader:
         word = name(error.get("type")) or name(line.get("error"))
         return {
             "error_type": None if word == "unknown" else word,
-            "error": said[:LONGEST_ERROR] if self.error_text and said else None,
-            "http": int(code["code"]) if code else count(line.get("apiErrorStatus")),
+            "error": said[:LONGEST_ERROR_MESSAGE] if self.error_text and said else None,
+            "http": http_status(code["code"] if code else line.get("apiErrorStatus")),
         }
 
     def _user(self, line: Fields, message: Fields, common: Fields) -> Record:
@@ -272,7 +276,7 @@ class ClaudeCodeReader:
             if block.get("is_error") is True:
                 entry |= tool_failure(said, is_failed=True)
                 if self.with_text and self.error_text and entry["status"] != "cancelled":
-                    entry["error"] = said[:LONGEST_ERROR] or None
+                    entry["error"] = said[:LONGEST_ERROR_MESSAGE] or None
                 if not self.error_text:
                     entry.pop("error", None)
             if self.with_text:
@@ -335,9 +339,9 @@ class ClaudeCodeReader:
                     **common,
                     "kind": "retry",
                     "attempt": count(line.get("retryAttempt")),
-                    "http": count(error.get("status")),
+                    "http": http_status(error.get("status")),
                     "error_type": name(inner.get("type")) or name(cause.get("code")),
-                    "error": said[:LONGEST_ERROR] if said and self.error_text else None,
+                    "error": said[:LONGEST_ERROR_MESSAGE] if said and self.error_text else None,
                 }
             )
         return None

@@ -20,15 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.importer.lines import (
-    LONGEST_ERROR,
-    count,
     json_objects,
     kind_name,
     mapping,
     milliseconds,
-    name,
     objects,
-    text,
     user_line_meaning,
 )
 from scripts.importer.model import (
@@ -43,6 +39,13 @@ from scripts.importer.model import (
     Tokens,
 )
 from scripts.importer.tool_failures import tool_failure
+from scripts.importer.values import (
+    LONGEST_ERROR_MESSAGE,
+    count,
+    model,
+    name,
+    text,
+)
 
 AGENT = "codex"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -142,7 +145,7 @@ class CodexReader:
         if kind == "turn_context":
             return {
                 "kind": "context",
-                "model": name(payload.get("model")),
+                "model": model(payload.get("model")),
                 "turn": name(payload.get("turn_id")),
             }
         if kind == "response_item":
@@ -190,7 +193,7 @@ class CodexReader:
                 "kind": "tokens",
                 "total": total,
                 "last": last,
-                "model": name(info.get("model")) or name(info.get("model_name")),
+                "model": model(info.get("model")) or model(info.get("model_name")),
             }
         if inner == "user_message":
             words = text(payload.get("message")) or ""
@@ -214,7 +217,7 @@ class CodexReader:
             said = text(payload.get("message"))
             return {
                 "kind": "error",
-                "error": said[:LONGEST_ERROR] if said and self.error_text else None,
+                "error": said[:LONGEST_ERROR_MESSAGE] if said and self.error_text else None,
                 "error_type": _error_type(payload.get("codex_error_info")),
             }
         if inner == "thread_settings_applied":
@@ -240,7 +243,7 @@ class CodexReader:
         if not self.error_text:
             fields.pop("error", None)
         elif self.with_text and fields.get("status") == "error":
-            fields["error"] = said[:LONGEST_ERROR] or None
+            fields["error"] = said[:LONGEST_ERROR_MESSAGE] or None
         if self.with_text:
             fields["output"] = said
         return fields
