@@ -312,6 +312,7 @@ class ClaudeCodeReader:
         found = {
             **common,
             "uuid": name(inner.get("uuid")),
+            "copied_as": None,
             "parent": None,
             "agent": agent,
             "side": True,
@@ -527,8 +528,7 @@ class _Conversations:
         return (
             "is_progress" in line,
             "side" in line,
-            self.ended.get(line["session"], 0),
-            line["session"],
+            self._age(line["session"]),
             -line.get("output", 0),
             json.dumps(line, sort_keys=True),
         )
@@ -607,7 +607,7 @@ class _Conversations:
             rank = (
                 chain[1] != MAIN,
                 "is_progress" in line,
-                self.ended.get(chain[0], 0),
+                self._age(chain[0]),
                 line["at"],
                 chain,
             )
@@ -692,12 +692,14 @@ class _Conversations:
         latest: dict[str, str] = {}
         drafts: dict[str, _Draft] = {}
         self.draft_of: dict[str, _Draft] = {}
+        self.prompted: dict[int, set[str]] = defaultdict(set)
         for line in self.sorted:
             if "side" in line or "at" not in line:
                 continue
             session = line["session"]
             if own(line):
                 latest[session] = line["uuid"]
+                self.prompted[line["at"]].add(session)
             start_id = starts[line["uuid"]] or latest.get(session)
             start = self.lines[start_id] if start_id else None
             key = start_id or f"|{session}"
@@ -711,7 +713,25 @@ class _Conversations:
                 draft.copied_calls += not is_owned
             if is_owned:
                 draft.lines[session, MAIN].append(line)
-        return {key: draft for key, draft in drafts.items() if _is_run(draft)}
+        return {
+            key: draft
+            for key, draft in drafts.items()
+            if _is_run(draft) and not self._is_copied_prompt(draft)
+        }
+
+    def _is_copied_prompt(self, draft: _Draft) -> bool:
+        """Return whether a prompt that nobody answered stands in an older session, too.
+
+        Sessions are only read together if they share lines; a message of the same millisecond in
+        two of them is one that was copied, also under another uuid.
+        """
+        if draft.calls or draft.start is None:
+            return False
+        return self._age(draft.session) > min(map(self._age, self.prompted[draft.started_at]))
+
+    def _age(self, session: str) -> tuple[int, str]:
+        """Order sessions by their end: of two that share lines the copy goes on for longer."""
+        return self.ended.get(session, 0), session
 
     def _draft_at(self, session: str, at: int) -> _Draft:
         """Return the latest run of a session that had begun at a time, else its first."""

@@ -777,8 +777,11 @@ def test_the_example_of_claude_code():
 def test_copied_sessions_count_once(way, is_longer):
     """A session copied under a new id: what both hold counts once, in the older session."""
     log = ClaudeLog()
+    log.prompt("stop", uuid="p0")
+    log.interrupt()
     log.prompt("go", uuid="p1")
-    log.answer("m1", "Bash", "t1")
+    log.answer("m1", "Task", "t1", agent="Explore")
+    log.progress("a1", "t1", "x1", "text")
     log.result("t1")
     log.answer("m2", "text")
     copy = ClaudeLog(session=OTHER_SESSION)
@@ -805,8 +808,10 @@ def test_copied_sessions_count_once(way, is_longer):
         assert calls.pop("m2b") == (
             (OTHER_SESSION, "copy-p1") if way == "other uuids" else (SESSION, "p1")
         )
-        expected = {"m1": (SESSION, "p1"), "m2": (SESSION, "p1"), "m3": (OTHER_SESSION, "p2")}
+        expected = dict.fromkeys(("m1", "x1", "m2"), (SESSION, "p1"))
+        expected["m3"] = (OTHER_SESSION, "p2")
         assert calls == expected | ({"m9": (SESSION, "p9")} if is_longer else {})
+        assert [run.interaction_id for run in runs.values() if not run.sessions] == ["p0"]
 
 
 def test_a_copy_that_is_read_alone():
