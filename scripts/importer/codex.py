@@ -167,7 +167,7 @@ class CodexReader:
             }
         if inner in TOOL_OUTPUTS and call:
             said = _output(payload.get("output"))
-            fields = {"kind": "output", "call": call, **_outcome(payload.get("output"))}
+            fields = {"kind": "output", "call": call, **_outcome(payload)}
             return self._with_output(fields, said)
         if inner == "message":
             role = payload.get("role")
@@ -393,16 +393,17 @@ def _output(value: object) -> str:
     return " ".join(words for block in objects(value) if (words := text(block.get("text"))))
 
 
-def _outcome(value: object) -> Fields:
+def _outcome(payload: Fields) -> Fields:
     """Return status and failure of a tool's output, empty for a success."""
-    if mapping(value).get("success") is False:
+    value = payload.get("output")
+    if mapping(value).get("success") is False or payload.get("status") in ("failed", "error"):
         return tool_failure(_output(value), is_failed=True)
     said = _output(value)
     try:
         inside = mapping(json.loads(said)) if said.startswith("{") else {}
     except (ValueError, RecursionError):
         inside = {}
-    code = mapping(inside.get("metadata")).get("exit_code")
+    code = mapping(inside.get("metadata")).get("exit_code", inside.get("exit_code"))
     if isinstance(code, int):
         return tool_failure(f"exit code {code}", is_failed=False)
     return tool_failure(said, is_failed=False)

@@ -1295,6 +1295,52 @@ def test_how_a_turn_ends(last, status):
     assert [s.status for s in steps_of(run, "tool_call")] == ["in_progress"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"output": "fine"}, "success"),
+        ({"output": '{"output":"x","metadata":{"exit_code":2}}'}, "error"),
+        ({"output": '{"exit_code":2,"output":"x"}'}, "error"),
+        ({"output": '{"output":"exit code: 1","metadata":{"exit_code":0}}'}, "success"),
+        ({"output": [{"type": "input_text", "text": "Exit code: 3\nOutput:\n"}]}, "error"),
+        ({"output": {"content": "x", "success": False}}, "error"),
+        ({"output": "x", "status": "failed"}, "error"),
+        ({"output": "exec command rejected by user"}, "cancelled"),
+        ({}, "success"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["function_call", "custom_tool_call", "local_shell_call"])
+def test_outputs_of_tools(kind, fields, status):
+    """Whatever shape the output has: a code, a flag, words at the beginning."""
+    log = CodexLog(THREAD)
+    log.turn("go")
+    log.item(kind, call_id="c1", name="shell")
+    log.item("custom_tool_call_output" if kind.startswith("c") else "function_call_output",
+             call_id="c1", **fields)  # fmt: skip
+    log.event("exec_command_end", call_id="c1")
+    [step] = steps_of(*codex_runs(log).values())
+    assert step.status == status
+
+
+@pytest.mark.parametrize(
+    ("inner", "fields"),
+    [
+        ("exec_command_end", {"exit_code": 1}),
+        ("patch_apply_end", {"success": False}),
+        ("mcp_tool_call_end", {"result": {"Err": "CANARY"}}),
+        ("mcp_tool_call_end", {"result": {"Ok": {"is_error": True}}}),
+    ],
+)
+def test_ends_of_tools(inner, fields):
+    """What the client says of a call counts where its output says nothing."""
+    log = CodexLog(THREAD)
+    log.turn("go")
+    log.call("c1", "tool", "words")
+    log.event(inner, call_id="c1", **fields)
+    [step] = steps_of(*codex_runs(log).values())
+    assert step.status == "error"
+
+
 def test_messages_that_stand_as_items_only():
     """Files without events of messages: a turn has its prompt and its answer all the same."""
     log = CodexLog(THREAD)
@@ -1391,6 +1437,10 @@ def test_messages_during_a_turn_steer_it():
         ("Wall time: 1\nOutput:\nProcess exited with code 1", False, None, None),
         ("failed in sandbox MacosSeatbelt with execution error: sandbox denied exec error, "
          "exit code: 1, stdout: , stderr: x", False, "error", "denied by the sandbox, exit code 1"),
+        ("cat ci.log\nearlier\nProcess exited with code 1\n", False, None, None),
+        ("Command: ls\nProcess exited with code 1\n", False, "error", "exit code 1"),
+        ("Script error:\napply_patch verification failed: secret", False, "error", "script error"),
+        ("Script completed\nWall time 1.2 seconds\nOutput:\n", False, None, None),
         ("patch rejected by user", False, "cancelled", None),
         ("aborted by user after 5.1s", False, "cancelled", None),
         ("exec command rejected by user", False, "cancelled", None),
