@@ -212,7 +212,7 @@ class ClaudeCodeReader:
                 "id": name(block.get("id")),
                 "tool": name(block.get("name")),
                 "agent_name": name(mapping(block.get("input")).get("subagent_type")),
-                "prompt": fingerprint(prompt)
+                "prompt": fingerprint(_without_context(prompt))
                 if (prompt := text(mapping(block.get("input")).get("prompt")))
                 else None,
                 "input": json.dumps(block.get("input")) if self.with_text else None,
@@ -291,7 +291,7 @@ class ClaudeCodeReader:
                 "duration": count(result.get("totalDurationMs")),
                 "is_running": name(result.get("status")) not in (None, "completed"),
             }
-        if common["side"] and meaning == "prompt":
+        if common["side"] and words:
             fields["prompt"] = fingerprint(words)
         if self.with_text and meaning in ("prompt", "command"):
             fields["text"] = words

@@ -1041,6 +1041,36 @@ def test_names_of_agents():
         assert found == {f"p1-{agent}": name for agent, name in names.items()}
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("look around", "look around"),
+        ("look around", [{"type": "text", "text": "look around\n"}]),
+        ("look around", "<system-reminder>be brief</system-reminder>\nlook around"),
+        ("<command-name>look</command-name>", "<command-name>look</command-name>"),
+    ],
+)
+@pytest.mark.parametrize("way", ["inline", "a file"])
+def test_an_agent_is_known_by_its_prompt(asked, said, way):
+    """Where nothing names the agent's caller, its first text is what the caller asked."""
+    log = ClaudeLog()
+    for number in (1, 2):
+        log.prompt("go", uuid=f"p{number}")
+        log.answer(f"m{number}", "Task", f"t{number}", agent=f"kind-{number}", prompt=asked)
+        side = log.side_chain(said) if way == "inline" else ClaudeLog(agent=f"a{number}")
+        if way == "a file":
+            side.seconds = log.seconds
+            side.user(said)
+        side.answer(f"x{number}", "text")
+        log.lines += side.lines
+        log.seconds = max(log.seconds, side.seconds)
+        log.result(f"t{number}")
+    runs = claude_runs(log)
+    found = [[(s.agent_name, [x.step_id for x in s.steps][:1]) for s in run.sessions[1:]]
+             for run in runs.values()]  # fmt: skip
+    assert found == [[("kind-1", ["x1"])], [("kind-2", ["x2"])]]
+
+
 def test_an_agent_that_nobody_called_stays_in_one_run():
     """A compaction belongs to the run in which it began, also when the next prompt comes before."""
     log = ClaudeLog()
