@@ -622,7 +622,8 @@ class _Conversations:
     def _uses(self) -> dict[str, _Use]:
         """Return the tool uses by id, each where its model call counts, with its first result."""
         uses: dict[str, _Use] = {}
-        for line in self.sorted:
+        # What stands in an agent's file goes before what its parent's progress lines repeat.
+        for line in sorted(self.sorted, key=lambda line: "is_progress" in line):
             if self._is_owned(line):
                 for use in line.get("uses", ()):
                     uses.setdefault(use["id"], _Use(use, line, self.chains[line["uuid"]]))

@@ -576,6 +576,34 @@ def test_concatenated_and_split_files(name):
         assert runs_of(reader, pieces) == expected
 
 
+def named_calls(value):
+    """The ids of all model and tool calls inside a JSON value, wherever they stand."""
+    if isinstance(value, list):
+        return {call for inner in value for call in named_calls(inner)}
+    if not isinstance(value, dict):
+        return set()
+    found = {call for inner in value.values() for call in named_calls(inner)}
+    if value.get("role") == "assistant" and value.get("model", "<synthetic>") != "<synthetic>":
+        found.add(value["id"])
+    if value.get("type") == "tool_use":
+        found.add(value["id"])
+    if str(value.get("type")).endswith("_call") and "call_id" in value:
+        found.add(value["call_id"])
+    return found
+
+
+@pytest.mark.parametrize("name", cases())
+def test_every_call_counts_once(name):
+    """Each id of a model or tool call in the files is one step; runs_of sees that none is two."""
+    reader, files = case(name)
+    expected = {
+        call for _, lines in files for line in lines for call in named_calls(json.loads(line))
+    }
+    steps = {step.step_id for run in runs_of(reader, files).values() for step in steps_of(run)}
+    assert len(expected) > 2
+    assert expected <= steps
+
+
 @pytest.mark.parametrize("name", ["claude-code", *(["claude_code"] if TRACES.is_dir() else [])])
 def test_shuffled_lines(name):
     """Lines of Claude Code name their parent: their order in the file breaks ties only."""
@@ -758,6 +786,7 @@ def test_the_example_of_claude_code():
     ]  # fmt: skip
     tokens = {s.step_id: s.tokens.output for s in steps_of(first, "llm_call")}
     assert tokens == {"m1": 40, "m2": 5, "m3": 90, "agent-m1": 12, "agent-m2": 30}
+    assert {s.step_id for s in steps_of(first, "tool_call")} == {"t1", "t2", "agent-t1"}
     call = next(step for step in steps_of(first) if step.step_id == "m1")
     assert (call.tokens.cache_write, call.tokens.cache_write_1h, call.duration_ms) == (20, 15, 2000)
     [retry] = steps_of(first, RETRY_STEP_TYPE)
