@@ -467,7 +467,9 @@ class _State:
         self.tier: str | None = None
         self.total: list[int | None] | None = None
         self.counted: set[str] = set()
-        self.ready_at: int | None = None
+        # The last two moments at which the model could begin: lines of one moment have no order
+        # that can be relied on, and no call begins when it ends.
+        self.ready_at: list[int] = []
 
     def read(self, line: Fields) -> Step | None:
         """Take a line, and return the model call that it counts."""
@@ -480,7 +482,7 @@ class _State:
         elif kind == "tokens":
             step = self._call(line)
         if kind in (*STARTS, "output", "end", "tokens"):
-            self.ready_at = line["at"]
+            self.ready_at = sorted({*self.ready_at, line["at"]})[-2:]
         return step
 
     def _call(self, line: Fields) -> Step | None:
@@ -504,7 +506,7 @@ class _State:
             step_type="llm_call",
             ended_at=ended_at,
             status="success",
-            duration_ms=None if self.ready_at is None else max(0, ended_at - self.ready_at),
+            duration_ms=min((ended_at - at for at in self.ready_at if at < ended_at), default=None),
             model_name=line.get("model") or self.model,
             tokens=Tokens(
                 input=fresh,
