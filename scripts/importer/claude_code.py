@@ -208,15 +208,7 @@ class ClaudeCodeReader:
         if written is None and any(by_life):
             written = sum(tokens or 0 for tokens in by_life)
         uses = [
-            {
-                "id": name(block.get("id")),
-                "tool": name(block.get("name")),
-                "agent_name": name(mapping(block.get("input")).get("subagent_type")),
-                "prompt": fingerprint(_without_context(prompt))
-                if (prompt := text(mapping(block.get("input")).get("prompt")))
-                else None,
-                "input": json.dumps(block.get("input")) if self.with_text else None,
-            }
+            self._use(block)
             for block in objects(message.get("content"))
             if block.get("type") == "tool_use" and name(block.get("id"))
         ]
@@ -227,7 +219,7 @@ class ClaudeCodeReader:
         fields: Fields = {
             **common,
             "kind": "assistant",
-            "uses": [{k: v for k, v in use.items() if v is not None} for use in uses],
+            "uses": uses,
         }
         if is_call:
             fields |= {
@@ -248,6 +240,21 @@ class ClaudeCodeReader:
             fields["synthetic"] = True
         key = f"message|{message_id}" if is_call and message_id else None
         return self._record(fields, key)
+
+    def _use(self, block: Fields) -> Fields:
+        """Return what a tool use says: of its input only hashes, unless text is asked for."""
+        given = mapping(block.get("input"))
+        prompt = text(given.get("prompt"))
+        agent = name(given.get("resume")) or name(given.get("to"))
+        use = {
+            "id": name(block.get("id")),
+            "tool": name(block.get("name")),
+            "agent_name": name(given.get("subagent_type")),
+            "prompt": fingerprint(_without_context(prompt)) if prompt else None,
+            "resumes": fingerprint(agent) if agent else None,
+            "input": json.dumps(block.get("input")) if self.with_text else None,
+        }
+        return {key: value for key, value in use.items() if value is not None}
 
     def _api_failure(self, line: Fields, message: Fields) -> Fields:
         """Return what the line of a failed model call says: code, type and text."""
@@ -662,6 +669,11 @@ class _Conversations:
                 add(self.chains[line["uuid"]], line["started_by"])
         for chain, meta in self.metas.items():
             add(chain, meta.get("tool_use"))
+        agents = {(chain[0], fingerprint(chain[1])): chain for chain in set(self.chains.values())}
+        for use_id, use in self.uses.items():
+            resumed = agents.get((use.chain[0], use.fields.get("resumes", "")))
+            if resumed:
+                add(resumed, use_id)
         linked = {use_id for uses in found.values() for use_id in uses}
         by_prompt: dict[tuple[str, str], list[_Use]] = defaultdict(list)
         for use in sorted(self.uses.values(), key=self._use_order):
@@ -910,10 +922,12 @@ class _Conversations:
 
     def _agent_name(self, chain: Chain, use: _Use | None) -> str:
         """Return what kind of agent a sub-agent is."""
-        started = ((use.result or {}).get("agent") if use else None) or {}
+        callers = [use] if use else []
+        callers += self.invocations.get(chain, [])
+        said = [caller.fields.get("agent_name") for caller in callers]
+        said += [((caller.result or {}).get("agent") or {}).get("agent_name") for caller in callers]
         return (
-            (use.fields.get("agent_name") if use else None)
-            or started.get("agent_name")
+            next((found for found in said if found), None)
             or self.metas.get(chain, {}).get("agent_name")
             or ("compact" if chain[1].startswith(COMPACTION) else DEFAULT_AGENT)
         )

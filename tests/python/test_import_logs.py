@@ -1150,25 +1150,31 @@ def test_an_agent_that_names_its_caller_itself():
     assert runs["p1"].sessions[1].parent_agent_session_id == "p1-main"
 
 
-def test_an_agent_that_a_later_run_resumes():
-    """Each run has a session with the calls of its time."""
+@pytest.mark.parametrize("way", ["Agent", "resume", "to"])
+def test_an_agent_that_a_later_run_resumes(way):
+    """Each run has a session with the calls of its time, by a new call or by a message to it."""
     log = ClaudeLog()
     agent = ClaudeLog(agent="a1")
     for number in (1, 2):
         log.prompt("go", uuid=f"p{number}")
         log.answer(f"m{number}", "Agent", f"t{number}", agent="Explore")
+        started = {"agentId": "a1", "status": "completed"}
+        if number == 2 and way != "Agent":
+            use = {"type": "tool_use", "id": "t2", "name": "SendMessage", "input": {way: "a1"}}
+            log.lines[-1]["message"]["content"] = [use]
+            started = {"success": True}
         agent.seconds = log.seconds
         agent.user("look", uuid=f"u{number}")
         agent.answer(f"x{number}", "text")
         log.seconds = agent.seconds
-        log.result(f"t{number}", started={"agentId": "a1", "status": "completed"})
+        log.result(f"t{number}", started=started)
         log.answer(f"n{number}", "text")
     path = f"p/{SESSION}/subagents/agent-a1.jsonl"
     files = [(f"p/{SESSION}.jsonl", written(log.lines)), (path, written(agent.lines))]
     runs = runs_of(CLAUDE_CODE, files)
-    found = {s.agent_session_id: [step.step_id for step in s.steps]
+    found = {s.agent_session_id: (s.agent_name, [step.step_id for step in s.steps])
              for run in runs.values() for s in run.sessions[1:]}  # fmt: skip
-    assert found == {"p1-a1": ["x1"], "p2-a1": ["x2"]}
+    assert found == {"p1-a1": ("Explore", ["x1"]), "p2-a1": ("Explore", ["x2"])}
 
 
 def test_lines_whose_parent_is_missing():
