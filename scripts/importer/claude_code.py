@@ -23,17 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from scripts.importer.lines import (
-    LONGEST_ERROR,
-    count,
     fingerprint,
     json_objects,
     kind_name,
     mapping,
     milliseconds,
-    money,
-    name,
     objects,
-    text,
     user_line_meaning,
 )
 from scripts.importer.model import (
@@ -48,10 +43,30 @@ from scripts.importer.model import (
     Tokens,
 )
 from scripts.importer.tool_failures import tool_failure
+from scripts.importer.values import (
+    LONGEST_ERROR_MESSAGE,
+    amount,
+    count,
+    http_status,
+    model,
+    name,
+    text,
+)
 
 MAIN = "main"
-# Lines without a parent that can stand alone at the beginning of a file.
-SESSION_LINES = ("queue-operation", "mode", "permission-mode", "last-prompt", "ai-title")
+# Lines that can stand at the beginning of a file.
+SESSION_LINES = (
+    "user",
+    "assistant",
+    "system",
+    "attachment",
+    "progress",
+    "queue-operation",
+    "mode",
+    "permission-mode",
+    "last-prompt",
+    "ai-title",
+)
 SYNTHETIC_MODEL = "<synthetic>"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 AGENT_FILE = re.compile(r"agent-(?P<agent>.+?)(\.meta)?\.jsonl?$")
@@ -151,6 +166,7 @@ class ClaudeCodeReader:
             "session": session,
             "agent": agent if is_side else None,
             "side": is_side,
+            "started_by": name(line.get("parentToolUseId")) if is_side else None,
             "at": place.latest_at,
             "line": number,
         }
@@ -205,8 +221,8 @@ class ClaudeCodeReader:
             if block.get("type") == "tool_use" and name(block.get("id"))
         ]
         is_failed = line.get("isApiErrorMessage") is True
-        model = name(message.get("model"))
-        is_call = not is_failed and model != SYNTHETIC_MODEL
+        model_name = model(message.get("model"))
+        is_call = not is_failed and model_name != SYNTHETIC_MODEL
         message_id = name(message.get("id"))
         fields: Fields = {
             **common,
@@ -216,13 +232,13 @@ class ClaudeCodeReader:
         if is_call:
             fields |= {
                 "message": message_id,
-                "model": model,
+                "model": model_name,
                 "input": count(usage.get("input_tokens")),
                 "output": count(usage.get("output_tokens")),
                 "cache_read": count(usage.get("cache_read_input_tokens")),
                 "cache_write": written,
                 "cache_write_1h": by_life[1],
-                "cost": money(line.get("costUSD")),
+                "cost": amount(line.get("costUSD")),
                 "tier": name(usage.get("service_tier")),
                 "stop": name(message.get("stop_reason")),
             }
@@ -241,8 +257,8 @@ class ClaudeCodeReader:
         word = name(error.get("type")) or name(line.get("error"))
         return {
             "error_type": None if word == "unknown" else word,
-            "error": said[:LONGEST_ERROR] if self.error_text and said else None,
-            "http": int(code["code"]) if code else count(line.get("apiErrorStatus")),
+            "error": said[:LONGEST_ERROR_MESSAGE] if self.error_text and said else None,
+            "http": http_status(code["code"] if code else line.get("apiErrorStatus")),
         }
 
     def _user(self, line: Fields, message: Fields, common: Fields) -> Record:
@@ -260,7 +276,7 @@ class ClaudeCodeReader:
             if block.get("is_error") is True:
                 entry |= tool_failure(said, is_failed=True)
                 if self.with_text and self.error_text and entry["status"] != "cancelled":
-                    entry["error"] = said[:LONGEST_ERROR] or None
+                    entry["error"] = said[:LONGEST_ERROR_MESSAGE] or None
                 if not self.error_text:
                     entry.pop("error", None)
             if self.with_text:
@@ -323,9 +339,9 @@ class ClaudeCodeReader:
                     **common,
                     "kind": "retry",
                     "attempt": count(line.get("retryAttempt")),
-                    "http": count(error.get("status")),
+                    "http": http_status(error.get("status")),
                     "error_type": name(inner.get("type")) or name(cause.get("code")),
-                    "error": said[:LONGEST_ERROR] if said and self.error_text else None,
+                    "error": said[:LONGEST_ERROR_MESSAGE] if said and self.error_text else None,
                 }
             )
         return None
@@ -384,14 +400,14 @@ def _meaning(line: Fields, content: object) -> tuple[str, str]:
             return known, ""
         if is_result:
             continue
-        if line.get("isMeta") is True or line.get("isCompactSummary") is True:
+        if _is_of_client(line):
             return "client", part
         if known:
             return known, part
         words = words or part
     if is_result:
         return "result", ""
-    if line.get("isMeta") is True or line.get("isCompactSummary") is True:
+    if _is_of_client(line):
         return "client", words
     origin = mapping(line.get("origin")).get("kind")
     if isinstance(origin, str) and origin != "human":
@@ -399,6 +415,23 @@ def _meaning(line: Fields, content: object) -> tuple[str, str]:
     if words or any(block.get("type") == "image" for block in blocks):
         return "prompt", words
     return "client", ""
+
+
+def _is_of_client(line: Fields) -> bool:
+    """Return whether the client says that it wrote a line itself."""
+    says = line.get("isMeta") is True or line.get("isCompactSummary") is True
+    return says or "sourceToolUseID" in line
+
+
+def _origin(line: Fields, copies: list[Fields]) -> str:
+    """Return the session that a line was written in: a copy names the one it was copied from."""
+    above = {copy["session"]: copy["forked_from"] for copy in copies if "forked_from" in copy}
+    session = line["session"]
+    seen: set[str] = set()
+    while session in above and session not in seen:
+        seen.add(session)
+        session = above[session]
+    return session
 
 
 def _without_context(words: str) -> str:
@@ -482,7 +515,7 @@ class _Conversations:
             if line["kind"] == "meta":
                 self.metas[line["session"], line["agent"]] = line
             else:
-                lines[uuid] = {**line, "session": line.get("forked_from", line["session"])}
+                lines[uuid] = {**line, "session": _origin(line, found)}
         origins = {line["copied_as"]: line["uuid"] for line in records if "copied_as" in line}
         for line in lines.values():
             if line.get("parent") in origins:
@@ -490,11 +523,10 @@ class _Conversations:
         return lines
 
     def _precedence(self, line: Fields) -> tuple[Any, ...]:
-        """Order the copies of a line: declared ones last, that of the oldest session first."""
+        """Order the copies of a line: files first, the main chain, the session that ended first."""
         return (
             "is_progress" in line,
             "side" in line,
-            "forked_from" in line,
             self.ended.get(line["session"], 0),
             line["session"],
             -line.get("output", 0),

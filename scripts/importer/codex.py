@@ -14,21 +14,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.importer.lines import (
-    LONGEST_ERROR,
-    count,
     json_objects,
     kind_name,
     mapping,
     milliseconds,
-    name,
     objects,
-    text,
     user_line_meaning,
 )
 from scripts.importer.model import (
@@ -43,6 +39,13 @@ from scripts.importer.model import (
     Tokens,
 )
 from scripts.importer.tool_failures import tool_failure
+from scripts.importer.values import (
+    LONGEST_ERROR_MESSAGE,
+    count,
+    model,
+    name,
+    text,
+)
 
 AGENT = "codex"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -130,11 +133,9 @@ class CodexReader:
         found = self._fields(kind, payload)
         if isinstance(found, str):
             return found
-        thread.latest_at = at
-        is_replay = thread.is_replay(found, at)
+        found["nth"] = thread.nth(found, at)
+        found["replay"] = thread.is_replay(found, at) or None
         fields = {"thread": thread.thread_id, "at": at, "line": number, **found}
-        if is_replay:
-            fields["replay"] = True
         fields = {key: value for key, value in fields.items() if value is not None}
         return Record(keys=thread.keys(fields.get("call")), fields=fields)
 
@@ -144,7 +145,7 @@ class CodexReader:
         if kind == "turn_context":
             return {
                 "kind": "context",
-                "model": name(payload.get("model")),
+                "model": model(payload.get("model")),
                 "turn": name(payload.get("turn_id")),
             }
         if kind == "response_item":
@@ -192,7 +193,7 @@ class CodexReader:
                 "kind": "tokens",
                 "total": total,
                 "last": last,
-                "model": name(info.get("model")) or name(info.get("model_name")),
+                "model": model(info.get("model")) or model(info.get("model_name")),
             }
         if inner == "user_message":
             words = text(payload.get("message")) or ""
@@ -208,13 +209,15 @@ class CodexReader:
             return {"kind": "aborted", "reason": name(payload.get("reason"))}
         if inner == "agent_message":
             return {"kind": "answer"}
+        if inner == "item_completed":
+            return self._completed_item(mapping(payload.get("item")))
         if inner in ("agent_reasoning", "agent_reasoning_raw_content"):
             return {"kind": "thought"}
         if inner == "error":
             said = text(payload.get("message"))
             return {
                 "kind": "error",
-                "error": said[:LONGEST_ERROR] if said and self.error_text else None,
+                "error": said[:LONGEST_ERROR_MESSAGE] if said and self.error_text else None,
                 "error_type": _error_type(payload.get("codex_error_info")),
             }
         if inner == "thread_settings_applied":
@@ -225,12 +228,22 @@ class CodexReader:
             return {"kind": "end", "call": call, **_end_outcome(payload)}
         return f"event_msg {inner}: nothing to count"
 
+    def _completed_item(self, item: Fields) -> Fields | str:
+        """Return what an item says that newer versions write instead of the events before."""
+        sort = kind_name(item.get("type"))
+        if sort == "AgentMessage":
+            return {"kind": "answer"}
+        words = _output(item.get("content"))
+        if sort == "UserMessage" and words and not user_line_meaning(self.name, words):
+            return {"kind": "item_prompt", "text": words if self.with_text else None}
+        return f"event_msg item_completed {sort}: nothing to count"
+
     def _with_output(self, fields: Fields, said: str) -> Fields:
         """Add a tool's text if it is asked for, and leave out what is not."""
         if not self.error_text:
             fields.pop("error", None)
         elif self.with_text and fields.get("status") == "error":
-            fields["error"] = said[:LONGEST_ERROR] or None
+            fields["error"] = said[:LONGEST_ERROR_MESSAGE] or None
         if self.with_text:
             fields["output"] = said
         return fields
@@ -250,6 +263,7 @@ class _Thread:
         self.thread_id: str | None = self.named
         self.created_at: int | None = _uuid_time(self.named)
         self.latest_at: int | None = None
+        self.of_this_moment: Counter[str] = Counter()
         self.parents: tuple[str, ...] = ()
         self.is_copying = False
         self.has_turn_ids = False
@@ -313,6 +327,15 @@ class _Thread:
         elif not self.has_turn_ids and at >= created + BURST_MS:
             self.is_copying = False
         return self.is_copying
+
+    def nth(self, fields: Fields, at: int) -> int | None:
+        """Return how many lines that say the same stood before this one at the same moment."""
+        if at != self.latest_at:
+            self.of_this_moment.clear()
+            self.latest_at = at
+        same = repr(fields)
+        self.of_this_moment[same] += 1
+        return self.of_this_moment[same] - 1 or None
 
     def keys(self, call: str | None) -> tuple[str, ...]:
         """Return the keys of a line: its thread, the threads it came from, its tool call."""
@@ -643,13 +666,15 @@ def _first_own_line(lines: list[Fields], copied_calls: int) -> int:
 def _drafts(thread: str, lines: list[Fields], first: int) -> list[_Draft]:
     """Return the runs of a thread's own lines, those from position `first` on."""
     kinds = {line["kind"] for line in lines[first:]}
-    prompts = {"prompt"} if "prompt" in kinds else {"item_prompt"}
+    # A user's message stands in the file as an event and, a line before, as an item of the
+    # conversation. Files of some versions have the item only.
+    prompt = "prompt" if "prompt" in kinds else "item_prompt"
     drafts: list[_Draft] = []
     state = _State()
     for position, line in enumerate(lines):
         kind = line["kind"]
         current = drafts[-1] if drafts else None
-        if position >= first and _begins_run(line, current, prompts):
+        if position >= first and _begins_run(line, current, prompt):
             drafts.append(_Draft(thread, line["at"]))
         step = state.read(line)
         if position < first or not drafts:
@@ -658,7 +683,7 @@ def _drafts(thread: str, lines: list[Fields], first: int) -> list[_Draft]:
         current.add(line)
         if kind == "turn":
             current.turn = line.get("turn") or UNNAMED_TURN
-        elif kind in prompts:
+        elif kind == prompt or (kind == "item_prompt" and current.turn):
             current.prompt = current.prompt or line
         if step is not None:
             current.steps.append(step)
@@ -675,17 +700,17 @@ def _drafts(thread: str, lines: list[Fields], first: int) -> list[_Draft]:
     return kept
 
 
-def _begins_run(line: Fields, current: _Draft | None, prompts: set[str]) -> bool:
+def _begins_run(line: Fields, current: _Draft | None, prompt: str) -> bool:
     """Return whether a line begins a run: a turn, or a user's message outside of a turn."""
     kind = line["kind"]
     if current is None:
-        return kind in WORK or kind in prompts or kind == "turn"
+        return kind in WORK or kind in (prompt, "turn")
     if kind == "turn" and current.turn and not current.is_ended:
         return current.turn != line.get("turn")
     if kind == "turn":
         # A message can stand before the first line of its turn.
         return current.is_ended or current.has_worked
-    return kind in prompts and (current.is_ended or not current.turn)
+    return kind == prompt and (current.is_ended or not current.turn)
 
 
 def _results(lines: list[Fields]) -> dict[str, Fields]:

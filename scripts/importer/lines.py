@@ -1,7 +1,7 @@
-"""What the readers of line-wise logs share: lines as JSON objects, values of the wrong type, times.
+"""What the readers of line-wise logs share: lines as JSON objects, what users' lines mean.
 
-A log is somebody else's file: any field may be missing or of another type. Each helper returns None
-for what it cannot read, so that no reader raises for what a file holds.
+A log is somebody else's file: any field may be missing or of another type. Each helper returns
+something empty for what it cannot read, so that no reader raises for what a file holds.
 """
 
 from __future__ import annotations
@@ -11,19 +11,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from scripts.importer import values
 from scripts.importer.model import Counts
-
-# Ids and names of senders are short. What is longer is not one, or is text in the wrong place.
-LONGEST_NAME = 300
-# Counts of tokens and milliseconds above this are broken lines, not usage.
-LARGEST_COUNT = 2**53
-# Error texts are cut to what the failure rules read.
-LONGEST_ERROR = 300
 
 KIND_WORD = re.compile(r"[\w.:-]{1,40}")
 
@@ -63,48 +56,10 @@ def objects(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def text(value: object) -> str | None:
-    """Return a text that has more than blanks, without halves of characters."""
-    if not isinstance(value, str) or not value.strip():
-        return None
-    return value.encode("utf-8", "replace").decode()
-
-
-def name(value: object) -> str | None:
-    """Return an id, a name or a status word, trimmed; None where it is empty or too long."""
-    word = text(value)
-    if word is None or len(word) > LONGEST_NAME:
-        return None
-    return word.strip()
-
-
-def count(value: object) -> int | None:
-    """Return a whole number that is not negative: tokens or milliseconds."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return int(value) if 0 <= value < LARGEST_COUNT else None
-
-
-def money(value: object) -> float | None:
-    """Return an amount above 0. A bare 0 beside tokens says nothing."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if 0 < value < LARGEST_COUNT else None
-
-
 def milliseconds(value: object) -> int | None:
     """Return an ISO time as milliseconds since 1970 in UTC; a time without zone is UTC."""
-    if not isinstance(value, str) or not 10 <= len(value) <= 40:
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-        if at.tzinfo is None:
-            at = at.replace(tzinfo=UTC)
-        passed = at - datetime(1970, 1, 1, tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
-    whole = (passed.days * 86_400 + passed.seconds) * 1_000 + passed.microseconds // 1_000
-    return whole if whole > 0 else None
+    at = values.moment(value) if isinstance(value, str) else None
+    return None if at is None else at // 1_000_000
 
 
 def fingerprint(value: object) -> str:

@@ -791,6 +791,7 @@ def test_copied_sessions_count_once(way, is_longer):
             changed["forkedFrom"] = {"sessionId": SESSION, "messageUuid": line["uuid"]}
         copy.lines.append(changed)
     copy.parent, copy.seconds = copy.lines[-1]["uuid"], 100
+    copy.answer("m2b", "text")
     copy.prompt("further", uuid="p2")
     copy.answer("m3", "text")
     if is_longer:
@@ -801,9 +802,11 @@ def test_copied_sessions_count_once(way, is_longer):
         runs = claude_runs(*logs)
         calls = {s.step_id: (r.conversation_id, r.interaction_id)
                  for r in runs.values() for s in steps_of(r, "llm_call")}  # fmt: skip
+        assert calls.pop("m2b") == (
+            (OTHER_SESSION, "copy-p1") if way == "other uuids" else (SESSION, "p1")
+        )
         expected = {"m1": (SESSION, "p1"), "m2": (SESSION, "p1"), "m3": (OTHER_SESSION, "p2")}
         assert calls == expected | ({"m9": (SESSION, "p9")} if is_longer else {})
-        assert runs.keys() == {"p1", "p2"} | ({"p9"} if is_longer else set())
 
 
 def test_a_copy_that_is_read_alone():
@@ -826,6 +829,35 @@ def test_a_copy_that_is_read_alone():
     assert alone == claude_runs(copy, log)
 
 
+def test_a_fork_of_a_fork():
+    """Each copy names the one before: the line is the first session's, also if that is missing."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "text")
+    copies = []
+    for number, above in enumerate((SESSION, OTHER_SESSION), 2):
+        copy = ClaudeLog(session=f"00000000-cccc-4ccc-8ccc-00000000000{4 - number}", seconds=99)
+        copy.session = OTHER_SESSION if number == 2 else copy.session
+        fork = {"sessionId": copy.session, "forkedFrom": {"sessionId": above}}
+        copy.lines = [{**line, **fork} for line in log.lines]
+        copies.append(copy)
+    copies[0].seconds, copies[0].parent = 500, log.parent
+    copies[0].answer("m2", "text")
+    for logs in (copies, copies[::-1]):
+        assert {run.conversation_id for run in claude_runs(*logs).values()} == {SESSION}
+
+
+def test_a_line_that_was_written_again():
+    """Of two versions of a line the one with more output counts."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "text", output=1)
+    again = {**log.lines[-1], "message": log.message("m1", "text", output=70)}
+    for lines in ([*log.lines, again], [log.lines[0], again, log.lines[1]]):
+        [run] = runs_of(CLAUDE_CODE, [("x.jsonl", written(lines))]).values()
+        assert [s.tokens.output for s in steps_of(run)] == [70]
+
+
 @pytest.mark.parametrize(
     ("content", "fields", "is_run"),
     [
@@ -842,10 +874,12 @@ def test_a_copy_that_is_read_alone():
         ("summary", {"isCompactSummary": True}, False),
         ("This session is being continued from a previous conversation that", {}, False),
         ("<task-notification>\n<task-id>a</task-id>", {}, False),
+        ("[SYSTEM NOTIFICATION - NOT USER INPUT]\n\n<task-notification>", {}, False),
         ("<bash-input>ls</bash-input>", {}, False),
         ("<local-command-stdout>x</local-command-stdout>", {}, False),
         ("Caveat: The messages below were generated", {}, False),
         ("any words", {"origin": {"kind": "task-notification"}}, False),
+        ("# A skill", {"sourceToolUseID": "t1"}, False),
         ("any words", {"origin": {"kind": "human"}}, True),
         ([{"type": "text", "text": "[Request interrupted by user]"}], {}, False),
     ],
@@ -957,7 +991,8 @@ def test_progress_lines_count_only_what_stands_nowhere_else():
     }
 
 
-def test_side_questions_replay_messages_of_the_main_chain():
+@pytest.mark.parametrize("prefix", ["s-", ""])
+def test_side_questions_replay_messages_of_the_main_chain(prefix):
     """A replayed message counts in the main chain, and takes no time of the side chain."""
     log = ClaudeLog()
     log.prompt("go", uuid="p1")
@@ -966,7 +1001,7 @@ def test_side_questions_replay_messages_of_the_main_chain():
     log.answer("m2", "text")
     side = ClaudeLog(agent="aside_question-1", seconds=300)
     side.lines = [
-        {**line, "uuid": f"s-{line['uuid']}", "isSidechain": True, "agentId": "aside_question-1"}
+        {**line, "uuid": prefix + line["uuid"], "isSidechain": True, "agentId": "aside_question-1"}
         for line in log.lines[:2]
     ]
     side.user("by the way", uuid="s3")
@@ -999,6 +1034,55 @@ def test_names_of_agents():
         [run] = runs_of(CLAUDE_CODE, order).values()
         found = {s.agent_session_id: s.agent_name for s in run.sessions[1:]}
         assert found == {f"p1-{agent}": name for agent, name in names.items()}
+
+
+def test_an_agent_that_nobody_called_stays_in_one_run():
+    """A compaction belongs to the run in which it began, also when the next prompt comes before."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "text")
+    compact = ClaudeLog(seconds=log.seconds, agent="acompact-1")
+    compact.user("sum up", uuid="c1")
+    log.seconds = compact.seconds
+    log.prompt("further", uuid="p2")
+    compact.seconds = log.seconds
+    compact.answer("c2", "text")
+    path = f"p/{SESSION}/subagents/agent-acompact-1.jsonl"
+    files = [(f"p/{SESSION}.jsonl", written(log.lines)), (path, written(compact.lines))]
+    runs = runs_of(CLAUDE_CODE, files)
+    assert [s.agent_name for s in runs["p1"].sessions] == ["main", "compact"]
+    assert runs["p2"].sessions == []
+
+
+def test_lines_without_a_time_and_turns_longer_than_their_lines():
+    """A line takes the time of the one before; hooks after the last line are part of the turn."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "text")
+    log.answer("m2", "text")
+    log.lines[-1]["timestamp"] = "yesterday"
+    log.system("turn_duration", durationMs=9000)
+    [run] = claude_runs(log).values()
+    assert [step.duration_ms for step in steps_of(run)] == [1000, 0]
+    assert (run.duration_ms, run.ended_at - run.started_at) == (9000, 9000)
+    assert run.sessions[0].duration_ms == 1000
+
+
+def test_an_agent_that_names_its_caller_itself():
+    """Its lines say which tool use started it, before that has a result."""
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "Agent", "t1", agent="Plan")
+    log.prompt("meanwhile", uuid="p2")
+    log.answer("m2", "text")
+    side = ClaudeLog(seconds=200, agent="a1")
+    side.user("plan it", uuid="s1", parentToolUseId="t1")
+    side.answer("m3", "text")
+    path = f"p/{SESSION}/subagents/agent-a1.jsonl"
+    files = [(f"p/{SESSION}.jsonl", written(log.lines)), (path, written(side.lines))]
+    runs = runs_of(CLAUDE_CODE, files)
+    assert [s.agent_name for s in runs["p1"].sessions] == ["main", "Plan"]
+    assert runs["p1"].sessions[1].parent_agent_session_id == "p1-main"
 
 
 def test_an_agent_that_a_later_run_resumes():
@@ -1111,6 +1195,7 @@ def test_a_fork_counts_only_its_own(with_id, with_parent, way):
     own = {key: [s.step_id for s in steps_of(run, "tool_call")] for key, run in runs.items()}
     parents = {f"{THREAD}-{n}": [f"c{n}"] for n in range(3)} if with_parent else {}
     assert own == {**parents, f"{FORK}-0": ["c9"]}
+    assert all(run.prompted_at for run in runs.values())
     [call] = steps_of(runs[f"{FORK}-0"], "llm_call")
     assert (call.tokens.input, call.tokens.cache_read, call.model_name) == (100, 200, "gpt-9")
 
@@ -1119,6 +1204,7 @@ def test_token_counts_written_twice_and_totals_that_restart():
     """A repeated total is no call; one that restarts on resume is one; one of nothing is none."""
     log = CodexLog(THREAD)
     log.turn("go")
+    log.total = [5000, 4000, 300, 0]  # a resumed thread can go on from a total that it never wrote
     log.tokens(100, 40, 10)
     log.lines.append({**log.lines[-1], "timestamp": iso(log.now() + 500)})
     log.event("token_count", info=None)
@@ -1127,10 +1213,11 @@ def test_token_counts_written_twice_and_totals_that_restart():
     log.event("token_count", info=full)
     log.event("token_count", info={"total_token_usage": log.info([80, 0, 9, 0], [0] * 4)
                                    ["total_token_usage"]})  # fmt: skip
+    log.event("token_count", info={"total_token_usage": log.info([95, 5, 19, 0], [0] * 4)
+                                   ["total_token_usage"]})  # fmt: skip
     [run] = codex_runs(log).values()
     found = [(s.tokens.input, s.tokens.output) for s in steps_of(run, "llm_call")]
-    assert found[:2] == [(60, 10), (50, 5)]
-    assert len(found) == 3
+    assert found == [(60, 10), (50, 5), (80, 9), (10, 10)]
 
 
 def test_cache_writes_and_priority():
@@ -1201,6 +1288,69 @@ def test_how_a_turn_ends(last, status):
     [run] = codex_runs(log).values()
     assert (run.status, run.ended_at is None) == (status, status is None)
     assert [s.status for s in steps_of(run, "tool_call")] == ["in_progress"]
+
+
+def test_messages_that_stand_as_items_only():
+    """Files without events of messages: a turn has its prompt and its answer all the same."""
+    log = CodexLog(THREAD)
+    for number in range(2):
+        log.turn(f"turn {number}")
+        del log.lines[-2]  # the event
+        log.event("user_message", message="rather so") if number else None
+        log.tokens(100, number, 10)
+        item = {"type": "AgentMessage", "content": [{"type": "Text", "text": "CANARY"}]}
+        log.event("item_completed", item=item)
+    runs = codex_runs(log)
+    assert [(r.status, r.prompted_at is not None) for r in runs.values()] == [("success", True)] * 2
+
+
+def test_a_message_before_the_first_line_of_its_turn():
+    """It is the prompt of that turn, not a run of its own."""
+    log = CodexLog(THREAD)
+    for number in range(2):
+        log.event("user_message", message="go")
+        log.event("task_started", turn_id=f"turn-{number}", seconds=0)
+        log.tokens(100, number, 10)
+        log.event("task_complete", turn_id=f"turn-{number}")
+    runs = codex_runs(log)
+    assert [(r.prompted_at is not None, len(steps_of(r))) for r in runs.values()] == [(True, 1)] * 2
+
+
+def test_a_fork_is_no_sub_agent():
+    """A person's fork names the thread it came from and was started by nobody else."""
+    log = CodexLog(THREAD)
+    log.turn("go")
+    log.tokens(100, 0, 10)
+    meta = {"forked_from_id": THREAD, "parent_thread_id": THREAD, "thread_source": "user"}
+    fork = CodexLog(FORK, seconds=1000, **meta)
+    fork.replay(log)
+    fork.turn("another way")
+    fork.tokens(200, 0, 10)
+    run = codex_runs(log, fork)[f"{FORK}-0"]
+    assert (run.trigger_type, run.sessions[0].parent_agent_session_id) == ("user", None)
+
+
+def test_two_silent_copies_of_a_thread():
+    """Each is compared with every older thread: the longest beginning that it shares counts."""
+    log = CodexLog(THREAD)
+    for number in range(3):
+        log.turn(f"turn {number}", with_id=False)
+        log.call(f"c{number}", "shell", "fine")
+        log.event("agent_message", message="done")
+    short = CodexLog(AGENT_THREAD, seconds=40)
+    short.lines += [{**x, "timestamp": iso(short.now())} for x in log.lines[1:8]]
+    long = CodexLog(FORK, seconds=1000)
+    long.lines += [{**x, "timestamp": iso(long.now())} for x in log.lines[1:]]
+    for other, call in ((short, "s1"), (long, "l1")):
+        other.turn("own", with_id=False, seconds=5)
+        other.call(call, "shell", "fine")
+    runs = codex_runs(log, short, long)
+    own = {key: [s.step_id for s in steps_of(run)] for key, run in runs.items()}
+    assert own == {
+        **{f"{THREAD}-{n}": [f"c{n}"] for n in range(3)},
+        f"{AGENT_THREAD}-0": ["s1"],
+        f"{FORK}-0": ["l1"],
+    }
 
 
 def test_messages_during_a_turn_steer_it():
