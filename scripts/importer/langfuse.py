@@ -93,7 +93,10 @@ class LangfuseReader:
         else:
             found = _csv_rows(chain([first], lines), counts)
         for document in found:
+            before = counts.read + counts.skipped.total()
             yield from self._records(document, counts)
+            if counts.read + counts.skipped.total() == before:
+                counts.skipped[NOT_A_ROW] += 1
 
     def assemble(self, records: Sequence[Fields], counts: Counts) -> Iterator[Run]:
         """Yield the run of a trace, if it has observations."""

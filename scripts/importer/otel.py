@@ -36,6 +36,7 @@ LOGS = "log records or metrics beside spans"
 
 _HEX_ID = re.compile(r"[0-9A-Fa-f]{16}(?:[0-9A-Fa-f]{16})?")
 _EVALUATION = "gen_ai.evaluation.result"
+_SCOPE_LISTS = ("scopeSpans", "scope_spans", "instrumentationLibrarySpans")
 _TRACE_LISTS = ("resourceSpans", "resource_spans", "batches")
 # What a span of another kind may tell of the trace.
 _LINKED_FACTS = ("conversation_id", "user_id", "workflow_name")
@@ -81,7 +82,10 @@ class OtelReader:
         """Yield one record per span that matters; other spans only where they link two."""
         for document in documents(chunks, counts):
             found: list[Record] = []
+            before = counts.read + counts.skipped.total()
             self._add_records(document, counts, found)
+            if counts.read + counts.skipped.total() == before:
+                counts.skipped[NOT_A_SPAN] += 1
             yield from found
 
     def assemble(self, records: Sequence[Fields], counts: Counts) -> Iterator[Run]:
@@ -135,9 +139,13 @@ class OtelReader:
             counts.skipped[NOT_A_SPAN] += 1
             return
         resource = self._of_resource(resource_spans.get("resource"))
-        for name in ("scopeSpans", "scope_spans", "instrumentationLibrarySpans"):
-            scopes = resource_spans.get(name)
-            for scope_spans in scopes if type(scopes) is list else ():
+        lists = [
+            resource_spans[name] for name in _SCOPE_LISTS if type(resource_spans.get(name)) is list
+        ]
+        if not lists:
+            counts.skipped[NOT_A_SPAN] += 1
+        for scopes in lists:
+            for scope_spans in scopes:
                 spans = scope_spans.get("spans") if type(scope_spans) is dict else None
                 if type(spans) is not list:
                     counts.skipped[NOT_A_SPAN] += 1

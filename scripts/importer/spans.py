@@ -360,11 +360,7 @@ class _Trace:
         ).failure
 
     def _workflow_name(self, outermost: list[Span]) -> str | None:
-        wrapping = (
-            span.workflow_name or span.agent_name or span.name
-            for span in self.agents
-            if span.id not in self._session_ids
-        )
+        wrapping = (_agent_name(span) for span in self.agents if span.id not in self._session_ids)
         return (
             self.facts.workflow_name
             or _first(span.workflow_name for span in outermost)
@@ -393,7 +389,7 @@ class _Trace:
         is_ended = agent.end is not None
         return Session(
             agent_session_id=agent.id,
-            agent_name=agent.agent_name or agent.workflow_name or agent.name or AGENT,
+            agent_name=_agent_name(agent),
             started_at=_milliseconds(_start(agent)),
             ended_at=_milliseconds(_end(agent)) if is_ended else None,
             status=(ERROR if agent.is_error else SUCCESS) if is_ended else None,
@@ -520,6 +516,11 @@ def _step(span: Span) -> Step:
         tool_input=span.tool_input,
         tool_output=span.tool_output,
     )
+
+
+def _agent_name(span: Span) -> str:
+    of_workflow = span.workflow_name if span.kind == WORKFLOW else None
+    return span.agent_name or of_workflow or span.name or AGENT
 
 
 def _is_agent(span: Span) -> bool:
