@@ -40,6 +40,7 @@ WITHOUT_TIME = "observation without a time"
 ANOTHER_KIND = "observation of another kind (span, chain, event)"
 JUDGEMENT = "score of an evaluator: no user's reaction"
 NOT_OF_A_TRACE = "score of a session or dataset run"
+NO_CSV = "line that is no CSV of Langfuse"
 UNREADABLE_PARQUET = "Parquet file that cannot be read"
 
 _TYPE = "langfuse.observation.type"
@@ -91,7 +92,7 @@ class LangfuseReader:
         elif first.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in _JSON_STARTS:
             found = documents(chain([first], lines), counts)
         else:
-            found = _csv_rows(chain([first], lines), counts)
+            found = self._csv_rows(chain([first], lines), counts)
         for document in found:
             before = counts.read + counts.skipped.total()
             yield from self._records(document, counts)
@@ -110,6 +111,29 @@ class LangfuseReader:
             run = assemble(rows.get(_OBSERVATION, []), facts)
             if run is not None:
                 yield run
+
+    def _csv_rows(self, lines: Iterable[bytes], counts: Counts) -> Iterator[Fields]:
+        """Yield the rows of a CSV file with the names of its first line."""
+        csv.field_size_limit(sys.maxsize)
+        reader = csv.reader(line.decode("utf-8", "replace") for line in lines)
+        known = {field for _, field in self._facts}
+        header: list[str] = []
+        while True:
+            try:
+                row = next(reader, None)
+            except csv.Error:
+                counts.skipped[NO_CSV] += 1
+                continue
+            if row is None:
+                return
+            if not header and known.isdisjoint(names := [one.strip("\ufeff ") for one in row]):
+                counts.skipped[NO_CSV] += 1
+            elif not header:
+                header = names
+            elif len(row) < len(header):
+                counts.skipped[CUT_OFF] += 1
+            else:
+                yield dict(zip(header, row, strict=False))
 
     def _records(self, document: object, counts: Counts, depth: int = 0) -> Iterator[Record]:
         """Yield the records of a document: a row, a list of rows, rows nested in a trace."""
@@ -418,27 +442,6 @@ def _object(raw: object) -> Fields:
 
 def _as_text(raw: object) -> str | None:
     return values.text(raw if type(raw) is str or raw is None else json.dumps(raw))
-
-
-def _csv_rows(lines: Iterable[bytes], counts: Counts) -> Iterator[Fields]:
-    """Yield the rows of a CSV file with the names of its first line."""
-    csv.field_size_limit(sys.maxsize)
-    reader = csv.reader(line.decode("utf-8", "replace") for line in lines)
-    header: list[str] | None = None
-    while True:
-        try:
-            row = next(reader, None)
-        except csv.Error:
-            counts.skipped["line that is no CSV"] += 1
-            continue
-        if row is None:
-            return
-        if header is None:
-            header = [name.strip().removeprefix("\ufeff") for name in row]
-        elif len(row) < len(header):
-            counts.skipped[CUT_OFF] += 1
-        else:
-            yield dict(zip(header, row, strict=False))
 
 
 def _parquet_rows(path: Path, counts: Counts) -> Iterator[Fields]:
