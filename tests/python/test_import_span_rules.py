@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -15,7 +16,7 @@ import pytest
 from pyarrow import parquet
 
 from scripts.importer import langfuse, otel
-from scripts.importer.json_lines import CUT_OFF, NOT_JSON
+from scripts.importer.json_lines import CUT_OFF, NOT_JSON, documents
 from scripts.importer.model import Counts, Run, Tokens
 
 SECOND = 1_000_000_000
@@ -513,6 +514,46 @@ class TestFiles:
         compact = b"".join(json.dumps(otlp(one)).encode() for one in self.SPANS)
         assert read(otel.READER, compact)[0] == self.expected()
 
+    def test_documents_behind_each_other_are_yielded_one_by_one(self):
+        taken = []
+
+        def lines():
+            for line in b"".join(json.dumps({"n": n}, indent=1).encode() for n in range(4)).split(
+                b"\n"
+            ):
+                taken.append(line)
+                yield line + b"\n"
+
+        found = documents(lines(), Counts())
+        assert next(found) == {"n": 0}
+        assert len(taken) == 3
+        assert [one["n"] for one in found] == [1, 2, 3]
+
+    def test_an_open_delivery_that_says_more_does_not_win(self):
+        closed = span("agent", AGENT, lasts=9)
+        more = {"gen_ai.agent.name": "bob", "gen_ai.conversation.id": "c", "user.id": "u"}
+        still_open = {**span("agent", AGENT | more), "status": {"code": 2, "message": "open"}}
+        del still_open["endTimeUnixNano"]
+        for order in (1, -1):
+            ((run,), _) = read(otel.READER, *[otlp(closed), otlp(still_open)][::order])
+            assert (run.duration_ms, run.conversation_id) == (9000, "c")
+
+    def test_ids_in_base64_are_those_in_hex(self):
+        ids = {"agent": "a1b2c3d4e5f60718", "call": "00000000000000ff"}
+        as_hex = [
+            span(ids["agent"], AGENT, "0" * 16, lasts=9),
+            span(ids["call"], CHAT, ids["agent"].upper(), at=1),
+        ]
+        as_base64 = [dict(one) for one in as_hex]
+        for one in as_base64:
+            for field in ("traceId", "spanId", "parentSpanId"):
+                one[field] = base64.b64encode(bytes.fromhex(one[field])).decode()
+        run = run_of(*as_hex)
+        assert run == run_of(*as_base64)
+        assert run == run_of(*({**one, "spanId": f"0x{one['spanId']}"} for one in as_hex))
+        assert (run.interaction_id, run.sessions[0].agent_session_id) == (TRACE, ids["agent"])
+        assert len(run.sessions) == 1
+
     def test_a_cut_line_costs_that_line_only(self):
         first, second, third = (json.dumps(otlp(one)).encode() for one in self.SPANS)
         cut = first[:200] + b"\n" + second + b"\n" + third + b"\n" + first + b"\n" + second[:99]
@@ -614,7 +655,15 @@ class TestFiles:
             assert read(otel.READER, content)[0] == self.expected()
 
 
-@pytest.mark.parametrize("ids", [("a", "b", "c"), ("c", "a", "b"), ("b", "c", "a")])
+# Two agents and a tool, each below the one before it and the first below the last.
+CUT_CIRCLES = {
+    ("a", "b", "c"): {"a": None, "c": "a", "e": None},
+    ("c", "a", "b"): {TRACE: None, "b": None, "c": "b", "e": None},
+    ("b", "c", "a"): {"a": None, "b": "a", "e": None},
+}
+
+
+@pytest.mark.parametrize("ids", CUT_CIRCLES)
 def test_a_circle_of_parents_is_cut_at_one_place(ids):
     one, two, three = ids
     spans = [
@@ -626,8 +675,11 @@ def test_a_circle_of_parents_is_cut_at_one_place(ids):
     ]
     runs = [read(otel.READER, otlp(*random.Random(seed).sample(spans, 5)))[0] for seed in range(6)]
     assert all(run == runs[0] for run in runs)
-    assert len(runs[0]) == 1
-    assert "d" in step_ids(runs[0][0])
+    (run,) = runs[0]
+    assert step_ids(run) == sorted([two, "d"])
+    # The smallest id is the top: what lies below it in the circle hangs below it.
+    above = {one.agent_session_id: one.parent_agent_session_id for one in run.sessions}
+    assert above == CUT_CIRCLES[ids]
 
 
 # ---------------------------------------------------------------------------------- Langfuse
@@ -886,8 +938,8 @@ class TestLangfuse:
         nested = {"trace": {**TRACE_ROW, "scores": scores[:4]}, "observations": list(ROWS)}
         blob = jsonl([{**snake_case(one), "data_type": one["dataType"]} for one in scores])
         blob = blob.replace(b"stringValue", b"string_value")
-        for documents in ([nested], [jsonl(ENRICHED), blob], [nested, {"data": scores}]):
-            run = langfuse_run(*documents)
+        for files in ([nested], [jsonl(ENRICHED), blob], [nested, {"data": scores}]):
+            run = langfuse_run(*files)
             assert [(one.action_id, one.feedback_value) for one in run.actions] == expected
             assert {one.action_type for one in run.actions} == {"feedback_given"}
         _, counts = read(langfuse.READER, jsonl(ENRICHED), blob)
