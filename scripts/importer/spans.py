@@ -163,6 +163,9 @@ def merged(records: Iterable[Fields]) -> list[Fields]:
     return [_merge(by_id[one]) for one in sorted(by_id)]
 
 
+_OF_FAILURE = frozenset({"is_error", "error_type", "error_message", "http_status"})
+
+
 def _merge(records: list[Fields]) -> Fields:
     if len(records) == 1:
         return records[0]
@@ -176,10 +179,16 @@ def _merge(records: list[Fields]) -> Fields:
             json.dumps(record, sort_keys=True),
         )
 
+    ranked = sorted(records, key=rank)
     together: Fields = {}
-    for record in sorted(records, key=rank):
+    for record in ranked:
         together |= record
-    return together
+    # Whether it failed is not put together: a later delivery may say that it did not.
+    return {
+        name: value
+        for name, value in together.items()
+        if name not in _OF_FAILURE or name in ranked[-1]
+    }
 
 
 def assemble(records: Iterable[Fields], facts: TraceFacts) -> Run | None:

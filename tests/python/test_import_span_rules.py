@@ -536,7 +536,7 @@ class TestFiles:
         del still_open["endTimeUnixNano"]
         for order in (1, -1):
             ((run,), _) = read(otel.READER, *[otlp(closed), otlp(still_open)][::order])
-            assert (run.duration_ms, run.conversation_id) == (9000, "c")
+            assert (run.duration_ms, run.conversation_id, run.status) == (9000, "c", "success")
 
     def test_ids_in_base64_are_those_in_hex(self):
         ids = {"agent": "a1b2c3d4e5f60718", "call": "00000000000000ff"}
