@@ -101,16 +101,14 @@ class LangfuseReader:
 
     def assemble(self, records: Sequence[Fields], counts: Counts) -> Iterator[Run]:
         """Yield the run of a trace, if it has observations."""
-        by_trace: dict[str, dict[str, list[Fields]]] = {}
+        # All records of a trace and no others share its key.
+        rows: dict[str, list[Fields]] = {}
         for record in records:
-            kinds = by_trace.setdefault(record["trace_id"], {})
-            kinds.setdefault(record.get("row", _OBSERVATION), []).append(record)
-        for trace_id in sorted(by_trace):
-            rows = by_trace[trace_id]
-            facts = _facts_of_trace(trace_id, rows)
-            run = assemble(rows.get(_OBSERVATION, []), facts)
-            if run is not None:
-                yield run
+            rows.setdefault(record.get("row", _OBSERVATION), []).append(record)
+        facts = _facts_of_trace(records[0]["trace_id"], rows)
+        run = assemble(rows.get(_OBSERVATION, []), facts)
+        if run is not None:
+            yield run
 
     def _csv_rows(self, lines: Iterable[bytes], counts: Counts) -> Iterator[Fields]:
         """Yield the rows of a CSV file with the names of its first line."""
@@ -251,9 +249,9 @@ class LangfuseReader:
         name = values.name(facts.get("name")) or ""
         metadata = _object(facts.get("metadata"))
         scope = _object(metadata.get("scope")).get("name")
-        attributes = self._attributes.flat(_object(metadata.get("attributes")))
+        told = self._attributes.facts(_object(metadata.get("attributes")))
         if type_ in ("", "span"):
-            kind, unknown = self._attributes.kind(attributes, name, scope, is_langfuse=True)
+            kind, unknown = self._attributes.kind(told, name, scope, is_langfuse=True)
         else:
             kind, unknown = self._attributes.kind({_TYPE: type_}, "", None)
         if unknown is not None:
@@ -262,13 +260,12 @@ class LangfuseReader:
             counts.skipped[ANOTHER_KIND] += 1
         else:
             counts.read += 1
-        told = self._attributes.facts(attributes)
         fields: Fields = {
             "trace_id": trace_id,
             "id": row_id,
             "kind": kind or OTHER,
             "name": self._attributes.bare_name(name),
-            **self._attributes.fields(told, with_text=False),
+            **self._attributes.fields(told),
         }
         # Langfuse has taken these out of the attributes where they are of the trace.
         for fact in ("conversation_id", "user_id", "workflow_name"):
@@ -302,7 +299,7 @@ class LangfuseReader:
         kind = fields["kind"]
         if kind == TOOL:
             fields.setdefault("tool_name", fields["name"] or "tool")
-            if self._attributes.is_handoff(kind, fields["tool_name"]):
+            if self._attributes.is_handoff(fields["tool_name"]):
                 fields["kind"] = HANDOFF
         if fields["kind"] != TOOL:
             fields.pop("tool_name", None)
@@ -341,9 +338,13 @@ class LangfuseReader:
             fields["cost_usd"] = cost
         found: dict[str, int] = {}
         others = {"input": 0, "output": 0}
-        for key, raw in _object(facts.get("usage")).items():
+        usage = _object(facts.get("usage"))
+        if str(usage.get("unit") or "TOKENS").upper() != "TOKENS":
+            # Characters, seconds or images, in rows of 2024 and before.
+            return fields
+        for key, raw in usage.items():
             number = values.count(raw)
-            if number is None:
+            if number is None or key.endswith("Cost"):
                 continue
             fact = self._tokens.get(key)
             if fact is not None:

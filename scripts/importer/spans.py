@@ -151,7 +151,7 @@ class TraceFacts:
 
 
 def merged(records: Iterable[Fields]) -> list[Fields]:
-    """Return one record per span, in the order of ids.
+    """Return one record per span.
 
     A span may be delivered twice, once without its end or without some groups of fields: what any
     delivery says is kept. Where they differ, one that knows the kind of span counts before one
@@ -160,16 +160,13 @@ def merged(records: Iterable[Fields]) -> list[Fields]:
     by_id: dict[str, list[Fields]] = {}
     for record in records:
         by_id.setdefault(record["id"], []).append(record)
-    return [_merge(by_id[one]) for one in sorted(by_id)]
+    return [_merge(one) if len(one) > 1 else one[0] for one in by_id.values()]
 
 
 _OF_FAILURE = frozenset({"is_error", "error_type", "error_message", "http_status"})
 
 
 def _merge(records: list[Fields]) -> Fields:
-    if len(records) == 1:
-        return records[0]
-
     def rank(record: Fields) -> tuple[bool, bool, str, int, str]:
         return (
             record.get("kind", OTHER) != OTHER,
@@ -244,16 +241,15 @@ class _Trace:
         """Return for each known span the nearest known one above it that is wanted."""
         nearest: dict[str, Span | None] = {}
         for span in self._known:
-            path = []
-            one: Span | None = span
-            while one is not None and one.id not in nearest:
-                path.append(one.id)
-                one = self._above[one.id]
-                if one is not None and is_wanted(one):
-                    break
-            else:
-                one = nearest[one.id] if one is not None else None
-            nearest.update(dict.fromkeys(path, one))
+            open_ = [span] if span.id not in nearest else []
+            while open_:
+                above = self._above[open_[-1].id]
+                if above is None or is_wanted(above):
+                    nearest[open_.pop().id] = above
+                elif above.id in nearest:
+                    nearest[open_.pop().id] = nearest[above.id]
+                else:
+                    open_.append(above)
         return nearest
 
     def _steps(self) -> list[Span]:

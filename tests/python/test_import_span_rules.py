@@ -991,6 +991,17 @@ class TestLangfuse:
         assert step.tokens == tokens
 
     @pytest.mark.parametrize(
+        ("unit", "tokens"),
+        [("TOKENS", Tokens(input=3, output=2)), ("CHARACTERS", Tokens()), (None, Tokens(3, 2))],
+    )
+    def test_usage_of_older_rows(self, unit, tokens):
+        usage = {"input": 3, "output": 2, "total": 5, "unit": unit, "inputCost": 1.0}
+        row = observation("call", "GENERATION", usage=usage)
+        del row["usageDetails"]
+        (step,) = steps_of(langfuse_run({"observations": [row]}))
+        assert step.tokens == tokens
+
+    @pytest.mark.parametrize(
         ("fields", "cost"),
         [
             ({"costDetails": {"input": 0.25, "output": 0.5}}, 0.75),
