@@ -40,6 +40,7 @@ WITHOUT_TIME = "observation without a time"
 ANOTHER_KIND = "observation of another kind (span, chain, event)"
 JUDGEMENT = "score of an evaluator: no user's reaction"
 NOT_OF_A_TRACE = "score of a session or dataset run"
+NO_CSV = "line that is no CSV of Langfuse"
 UNREADABLE_PARQUET = "Parquet file that cannot be read"
 
 _TYPE = "langfuse.observation.type"
@@ -91,22 +92,46 @@ class LangfuseReader:
         elif first.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in _JSON_STARTS:
             found = documents(chain([first], lines), counts)
         else:
-            found = _csv_rows(chain([first], lines), counts)
+            found = self._csv_rows(chain([first], lines), counts)
         for document in found:
+            before = counts.read + counts.skipped.total()
             yield from self._records(document, counts)
+            if counts.read + counts.skipped.total() == before:
+                counts.skipped[NOT_A_ROW] += 1
 
     def assemble(self, records: Sequence[Fields], counts: Counts) -> Iterator[Run]:
         """Yield the run of a trace, if it has observations."""
-        by_trace: dict[str, dict[str, list[Fields]]] = {}
+        # All records of a trace and no others share its key.
+        rows: dict[str, list[Fields]] = {}
         for record in records:
-            kinds = by_trace.setdefault(record["trace_id"], {})
-            kinds.setdefault(record.get("row", _OBSERVATION), []).append(record)
-        for trace_id in sorted(by_trace):
-            rows = by_trace[trace_id]
-            facts = _facts_of_trace(trace_id, rows)
-            run = assemble(rows.get(_OBSERVATION, []), facts)
-            if run is not None:
-                yield run
+            rows.setdefault(record.get("row", _OBSERVATION), []).append(record)
+        facts = _facts_of_trace(records[0]["trace_id"], rows)
+        run = assemble(rows.get(_OBSERVATION, []), facts)
+        if run is not None:
+            yield run
+
+    def _csv_rows(self, lines: Iterable[bytes], counts: Counts) -> Iterator[Fields]:
+        """Yield the rows of a CSV file with the names of its first line."""
+        csv.field_size_limit(sys.maxsize)
+        reader = csv.reader(line.decode("utf-8", "replace") for line in lines)
+        known = {field for _, field in self._facts}
+        header: list[str] = []
+        while True:
+            try:
+                row = next(reader, None)
+            except csv.Error:
+                counts.skipped[NO_CSV] += 1
+                continue
+            if row is None:
+                return
+            if not header and known.isdisjoint(names := [one.strip("\ufeff ") for one in row]):
+                counts.skipped[NO_CSV] += 1
+            elif not header:
+                header = names
+            elif len(row) < len(header):
+                counts.skipped[CUT_OFF] += 1
+            else:
+                yield dict(zip(header, row, strict=False))
 
     def _records(self, document: object, counts: Counts, depth: int = 0) -> Iterator[Record]:
         """Yield the records of a document: a row, a list of rows, rows nested in a trace."""
@@ -224,9 +249,9 @@ class LangfuseReader:
         name = values.name(facts.get("name")) or ""
         metadata = _object(facts.get("metadata"))
         scope = _object(metadata.get("scope")).get("name")
-        attributes = self._attributes.flat(_object(metadata.get("attributes")))
+        told = self._attributes.facts(_object(metadata.get("attributes")))
         if type_ in ("", "span"):
-            kind, unknown = self._attributes.kind(attributes, name, scope, is_langfuse=True)
+            kind, unknown = self._attributes.kind(told, name, scope, is_langfuse=True)
         else:
             kind, unknown = self._attributes.kind({_TYPE: type_}, "", None)
         if unknown is not None:
@@ -235,13 +260,12 @@ class LangfuseReader:
             counts.skipped[ANOTHER_KIND] += 1
         else:
             counts.read += 1
-        told = self._attributes.facts(attributes)
         fields: Fields = {
             "trace_id": trace_id,
             "id": row_id,
             "kind": kind or OTHER,
             "name": self._attributes.bare_name(name),
-            **self._attributes.fields(told, with_text=False),
+            **self._attributes.fields(told),
         }
         # Langfuse has taken these out of the attributes where they are of the trace.
         for fact in ("conversation_id", "user_id", "workflow_name"):
@@ -275,7 +299,7 @@ class LangfuseReader:
         kind = fields["kind"]
         if kind == TOOL:
             fields.setdefault("tool_name", fields["name"] or "tool")
-            if self._attributes.is_handoff(kind, fields["tool_name"]):
+            if self._attributes.is_handoff(fields["tool_name"]):
                 fields["kind"] = HANDOFF
         if fields["kind"] != TOOL:
             fields.pop("tool_name", None)
@@ -314,9 +338,13 @@ class LangfuseReader:
             fields["cost_usd"] = cost
         found: dict[str, int] = {}
         others = {"input": 0, "output": 0}
-        for key, raw in _object(facts.get("usage")).items():
+        usage = _object(facts.get("usage"))
+        if str(usage.get("unit") or "TOKENS").upper() != "TOKENS":
+            # Characters, seconds or images, in rows of 2024 and before.
+            return fields
+        for key, raw in usage.items():
             number = values.count(raw)
-            if number is None:
+            if number is None or key.endswith("Cost"):
                 continue
             fact = self._tokens.get(key)
             if fact is not None:
@@ -415,27 +443,6 @@ def _object(raw: object) -> Fields:
 
 def _as_text(raw: object) -> str | None:
     return values.text(raw if type(raw) is str or raw is None else json.dumps(raw))
-
-
-def _csv_rows(lines: Iterable[bytes], counts: Counts) -> Iterator[Fields]:
-    """Yield the rows of a CSV file with the names of its first line."""
-    csv.field_size_limit(sys.maxsize)
-    reader = csv.reader(line.decode("utf-8", "replace") for line in lines)
-    header: list[str] | None = None
-    while True:
-        try:
-            row = next(reader, None)
-        except csv.Error:
-            counts.skipped["line that is no CSV"] += 1
-            continue
-        if row is None:
-            return
-        if header is None:
-            header = [name.strip().removeprefix("\ufeff") for name in row]
-        elif len(row) < len(header):
-            counts.skipped[CUT_OFF] += 1
-        else:
-            yield dict(zip(header, row, strict=False))
 
 
 def _parquet_rows(path: Path, counts: Counts) -> Iterator[Fields]:

@@ -151,7 +151,7 @@ class TraceFacts:
 
 
 def merged(records: Iterable[Fields]) -> list[Fields]:
-    """Return one record per span, in the order of ids.
+    """Return one record per span.
 
     A span may be delivered twice, once without its end or without some groups of fields: what any
     delivery says is kept. Where they differ, one that knows the kind of span counts before one
@@ -160,13 +160,13 @@ def merged(records: Iterable[Fields]) -> list[Fields]:
     by_id: dict[str, list[Fields]] = {}
     for record in records:
         by_id.setdefault(record["id"], []).append(record)
-    return [_merge(by_id[one]) for one in sorted(by_id)]
+    return [_merge(one) if len(one) > 1 else one[0] for one in by_id.values()]
+
+
+_OF_FAILURE = frozenset({"is_error", "error_type", "error_message", "http_status"})
 
 
 def _merge(records: list[Fields]) -> Fields:
-    if len(records) == 1:
-        return records[0]
-
     def rank(record: Fields) -> tuple[bool, bool, str, int, str]:
         return (
             record.get("kind", OTHER) != OTHER,
@@ -176,10 +176,16 @@ def _merge(records: list[Fields]) -> Fields:
             json.dumps(record, sort_keys=True),
         )
 
+    ranked = sorted(records, key=rank)
     together: Fields = {}
-    for record in sorted(records, key=rank):
+    for record in ranked:
         together |= record
-    return together
+    # Whether it failed is not put together: a later delivery may say that it did not.
+    return {
+        name: value
+        for name, value in together.items()
+        if name not in _OF_FAILURE or name in ranked[-1]
+    }
 
 
 def assemble(records: Iterable[Fields], facts: TraceFacts) -> Run | None:
@@ -235,16 +241,15 @@ class _Trace:
         """Return for each known span the nearest known one above it that is wanted."""
         nearest: dict[str, Span | None] = {}
         for span in self._known:
-            path = []
-            one: Span | None = span
-            while one is not None and one.id not in nearest:
-                path.append(one.id)
-                one = self._above[one.id]
-                if one is not None and is_wanted(one):
-                    break
-            else:
-                one = nearest[one.id] if one is not None else None
-            nearest.update(dict.fromkeys(path, one))
+            open_ = [span] if span.id not in nearest else []
+            while open_:
+                above = self._above[open_[-1].id]
+                if above is None or is_wanted(above):
+                    nearest[open_.pop().id] = above
+                elif above.id in nearest:
+                    nearest[open_.pop().id] = nearest[above.id]
+                else:
+                    open_.append(above)
         return nearest
 
     def _steps(self) -> list[Span]:
@@ -360,11 +365,7 @@ class _Trace:
         ).failure
 
     def _workflow_name(self, outermost: list[Span]) -> str | None:
-        wrapping = (
-            span.workflow_name or span.agent_name or span.name
-            for span in self.agents
-            if span.id not in self._session_ids
-        )
+        wrapping = (_agent_name(span) for span in self.agents if span.id not in self._session_ids)
         return (
             self.facts.workflow_name
             or _first(span.workflow_name for span in outermost)
@@ -393,7 +394,7 @@ class _Trace:
         is_ended = agent.end is not None
         return Session(
             agent_session_id=agent.id,
-            agent_name=agent.agent_name or agent.workflow_name or agent.name or AGENT,
+            agent_name=_agent_name(agent),
             started_at=_milliseconds(_start(agent)),
             ended_at=_milliseconds(_end(agent)) if is_ended else None,
             status=(ERROR if agent.is_error else SUCCESS) if is_ended else None,
@@ -520,6 +521,11 @@ def _step(span: Span) -> Step:
         tool_input=span.tool_input,
         tool_output=span.tool_output,
     )
+
+
+def _agent_name(span: Span) -> str:
+    of_workflow = span.workflow_name if span.kind == WORKFLOW else None
+    return span.agent_name or of_workflow or span.name or AGENT
 
 
 def _is_agent(span: Span) -> bool:
