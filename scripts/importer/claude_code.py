@@ -212,7 +212,7 @@ class ClaudeCodeReader:
                 "id": name(block.get("id")),
                 "tool": name(block.get("name")),
                 "agent_name": name(mapping(block.get("input")).get("subagent_type")),
-                "prompt": fingerprint(prompt)
+                "prompt": fingerprint(_without_context(prompt))
                 if (prompt := text(mapping(block.get("input")).get("prompt")))
                 else None,
                 "input": json.dumps(block.get("input")) if self.with_text else None,
@@ -291,7 +291,7 @@ class ClaudeCodeReader:
                 "duration": count(result.get("totalDurationMs")),
                 "is_running": name(result.get("status")) not in (None, "completed"),
             }
-        if common["side"] and meaning == "prompt":
+        if common["side"] and words:
             fields["prompt"] = fingerprint(words)
         if self.with_text and meaning in ("prompt", "command"):
             fields["text"] = words
@@ -312,6 +312,7 @@ class ClaudeCodeReader:
         found = {
             **common,
             "uuid": name(inner.get("uuid")),
+            "copied_as": None,
             "parent": None,
             "agent": agent,
             "side": True,
@@ -527,8 +528,7 @@ class _Conversations:
         return (
             "is_progress" in line,
             "side" in line,
-            self.ended.get(line["session"], 0),
-            line["session"],
+            self._age(line["session"]),
             -line.get("output", 0),
             json.dumps(line, sort_keys=True),
         )
@@ -607,7 +607,7 @@ class _Conversations:
             rank = (
                 chain[1] != MAIN,
                 "is_progress" in line,
-                self.ended.get(chain[0], 0),
+                self._age(chain[0]),
                 line["at"],
                 chain,
             )
@@ -622,7 +622,8 @@ class _Conversations:
     def _uses(self) -> dict[str, _Use]:
         """Return the tool uses by id, each where its model call counts, with its first result."""
         uses: dict[str, _Use] = {}
-        for line in self.sorted:
+        # What stands in an agent's file goes before what its parent's progress lines repeat.
+        for line in sorted(self.sorted, key=lambda line: "is_progress" in line):
             if self._is_owned(line):
                 for use in line.get("uses", ()):
                     uses.setdefault(use["id"], _Use(use, line, self.chains[line["uuid"]]))
@@ -692,12 +693,14 @@ class _Conversations:
         latest: dict[str, str] = {}
         drafts: dict[str, _Draft] = {}
         self.draft_of: dict[str, _Draft] = {}
+        self.prompted: dict[int, set[str]] = defaultdict(set)
         for line in self.sorted:
             if "side" in line or "at" not in line:
                 continue
             session = line["session"]
             if own(line):
                 latest[session] = line["uuid"]
+                self.prompted[line["at"]].add(session)
             start_id = starts[line["uuid"]] or latest.get(session)
             start = self.lines[start_id] if start_id else None
             key = start_id or f"|{session}"
@@ -711,7 +714,25 @@ class _Conversations:
                 draft.copied_calls += not is_owned
             if is_owned:
                 draft.lines[session, MAIN].append(line)
-        return {key: draft for key, draft in drafts.items() if _is_run(draft)}
+        return {
+            key: draft
+            for key, draft in drafts.items()
+            if _is_run(draft) and not self._is_copied_prompt(draft)
+        }
+
+    def _is_copied_prompt(self, draft: _Draft) -> bool:
+        """Return whether a prompt that nobody answered stands in an older session, too.
+
+        Sessions are only read together if they share lines; a message of the same millisecond in
+        two of them is one that was copied, also under another uuid.
+        """
+        if draft.calls or draft.start is None:
+            return False
+        return self._age(draft.session) > min(map(self._age, self.prompted[draft.started_at]))
+
+    def _age(self, session: str) -> tuple[int, str]:
+        """Order sessions by their end: of two that share lines the copy goes on for longer."""
+        return self.ended.get(session, 0), session
 
     def _draft_at(self, session: str, at: int) -> _Draft:
         """Return the latest run of a session that had begun at a time, else its first."""

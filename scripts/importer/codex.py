@@ -167,7 +167,7 @@ class CodexReader:
             }
         if inner in TOOL_OUTPUTS and call:
             said = _output(payload.get("output"))
-            fields = {"kind": "output", "call": call, **_outcome(payload.get("output"))}
+            fields = {"kind": "output", "call": call, **_outcome(payload)}
             return self._with_output(fields, said)
         if inner == "message":
             role = payload.get("role")
@@ -393,16 +393,17 @@ def _output(value: object) -> str:
     return " ".join(words for block in objects(value) if (words := text(block.get("text"))))
 
 
-def _outcome(value: object) -> Fields:
+def _outcome(payload: Fields) -> Fields:
     """Return status and failure of a tool's output, empty for a success."""
-    if mapping(value).get("success") is False:
+    value = payload.get("output")
+    if mapping(value).get("success") is False or payload.get("status") in ("failed", "error"):
         return tool_failure(_output(value), is_failed=True)
     said = _output(value)
     try:
         inside = mapping(json.loads(said)) if said.startswith("{") else {}
     except (ValueError, RecursionError):
         inside = {}
-    code = mapping(inside.get("metadata")).get("exit_code")
+    code = mapping(inside.get("metadata")).get("exit_code", inside.get("exit_code"))
     if isinstance(code, int):
         return tool_failure(f"exit code {code}", is_failed=False)
     return tool_failure(said, is_failed=False)
@@ -466,7 +467,9 @@ class _State:
         self.tier: str | None = None
         self.total: list[int | None] | None = None
         self.counted: set[str] = set()
-        self.ready_at: int | None = None
+        # The last two moments at which the model could begin: lines of one moment have no order
+        # that can be relied on, and no call begins when it ends.
+        self.ready_at: list[int] = []
 
     def read(self, line: Fields) -> Step | None:
         """Take a line, and return the model call that it counts."""
@@ -479,7 +482,7 @@ class _State:
         elif kind == "tokens":
             step = self._call(line)
         if kind in (*STARTS, "output", "end", "tokens"):
-            self.ready_at = line["at"]
+            self.ready_at = sorted({*self.ready_at, line["at"]})[-2:]
         return step
 
     def _call(self, line: Fields) -> Step | None:
@@ -503,7 +506,7 @@ class _State:
             step_type="llm_call",
             ended_at=ended_at,
             status="success",
-            duration_ms=None if self.ready_at is None else max(0, ended_at - self.ready_at),
+            duration_ms=min((ended_at - at for at in self.ready_at if at < ended_at), default=None),
             model_name=line.get("model") or self.model,
             tokens=Tokens(
                 input=fresh,

@@ -537,17 +537,18 @@ def example(name):
     return reader, files()
 
 
-def cases():
-    """The examples, and the samples where they are."""
-    return [*EXAMPLES, *(FOLDERS if TRACES.is_dir() else ())]
+SAMPLES = {f"samples of {folder}": folder for folder in FOLDERS if TRACES.is_dir()}
+each_case = pytest.mark.parametrize("name", [*EXAMPLES, *SAMPLES])
 
 
 def case(name):
     """The reader and the files of an example or of samples."""
-    return example(name) if name in EXAMPLES else (FOLDERS[name], sample_files(name))
+    if name in EXAMPLES:
+        return example(name)
+    return FOLDERS[SAMPLES[name]], sample_files(SAMPLES[name])
 
 
-@pytest.mark.parametrize("name", cases())
+@each_case
 def test_order_of_files_and_records_does_not_matter(name):
     """Files from last to first, records mixed, each file twice: the same runs."""
     reader, files = case(name)
@@ -558,7 +559,7 @@ def test_order_of_files_and_records_does_not_matter(name):
         assert runs_of(reader, other, shuffle=rng) == expected
 
 
-@pytest.mark.parametrize("name", cases())
+@each_case
 def test_concatenated_and_split_files(name):
     """All files in one, and each file in three: the same runs."""
     reader, files = case(name)
@@ -576,7 +577,35 @@ def test_concatenated_and_split_files(name):
         assert runs_of(reader, pieces) == expected
 
 
-@pytest.mark.parametrize("name", ["claude-code", *(["claude_code"] if TRACES.is_dir() else [])])
+def named_calls(value):
+    """The ids of all model and tool calls inside a JSON value, wherever they stand."""
+    if isinstance(value, list):
+        return {call for inner in value for call in named_calls(inner)}
+    if not isinstance(value, dict):
+        return set()
+    found = {call for inner in value.values() for call in named_calls(inner)}
+    if value.get("role") == "assistant" and value.get("model", "<synthetic>") != "<synthetic>":
+        found.add(value["id"])
+    if value.get("type") == "tool_use":
+        found.add(value["id"])
+    if str(value.get("type")).endswith("_call") and "call_id" in value:
+        found.add(value["call_id"])
+    return found
+
+
+@each_case
+def test_every_call_counts_once(name):
+    """Each id of a model or tool call in the files is one step; runs_of sees that none is two."""
+    reader, files = case(name)
+    expected = {
+        call for _, lines in files for line in lines for call in named_calls(json.loads(line))
+    }
+    steps = {step.step_id for run in runs_of(reader, files).values() for step in steps_of(run)}
+    assert len(expected) > 1
+    assert expected <= steps
+
+
+@pytest.mark.parametrize("name", [name for name in [*EXAMPLES, *SAMPLES] if "claude" in name])
 def test_shuffled_lines(name):
     """Lines of Claude Code name their parent: their order in the file breaks ties only."""
     reader, files = case(name)
@@ -585,7 +614,7 @@ def test_shuffled_lines(name):
     assert runs_of(reader, mixed) == runs_of(reader, files)
 
 
-@pytest.mark.parametrize("name", cases())
+@each_case
 def test_growing_and_cut_files(name):
     """A prefix, cut in a line, then the whole: the same ids, renewed content, nothing left over."""
     reader, files = case(name)
@@ -758,6 +787,7 @@ def test_the_example_of_claude_code():
     ]  # fmt: skip
     tokens = {s.step_id: s.tokens.output for s in steps_of(first, "llm_call")}
     assert tokens == {"m1": 40, "m2": 5, "m3": 90, "agent-m1": 12, "agent-m2": 30}
+    assert {s.step_id for s in steps_of(first, "tool_call")} == {"t1", "t2", "agent-t1"}
     call = next(step for step in steps_of(first) if step.step_id == "m1")
     assert (call.tokens.cache_write, call.tokens.cache_write_1h, call.duration_ms) == (20, 15, 2000)
     [retry] = steps_of(first, RETRY_STEP_TYPE)
@@ -777,8 +807,11 @@ def test_the_example_of_claude_code():
 def test_copied_sessions_count_once(way, is_longer):
     """A session copied under a new id: what both hold counts once, in the older session."""
     log = ClaudeLog()
+    log.prompt("stop", uuid="p0")
+    log.interrupt()
     log.prompt("go", uuid="p1")
-    log.answer("m1", "Bash", "t1")
+    log.answer("m1", "Task", "t1", agent="Explore")
+    log.progress("a1", "t1", "x1", "text")
     log.result("t1")
     log.answer("m2", "text")
     copy = ClaudeLog(session=OTHER_SESSION)
@@ -805,8 +838,10 @@ def test_copied_sessions_count_once(way, is_longer):
         assert calls.pop("m2b") == (
             (OTHER_SESSION, "copy-p1") if way == "other uuids" else (SESSION, "p1")
         )
-        expected = {"m1": (SESSION, "p1"), "m2": (SESSION, "p1"), "m3": (OTHER_SESSION, "p2")}
+        expected = dict.fromkeys(("m1", "x1", "m2"), (SESSION, "p1"))
+        expected["m3"] = (OTHER_SESSION, "p2")
         assert calls == expected | ({"m9": (SESSION, "p9")} if is_longer else {})
+        assert [run.interaction_id for run in runs.values() if not run.sessions] == ["p0"]
 
 
 def test_a_copy_that_is_read_alone():
@@ -1034,6 +1069,36 @@ def test_names_of_agents():
         [run] = runs_of(CLAUDE_CODE, order).values()
         found = {s.agent_session_id: s.agent_name for s in run.sessions[1:]}
         assert found == {f"p1-{agent}": name for agent, name in names.items()}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("look around", "look around"),
+        ("look around", [{"type": "text", "text": "look around\n"}]),
+        ("look around", "<system-reminder>be brief</system-reminder>\nlook around"),
+        ("<command-name>look</command-name>", "<command-name>look</command-name>"),
+    ],
+)
+@pytest.mark.parametrize("way", ["inline", "a file"])
+def test_an_agent_is_known_by_its_prompt(asked, said, way):
+    """Where nothing names the agent's caller, its first text is what the caller asked."""
+    log = ClaudeLog()
+    for number in (1, 2):
+        log.prompt("go", uuid=f"p{number}")
+        log.answer(f"m{number}", "Task", f"t{number}", agent=f"kind-{number}", prompt=asked)
+        side = log.side_chain(said) if way == "inline" else ClaudeLog(agent=f"a{number}")
+        if way == "a file":
+            side.seconds = log.seconds
+            side.user(said)
+        side.answer(f"x{number}", "text")
+        log.lines += side.lines
+        log.seconds = max(log.seconds, side.seconds)
+        log.result(f"t{number}")
+    runs = claude_runs(log)
+    found = [[(s.agent_name, [x.step_id for x in s.steps][:1]) for s in run.sessions[1:]]
+             for run in runs.values()]  # fmt: skip
+    assert found == [[("kind-1", ["x1"])], [("kind-2", ["x2"])]]
 
 
 def test_an_agent_that_nobody_called_stays_in_one_run():
@@ -1290,6 +1355,52 @@ def test_how_a_turn_ends(last, status):
     assert [s.status for s in steps_of(run, "tool_call")] == ["in_progress"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"output": "fine"}, "success"),
+        ({"output": '{"output":"x","metadata":{"exit_code":2}}'}, "error"),
+        ({"output": '{"exit_code":2,"output":"x"}'}, "error"),
+        ({"output": '{"output":"exit code: 1","metadata":{"exit_code":0}}'}, "success"),
+        ({"output": [{"type": "input_text", "text": "Exit code: 3\nOutput:\n"}]}, "error"),
+        ({"output": {"content": "x", "success": False}}, "error"),
+        ({"output": "x", "status": "failed"}, "error"),
+        ({"output": "exec command rejected by user"}, "cancelled"),
+        ({}, "success"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["function_call", "custom_tool_call", "local_shell_call"])
+def test_outputs_of_tools(kind, fields, status):
+    """Whatever shape the output has: a code, a flag, words at the beginning."""
+    log = CodexLog(THREAD)
+    log.turn("go")
+    log.item(kind, call_id="c1", name="shell")
+    log.item("custom_tool_call_output" if kind.startswith("c") else "function_call_output",
+             call_id="c1", **fields)  # fmt: skip
+    log.event("exec_command_end", call_id="c1")
+    [step] = steps_of(*codex_runs(log).values())
+    assert step.status == status
+
+
+@pytest.mark.parametrize(
+    ("inner", "fields"),
+    [
+        ("exec_command_end", {"exit_code": 1}),
+        ("patch_apply_end", {"success": False}),
+        ("mcp_tool_call_end", {"result": {"Err": "CANARY"}}),
+        ("mcp_tool_call_end", {"result": {"Ok": {"is_error": True}}}),
+    ],
+)
+def test_ends_of_tools(inner, fields):
+    """What the client says of a call counts where its output says nothing."""
+    log = CodexLog(THREAD)
+    log.turn("go")
+    log.call("c1", "tool", "words")
+    log.event(inner, call_id="c1", **fields)
+    [step] = steps_of(*codex_runs(log).values())
+    assert step.status == "error"
+
+
 def test_messages_that_stand_as_items_only():
     """Files without events of messages: a turn has its prompt and its answer all the same."""
     log = CodexLog(THREAD)
@@ -1386,6 +1497,10 @@ def test_messages_during_a_turn_steer_it():
         ("Wall time: 1\nOutput:\nProcess exited with code 1", False, None, None),
         ("failed in sandbox MacosSeatbelt with execution error: sandbox denied exec error, "
          "exit code: 1, stdout: , stderr: x", False, "error", "denied by the sandbox, exit code 1"),
+        ("cat ci.log\nearlier\nProcess exited with code 1\n", False, None, None),
+        ("Command: ls\nProcess exited with code 1\n", False, "error", "exit code 1"),
+        ("Script error:\napply_patch verification failed: secret", False, "error", "script error"),
+        ("Script completed\nWall time 1.2 seconds\nOutput:\n", False, None, None),
         ("patch rejected by user", False, "cancelled", None),
         ("aborted by user after 5.1s", False, "cancelled", None),
         ("exec command rejected by user", False, "cancelled", None),
