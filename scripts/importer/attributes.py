@@ -24,8 +24,9 @@ _HAS_ATTRIBUTE = "has attribute"
 _HAS_ATTRIBUTE_IN_LANGFUSE = "has attribute in Langfuse"
 _NAME_BEGINS = "name begins"
 _TOOL_NAME_BEGINS = "tool name begins"
+_TOOL_NAME = "tool name"
 _NO_ATTRIBUTES = {_SCOPE_AND_NAME, _SYSTEM_AND_NAME, _NAME, _HAS_ATTRIBUTE}
-_NO_ATTRIBUTES |= {_HAS_ATTRIBUTE_IN_LANGFUSE, _NAME_BEGINS, _TOOL_NAME_BEGINS}
+_NO_ATTRIBUTES |= {_HAS_ATTRIBUTE_IN_LANGFUSE, _NAME_BEGINS, _TOOL_NAME_BEGINS, _TOOL_NAME}
 _DEEPEST_NESTING = 8
 _WRITTEN_AS_THEY_ARE = frozenset(
     {"stringValue", "boolValue", "doubleValue", "string_value", "bool_value", "double_value"}
@@ -75,7 +76,6 @@ class Attributes:
         self._marks = self._kinds[_HAS_ATTRIBUTE]
         self._marks_in_langfuse = self._marks | self._kinds[_HAS_ATTRIBUTE_IN_LANGFUSE]
         self._name_beginnings = self._kinds[_NAME_BEGINS]
-        self._tool_name_beginnings = self._kinds[_TOOL_NAME_BEGINS]
         # What kinds are told by counts as a fact of its own name.
         telling = {*self._word_sources, *self._marks_in_langfuse, _SYSTEM, SCOPE_NAME}
         self._facts: dict[str, list[tuple[str, int]]] = {one: [(one, 0)] for one in telling}
@@ -146,9 +146,9 @@ class Attributes:
 
     def is_handoff(self, tool_name: str) -> bool:
         """Return whether a tool call only hands the conversation to another agent."""
-        return any(
-            tool_name.startswith(beginning) and target == HANDOFF
-            for beginning, target in self._tool_name_beginnings.items()
+        return self._kinds[_TOOL_NAME].get(tool_name) == HANDOFF or any(
+            tool_name.startswith(beginning) and kind == HANDOFF
+            for beginning, kind in self._kinds[_TOOL_NAME_BEGINS].items()
         )
 
     def bare_name(self, name: str) -> str:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from scripts.importer.model import Action, Failure, Fields, Run, Session, Step, Tokens
 
@@ -96,6 +96,11 @@ class Span:
             cache_write_1h=self.cache_write_1h,
             reasoning=self.reasoning,
         )
+
+    def set_tokens(self, tokens: Tokens) -> None:
+        """Replace all token counts."""
+        for name, value in vars(tokens).items():
+            setattr(self, name, value)
 
     @property
     def has_tokens(self) -> bool:
@@ -207,6 +212,10 @@ class _Trace:
             key=lambda span: (span.start or span.end or 0, span.id),
         )
         self._known = [span for span in self.spans if span.kind != OTHER]
+        for span in self._known:
+            # Agents report sums: one of nothing, where a call failed, tells nothing.
+            if _is_agent(span) and span.has_tokens and not any(vars(span.tokens).values()):
+                span.set_tokens(Tokens())
         parents = _parents(self.spans)
         self._roots = [span for span in self.spans if span.id not in parents]
         self._above = _nearest_known(self._known, parents)
@@ -490,8 +499,7 @@ def _take_from_wrappers(steps: list[Span], wrappers: dict[str, Span]) -> None:
                     setattr(span, name, getattr(around, name))
             if around.has_tokens and not span.has_tokens and around.id not in has_tokens_below:
                 has_tokens_below.add(around.id)
-                for one in fields(Tokens):
-                    setattr(span, one.name, getattr(around, one.name))
+                span.set_tokens(around.tokens)
             is_missing = span.cost_usd is None and around.cost_usd is not None
             if is_missing and around.id not in has_cost_below:
                 has_cost_below.add(around.id)

@@ -256,6 +256,15 @@ class TestSessions:
         run = run_of(span("top", AGENT | total, lasts=9), span("call", CHAT | usage(1, 1), "top"))
         assert run.sessions[0].tokens == Tokens()
 
+    def test_sums_of_nothing_tell_nothing(self):
+        run = run_of(
+            span("top", AGENT | usage(12, 3), lasts=9),
+            span("tool", TOOL, "top"),
+            span("agent", AGENT | usage(0, 0), "tool", status={"code": 2}),
+        )
+        tokens = {one.agent_session_id: one.tokens for one in run.sessions}
+        assert tokens == {"top": Tokens(12, 3), "agent": Tokens()}
+
     def test_a_wrapper_that_alone_reports_usage_keeps_it(self):
         run = run_of(
             span("top", AGENT | usage(100, 50), lasts=9),
@@ -270,7 +279,8 @@ class TestSessions:
             span("agent", AGENT, lasts=9),
             span("one", {OPERATION: "agent_handoff"}, "agent", status={"code": 2}),
             span("two", {"openinference.span.kind": "TOOL"}, "agent", name="handoff to Bob"),
-            span("three", TOOL | {"gen_ai.tool.name": "hand_over"}, "agent"),
+            span("three", TOOL | {"gen_ai.tool.name": "handoff_notes"}, "agent"),
+            span("four", {"openinference.span.kind": "TOOL"}, "agent", name="handoff"),
         )
         assert step_ids(run) == ["three"]
         assert run.status == "success"
