@@ -520,6 +520,7 @@ class TestFiles:
     def test_pretty_and_concatenated_documents(self):
         pretty = [json.dumps(otlp(one), indent=2).encode() for one in self.SPANS]
         assert read(otel.READER, b"".join(pretty))[0] == self.expected()
+        assert read(otel.READER, b"\xef\xbb\xbf" + pretty[0], *pretty[1:])[0] == self.expected()
         assert read(otel.READER, b"\n".join(pretty))[0] == self.expected()
         compact = b"".join(json.dumps(otlp(one)).encode() for one in self.SPANS)
         assert read(otel.READER, compact)[0] == self.expected()
@@ -894,6 +895,12 @@ class TestLangfuse:
         assert names == {"one": ["three", "two"], "helper": ["six"], "other": []}
         tools = {step.step_id: step.tool_name for step in steps_of(run)}
         assert tools == {"two": "grep", "three": "three", "six": None}
+
+    def test_creating_an_agent_is_no_session(self):
+        created = {"attributes": {OPERATION: "create_agent"}}
+        rows = [*ROWS, observation("create", "AGENT", metadata=created)]
+        run = langfuse_run({"trace": TRACE_ROW, "observations": rows})
+        assert [one.agent_session_id for one in run.sessions] == ["bob"]
 
     def test_without_an_agent_there_is_one_session_named_after_the_trace(self):
         rows = [observation("root", "SPAN", lasts=5), observation("call", "GENERATION", "root")]
