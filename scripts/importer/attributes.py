@@ -96,7 +96,11 @@ class Attributes:
         wanted = self._facts if with_text else self._facts_without_text
         facts: Fields = {}
         ranks: dict[str, int] = {}
-        for attribute, raw_value in _pairs(raw, wanted):
+        try:
+            pairs = [(one["key"], one["value"]) for one in raw if one["key"] in wanted]
+        except (TypeError, KeyError):
+            pairs = _pairs(raw, wanted)
+        for attribute, raw_value in pairs:
             value = plain(raw_value) if type(raw_value) is dict else raw_value
             if value is None or value == "":
                 continue
@@ -196,7 +200,7 @@ class Attributes:
 
 
 def _pairs(raw: object, wanted: Container[str], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Yield the wanted attributes of a list or object."""
+    """Yield the wanted attributes of an object, or of a list in which not all is as it should."""
     if type(raw) is list:
         for one in raw:
             try:
@@ -218,7 +222,8 @@ def plain(value: object) -> object:
     """Return an OTLP value (`{"intValue": "5"}`) as itself; other values as they are."""
     if type(value) is not dict or len(value) != 1:
         return value
-    ((kind, content),) = value.items()
+    kind = next(iter(value))
+    content = value[kind]
     if kind in _WRITTEN_AS_THEY_ARE:
         return content
     if kind in ("intValue", "int_value"):

@@ -655,6 +655,9 @@ class TestFiles:
         processes = {"p1": {"serviceName": "shop", "tags": []}}
         trace = {"traceID": TRACE, "spans": jaeger, "processes": processes}
         for content in (
+            otlp(*self.SPANS)["resourceSpans"],
+            {"batches": otlp(*self.SPANS)["resourceSpans"]},
+            {"trace": otlp(*self.SPANS)},
             {"data": [trace]},
             "\n".join(json.dumps(one, indent=4) for one in python).encode(),
             python,
