@@ -354,9 +354,20 @@ class _Trace:
         return ERROR if self._failed() else SUCCESS
 
     def _failed(self) -> list[Span]:
-        """Return the spans whose failure is one of the whole run."""
-        telling = self._tops + (self._roots if self.facts.root_is_run else [])
+        """Return the spans whose failure is one of the whole run.
+
+        These are agents with no other above. What only wraps them may say that all is well
+        whatever happened below it, so the sessions with no other above are asked as well.
+        """
+        telling = [span for span in self.sessions if self._session_above(span) is None]
+        telling += self._tops + (self._roots if self.facts.root_is_run else [])
         return [span for span in telling if span.is_error]
+
+    def _session_above(self, agent: Span) -> Span | None:
+        above = self._agent_above[agent.id]
+        while above is not None and above.id not in self._session_ids:
+            above = self._agent_above[above.id]
+        return above
 
     def _failure(self) -> Failure:
         failed = self._failed()
@@ -396,9 +407,7 @@ class _Trace:
         return sorted(sessions.values(), key=lambda one: (one.started_at, one.agent_session_id))
 
     def _session(self, agent: Span) -> Session:
-        above = self._agent_above[agent.id]
-        while above is not None and above.id not in self._session_ids:
-            above = self._agent_above[above.id]
+        above = self._session_above(agent)
         counts_usage = agent.id not in self._reported_below
         is_ended = agent.end is not None
         return Session(

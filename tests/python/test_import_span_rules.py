@@ -397,6 +397,18 @@ class TestFailures:
         run = run_of(*spans)
         assert (run.status, run.failure.error_message) == ("error", "gave up")
 
+    def test_a_wrapper_that_says_all_is_well_does_not_hide_a_failed_run(self):
+        spans = [
+            span("workflow", AGENT, lasts=9, status={"code": 1}),
+            span("agent", AGENT, "workflow", status={"code": 2}),
+            span("call", CHAT, "agent"),
+        ]
+        assert run_of(*spans).status == "error"
+        spans[0]["status"], spans[1]["status"] = spans[1]["status"], spans[0]["status"]
+        assert run_of(*spans).status == "error"
+        spans[0]["status"] = {}
+        assert run_of(*spans).status == "success"
+
     def test_a_failed_request_below_a_call_does_not_fail_the_call(self):
         http = span("http", {"http.response.status_code": 404}, "call", status={"code": 2})
         run = run_of(span("agent", AGENT, lasts=4), span("call", CHAT, "agent"), http)
