@@ -24,8 +24,9 @@ _HAS_ATTRIBUTE = "has attribute"
 _HAS_ATTRIBUTE_IN_LANGFUSE = "has attribute in Langfuse"
 _NAME_BEGINS = "name begins"
 _TOOL_NAME_BEGINS = "tool name begins"
+_TOOL_NAME = "tool name"
 _NO_ATTRIBUTES = {_SCOPE_AND_NAME, _SYSTEM_AND_NAME, _NAME, _HAS_ATTRIBUTE}
-_NO_ATTRIBUTES |= {_HAS_ATTRIBUTE_IN_LANGFUSE, _NAME_BEGINS, _TOOL_NAME_BEGINS}
+_NO_ATTRIBUTES |= {_HAS_ATTRIBUTE_IN_LANGFUSE, _NAME_BEGINS, _TOOL_NAME_BEGINS, _TOOL_NAME}
 _DEEPEST_NESTING = 8
 _WRITTEN_AS_THEY_ARE = frozenset(
     {"stringValue", "boolValue", "doubleValue", "string_value", "bool_value", "double_value"}
@@ -75,7 +76,6 @@ class Attributes:
         self._marks = self._kinds[_HAS_ATTRIBUTE]
         self._marks_in_langfuse = self._marks | self._kinds[_HAS_ATTRIBUTE_IN_LANGFUSE]
         self._name_beginnings = self._kinds[_NAME_BEGINS]
-        self._tool_name_beginnings = self._kinds[_TOOL_NAME_BEGINS]
         # What kinds are told by counts as a fact of its own name.
         telling = {*self._word_sources, *self._marks_in_langfuse, _SYSTEM, SCOPE_NAME}
         self._facts: dict[str, list[tuple[str, int]]] = {one: [(one, 0)] for one in telling}
@@ -96,7 +96,11 @@ class Attributes:
         wanted = self._facts if with_text else self._facts_without_text
         facts: Fields = {}
         ranks: dict[str, int] = {}
-        for attribute, raw_value in _pairs(raw, wanted):
+        try:
+            pairs = [(one["key"], one["value"]) for one in raw if one["key"] in wanted]
+        except (TypeError, KeyError):
+            pairs = _pairs(raw, wanted)
+        for attribute, raw_value in pairs:
             value = plain(raw_value) if type(raw_value) is dict else raw_value
             if value is None or value == "":
                 continue
@@ -146,9 +150,9 @@ class Attributes:
 
     def is_handoff(self, tool_name: str) -> bool:
         """Return whether a tool call only hands the conversation to another agent."""
-        return any(
-            tool_name.startswith(beginning) and target == HANDOFF
-            for beginning, target in self._tool_name_beginnings.items()
+        return self._kinds[_TOOL_NAME].get(tool_name) == HANDOFF or any(
+            tool_name.startswith(beginning) and kind == HANDOFF
+            for beginning, kind in self._kinds[_TOOL_NAME_BEGINS].items()
         )
 
     def bare_name(self, name: str) -> str:
@@ -196,7 +200,7 @@ class Attributes:
 
 
 def _pairs(raw: object, wanted: Container[str], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Yield the wanted attributes of a list or object."""
+    """Yield the wanted attributes of an object, or of a list in which not all is as it should."""
     if type(raw) is list:
         for one in raw:
             try:
@@ -218,7 +222,8 @@ def plain(value: object) -> object:
     """Return an OTLP value (`{"intValue": "5"}`) as itself; other values as they are."""
     if type(value) is not dict or len(value) != 1:
         return value
-    ((kind, content),) = value.items()
+    kind = next(iter(value))
+    content = value[kind]
     if kind in _WRITTEN_AS_THEY_ARE:
         return content
     if kind in ("intValue", "int_value"):

@@ -146,21 +146,17 @@ class LangfuseReader:
             yield from self._records(document["data"], counts, depth + 1)
             return
         trace = document.get("trace")
-        is_row = "id" in document and "trace" not in document
+        trace_id = values.text((trace if type(trace) is dict else document).get("id"))
+        nested = [document.get(kind) for kind in ("observations", "scores")]
+        lists = [rows for rows in nested if type(rows) is list]
+        for rows in lists:
+            # In lists of the API there are only ids.
+            if any(type(row) is dict for row in rows):
+                for row in rows:
+                    yield from self._row(row, counts, trace_id)
         if type(trace) is dict:
             yield from self._records(trace, counts, depth + 1)
-        trace_id = values.text((trace if type(trace) is dict else document).get("id"))
-        is_nested = False
-        for kind in ("observations", "scores"):
-            nested = document.get(kind)
-            # Lists of the API have only ids here, exports of tables sums.
-            if type(nested) is list and any(type(item) is dict for item in nested):
-                is_nested = True
-                for item in nested:
-                    yield from self._row(item, counts, trace_id)
-            elif type(nested) is list and not is_row:
-                is_nested = True
-        if is_row or not (is_nested or type(trace) is dict):
+        elif "id" in document or not lists:
             yield from self._row(document, counts, None)
 
     def _row(self, row: object, counts: Counts, trace_id: str | None) -> Iterator[Record]:
@@ -250,9 +246,9 @@ class LangfuseReader:
         metadata = _object(facts.get("metadata"))
         scope = _object(metadata.get("scope")).get("name")
         told = self._attributes.facts(_object(metadata.get("attributes")))
-        if type_ in ("", "span"):
-            kind, unknown = self._attributes.kind(told, name, scope, is_langfuse=True)
-        else:
+        kind, unknown = self._attributes.kind(told, name, scope, is_langfuse=True)
+        # Langfuse takes the creation of an agent for one of its runs.
+        if type_ not in ("", "span") and not (type_ == AGENT and kind == WORKFLOW):
             kind, unknown = self._attributes.kind({_TYPE: type_}, "", None)
         if unknown is not None:
             counts.skipped[f"observation of unknown kind {values.name(unknown)!s:.40}"] += 1

@@ -114,6 +114,9 @@ class OtelReader:
                 for resource_spans in document[name]:
                     self._add_otlp(resource_spans, counts, found)
                 return
+        if any(name in document for name in _SCOPE_LISTS):
+            self._add_otlp(document, counts, found)
+            return
         if type(document.get("spans")) is list:
             self._add_jaeger(document, counts, found)
             return

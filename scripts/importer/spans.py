@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from scripts.importer.model import Action, Failure, Fields, Run, Session, Step, Tokens
 
@@ -96,6 +96,11 @@ class Span:
             cache_write_1h=self.cache_write_1h,
             reasoning=self.reasoning,
         )
+
+    def set_tokens(self, tokens: Tokens) -> None:
+        """Replace all token counts."""
+        for name, value in vars(tokens).items():
+            setattr(self, name, value)
 
     @property
     def has_tokens(self) -> bool:
@@ -207,6 +212,10 @@ class _Trace:
             key=lambda span: (span.start or span.end or 0, span.id),
         )
         self._known = [span for span in self.spans if span.kind != OTHER]
+        for span in self._known:
+            # Agents report sums: one of nothing, where a call failed, tells nothing.
+            if _is_agent(span) and span.has_tokens and not any(vars(span.tokens).values()):
+                span.set_tokens(Tokens())
         parents = _parents(self.spans)
         self._roots = [span for span in self.spans if span.id not in parents]
         self._above = _nearest_known(self._known, parents)
@@ -345,9 +354,20 @@ class _Trace:
         return ERROR if self._failed() else SUCCESS
 
     def _failed(self) -> list[Span]:
-        """Return the spans whose failure is one of the whole run."""
-        telling = self._tops + (self._roots if self.facts.root_is_run else [])
+        """Return the spans whose failure is one of the whole run.
+
+        These are agents with no other above. What only wraps them may say that all is well
+        whatever happened below it, so the sessions with no other above are asked as well.
+        """
+        telling = [span for span in self.sessions if self._session_above(span) is None]
+        telling += self._tops + (self._roots if self.facts.root_is_run else [])
         return [span for span in telling if span.is_error]
+
+    def _session_above(self, agent: Span) -> Span | None:
+        above = self._agent_above[agent.id]
+        while above is not None and above.id not in self._session_ids:
+            above = self._agent_above[above.id]
+        return above
 
     def _failure(self) -> Failure:
         failed = self._failed()
@@ -387,9 +407,7 @@ class _Trace:
         return sorted(sessions.values(), key=lambda one: (one.started_at, one.agent_session_id))
 
     def _session(self, agent: Span) -> Session:
-        above = self._agent_above[agent.id]
-        while above is not None and above.id not in self._session_ids:
-            above = self._agent_above[above.id]
+        above = self._session_above(agent)
         counts_usage = agent.id not in self._reported_below
         is_ended = agent.end is not None
         return Session(
@@ -490,8 +508,7 @@ def _take_from_wrappers(steps: list[Span], wrappers: dict[str, Span]) -> None:
                     setattr(span, name, getattr(around, name))
             if around.has_tokens and not span.has_tokens and around.id not in has_tokens_below:
                 has_tokens_below.add(around.id)
-                for one in fields(Tokens):
-                    setattr(span, one.name, getattr(around, one.name))
+                span.set_tokens(around.tokens)
             is_missing = span.cost_usd is None and around.cost_usd is not None
             if is_missing and around.id not in has_cost_below:
                 has_cost_below.add(around.id)

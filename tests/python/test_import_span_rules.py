@@ -256,6 +256,15 @@ class TestSessions:
         run = run_of(span("top", AGENT | total, lasts=9), span("call", CHAT | usage(1, 1), "top"))
         assert run.sessions[0].tokens == Tokens()
 
+    def test_sums_of_nothing_tell_nothing(self):
+        run = run_of(
+            span("top", AGENT | usage(12, 3), lasts=9),
+            span("tool", TOOL, "top"),
+            span("agent", AGENT | usage(0, 0), "tool", status={"code": 2}),
+        )
+        tokens = {one.agent_session_id: one.tokens for one in run.sessions}
+        assert tokens == {"top": Tokens(12, 3), "agent": Tokens()}
+
     def test_a_wrapper_that_alone_reports_usage_keeps_it(self):
         run = run_of(
             span("top", AGENT | usage(100, 50), lasts=9),
@@ -270,7 +279,8 @@ class TestSessions:
             span("agent", AGENT, lasts=9),
             span("one", {OPERATION: "agent_handoff"}, "agent", status={"code": 2}),
             span("two", {"openinference.span.kind": "TOOL"}, "agent", name="handoff to Bob"),
-            span("three", TOOL | {"gen_ai.tool.name": "hand_over"}, "agent"),
+            span("three", TOOL | {"gen_ai.tool.name": "handoff_notes"}, "agent"),
+            span("four", {"openinference.span.kind": "TOOL"}, "agent", name="handoff"),
         )
         assert step_ids(run) == ["three"]
         assert run.status == "success"
@@ -386,6 +396,18 @@ class TestFailures:
         spans[0]["status"] = {"code": 2, "message": "gave up"}
         run = run_of(*spans)
         assert (run.status, run.failure.error_message) == ("error", "gave up")
+
+    def test_a_wrapper_that_says_all_is_well_does_not_hide_a_failed_run(self):
+        spans = [
+            span("workflow", AGENT, lasts=9, status={"code": 1}),
+            span("agent", AGENT, "workflow", status={"code": 2}),
+            span("call", CHAT, "agent"),
+        ]
+        assert run_of(*spans).status == "error"
+        spans[0]["status"], spans[1]["status"] = spans[1]["status"], spans[0]["status"]
+        assert run_of(*spans).status == "error"
+        spans[0]["status"] = {}
+        assert run_of(*spans).status == "success"
 
     def test_a_failed_request_below_a_call_does_not_fail_the_call(self):
         http = span("http", {"http.response.status_code": 404}, "call", status={"code": 2})
@@ -510,6 +532,7 @@ class TestFiles:
     def test_pretty_and_concatenated_documents(self):
         pretty = [json.dumps(otlp(one), indent=2).encode() for one in self.SPANS]
         assert read(otel.READER, b"".join(pretty))[0] == self.expected()
+        assert read(otel.READER, b"\xef\xbb\xbf" + pretty[0], *pretty[1:])[0] == self.expected()
         assert read(otel.READER, b"\n".join(pretty))[0] == self.expected()
         compact = b"".join(json.dumps(otlp(one)).encode() for one in self.SPANS)
         assert read(otel.READER, compact)[0] == self.expected()
@@ -644,6 +667,9 @@ class TestFiles:
         processes = {"p1": {"serviceName": "shop", "tags": []}}
         trace = {"traceID": TRACE, "spans": jaeger, "processes": processes}
         for content in (
+            otlp(*self.SPANS)["resourceSpans"],
+            {"batches": otlp(*self.SPANS)["resourceSpans"]},
+            {"trace": otlp(*self.SPANS)},
             {"data": [trace]},
             "\n".join(json.dumps(one, indent=4) for one in python).encode(),
             python,
@@ -884,6 +910,12 @@ class TestLangfuse:
         assert names == {"one": ["three", "two"], "helper": ["six"], "other": []}
         tools = {step.step_id: step.tool_name for step in steps_of(run)}
         assert tools == {"two": "grep", "three": "three", "six": None}
+
+    def test_creating_an_agent_is_no_session(self):
+        created = {"attributes": {OPERATION: "create_agent"}}
+        rows = [*ROWS, observation("create", "AGENT", metadata=created)]
+        run = langfuse_run({"trace": TRACE_ROW, "observations": rows})
+        assert [one.agent_session_id for one in run.sessions] == ["bob"]
 
     def test_without_an_agent_there_is_one_session_named_after_the_trace(self):
         rows = [observation("root", "SPAN", lasts=5), observation("call", "GENERATION", "root")]
