@@ -12,6 +12,7 @@ import mmap
 import tempfile
 from array import array
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -96,37 +97,20 @@ class GroupStore:
         self._spool.append(marshal.dumps(record.fields, _MARSHAL_VERSION))
 
     def groups(self) -> Iterator[list[Fields]]:
-        """Yield the records of each group, each record once.
+        """Yield the records of each group, each record once and in the order of their bytes.
 
-        The same records added in another order come out the same: groups in the order of their
-        smallest key, those without a key last; records in the order of their bytes.
+        Groups come in the order of their first records, so that the file is read nearly from
+        beginning to end. The records of a group are the same in any order of adding.
         """
-        if not self._key_of_record:
-            return
-        ranks = self._ranks()
-        rank_of_record = ranks[np.frombuffer(self._key_of_record, dtype=np.int64)]
-        order = np.argsort(rank_of_record, kind="stable")
-        starts = np.flatnonzero(np.diff(rank_of_record[order], prepend=-1))
-        keyless = []
-        for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
-            contents = sorted({self._spool.read(number) for number in order[start:end].tolist()})
-            if rank_of_record[order[start]] >= len(self._numbers):
-                keyless += contents
-                continue
-            yield [marshal.loads(content) for content in contents]
-        for content in sorted(keyless):
-            yield [marshal.loads(content)]
-
-    def _ranks(self) -> np.ndarray:
-        """Return for each key number where its group stands in the order of smallest keys."""
+        keys = np.frombuffer(self._key_of_record, dtype=np.int64)
         roots = np.array([self._root(n) for n in range(len(self._parents))], dtype=np.int64)
-        # Numbers without a key get ranks behind all others.
-        ranks = len(self._numbers) + np.arange(len(roots), dtype=np.int64)
-        keys = sorted(self._numbers)
-        numbers = np.fromiter((self._numbers[key] for key in keys), np.int64, len(keys))
-        # Of several keys of a group the first in order counts: it is written last.
-        ranks[roots[numbers[::-1]]] = np.arange(len(keys) - 1, -1, -1)
-        return ranks[roots]
+        _, first, group_of_record = np.unique(roots[keys], return_index=True, return_inverse=True)
+        first_of_record = first[group_of_record]
+        order = np.argsort(first_of_record, kind="stable")
+        starts = np.flatnonzero(np.diff(first_of_record[order], prepend=-1)).tolist()
+        for start, end in pairwise([*starts, len(order)]):
+            contents = sorted({self._spool.read(number) for number in order[start:end].tolist()})
+            yield [marshal.loads(content) for content in contents]
 
     def _new_number(self) -> int:
         number = len(self._parents)
@@ -167,20 +151,23 @@ class EventStore:
         self._spool.append(line)
 
     def numbers(self) -> np.ndarray:
-        """Return the numbers of the events in order of time, then id.
+        """Return the numbers of the events in order of time, then id, whatever order they came in.
 
         Of events with the same id only the latest is among them, of those of one time the one
-        that was added last.
+        whose line is last in the order of bytes.
         """
-        if not self._times:
-            return np.empty(0, dtype=np.int64)
         times = np.frombuffer(self._times, dtype=np.int64)
-        ids = np.frombuffer(bytes(self._ids), dtype=">u8").reshape(-1, 2)
+        ids = np.frombuffer(self._ids, dtype=">u8").reshape(-1, 2)
         by_id = np.lexsort((times, ids[:, 1], ids[:, 0]))
-        is_followed = np.zeros(len(by_id), dtype=bool)
-        is_followed[:-1] = (ids[by_id[1:]] == ids[by_id[:-1]]).all(axis=1)
-        kept = by_id[~is_followed]
-        return kept[np.argsort(times[kept], kind="stable")]
+        is_repeated = (ids[by_id[1:]] == ids[by_id[:-1]]).all(axis=1)
+        kept = np.ones(len(by_id), dtype=bool)
+        for place in np.flatnonzero(is_repeated).tolist():
+            earlier, later = by_id[place], by_id[place + 1]
+            if times[earlier] == times[later] and self.line(earlier) > self.line(later):
+                by_id[place + 1] = earlier
+            kept[place] = False
+        kept_by_id = by_id[kept]
+        return kept_by_id[np.argsort(times[kept_by_id], kind="stable")]
 
     def line(self, number: int) -> bytes:
         """Return the line of an event by its number."""
