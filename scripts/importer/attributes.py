@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
 from scripts.importer import values
 from scripts.importer.model import Fields
-from scripts.importer.spans import HANDOFF, TOOL
+from scripts.importer.spans import HANDOFF
 
 _HERE = Path(__file__).parent
 SCOPE_NAME = "otel.scope.name"
@@ -24,17 +24,33 @@ _HAS_ATTRIBUTE = "has attribute"
 _HAS_ATTRIBUTE_IN_LANGFUSE = "has attribute in Langfuse"
 _NAME_BEGINS = "name begins"
 _TOOL_NAME_BEGINS = "tool name begins"
+_TOOL_NAME = "tool name"
 _NO_ATTRIBUTES = {_SCOPE_AND_NAME, _SYSTEM_AND_NAME, _NAME, _HAS_ATTRIBUTE}
-_NO_ATTRIBUTES |= {_HAS_ATTRIBUTE_IN_LANGFUSE, _NAME_BEGINS, _TOOL_NAME_BEGINS}
+_NO_ATTRIBUTES |= {_HAS_ATTRIBUTE_IN_LANGFUSE, _NAME_BEGINS, _TOOL_NAME_BEGINS, _TOOL_NAME}
 _DEEPEST_NESTING = 8
 _WRITTEN_AS_THEY_ARE = frozenset(
     {"stringValue", "boolValue", "doubleValue", "string_value", "bool_value", "double_value"}
 )
 
-_TEXTS = ("prompt_text", "tool_input", "tool_output")
-_NAMES = ("model_name", "response_id", "service_tier", "agent_name", "tool_name", "workflow_name")
-_IDS = ("conversation_id", "user_id")
 _TOKENS = ("input", "fresh_input", "output", "cache_read", "cache_write", "reasoning")
+# How a fact becomes a field of a span's record. Others are read one by one.
+_CONVERTERS: dict[str, Callable[[object], object]] = {
+    "model_name": values.model,
+    "response_id": values.name,
+    "service_tier": values.name,
+    "agent_name": values.name,
+    "tool_name": values.name,
+    "workflow_name": values.name,
+    "conversation_id": values.text,
+    "user_id": values.text,
+    "finish_reason": values.first_word,
+    "attempt_number": values.count,
+}
+_TEXTS: dict[str, Callable[[object], object]] = {
+    "prompt_text": values.text,
+    "tool_input": values.text,
+    "tool_output": values.text,
+}
 
 
 def rows_of(file_name: str) -> Iterator[dict[str, str]]:
@@ -48,9 +64,6 @@ class Attributes:
 
     def __init__(self) -> None:
         """Read the CSV files."""
-        self._facts: dict[str, list[tuple[str, int]]] = {}
-        for rank, row in enumerate(rows_of("otel_attributes.csv")):
-            self._facts.setdefault(row["attribute"], []).append((row["fact"], rank))
         self._kinds: dict[str, dict[str, str]] = {}
         for row in rows_of("otel_kinds.csv"):
             self._kinds.setdefault(row["source"], {})[row["word"]] = row["kind"]
@@ -63,59 +76,42 @@ class Attributes:
         self._marks = self._kinds[_HAS_ATTRIBUTE]
         self._marks_in_langfuse = self._marks | self._kinds[_HAS_ATTRIBUTE_IN_LANGFUSE]
         self._name_beginnings = self._kinds[_NAME_BEGINS]
-        self._tool_name_beginnings = self._kinds[_TOOL_NAME_BEGINS]
-        self.wanted = frozenset(self._facts).union(
-            self._word_sources, self._marks_in_langfuse, (_SYSTEM, SCOPE_NAME)
-        )
+        # What kinds are told by counts as a fact of its own name.
+        telling = {*self._word_sources, *self._marks_in_langfuse, _SYSTEM, SCOPE_NAME}
+        self._facts: dict[str, list[tuple[str, int]]] = {one: [(one, 0)] for one in telling}
+        for rank, row in enumerate(rows_of("otel_attributes.csv")):
+            self._facts.setdefault(row["attribute"], []).append((row["fact"], rank))
+        self._facts_without_text = {
+            attribute: kept
+            for attribute, facts in self._facts.items()
+            if (kept := [one for one in facts if one[0] not in _TEXTS])
+        }
 
-    def flat(self, raw: object) -> Fields:
-        """Return the wanted attributes by name, from a list of key and value or from an object.
+    def facts(self, raw: object, *, with_text: bool = False) -> Fields:
+        """Return what attributes say, of several names for a fact the first in the CSV file.
 
-        Objects in an object are taken apart: `{"llm": {"model_name": …}}` is `llm.model_name`.
+        They are a list of keys and values or an object; objects in it are taken apart:
+        `{"llm": {"model_name": …}}` is `llm.model_name`. Empty values say nothing.
         """
-        found: Fields = {}
-        wanted = self.wanted
-        if type(raw) is list:
-            for one in raw:
-                try:
-                    name = one["key"]
-                    if name in wanted:
-                        value = one["value"]
-                        found[name] = plain(value) if type(value) is dict else value
-                except (TypeError, KeyError):
-                    continue
-        elif type(raw) is dict:
-            self._flatten(raw, "", found, 0)
-        return found
-
-    def _flatten(self, raw: Fields, prefix: str, found: Fields, depth: int) -> None:
-        for key, value in raw.items():
-            full = f"{prefix}{key}"
-            if full in self.wanted:
-                found[full] = plain(value)
-            elif type(value) is dict and depth < _DEEPEST_NESTING:
-                self._flatten(value, f"{full}.", found, depth + 1)
-
-    def facts(self, attributes: Fields) -> Fields:
-        """Return what attributes say, of several names for a fact the first in the CSV file."""
-        ranks: dict[str, int] = {}
+        wanted = self._facts if with_text else self._facts_without_text
         facts: Fields = {}
-        for attribute, value in attributes.items():
+        ranks: dict[str, int] = {}
+        try:
+            pairs = [(one["key"], one["value"]) for one in raw if one["key"] in wanted]
+        except (TypeError, KeyError):
+            pairs = _pairs(raw, wanted)
+        for attribute, raw_value in pairs:
+            value = plain(raw_value) if type(raw_value) is dict else raw_value
             if value is None or value == "":
                 continue
-            for fact, rank in self._facts.get(attribute, ()):
-                if rank < ranks.get(fact, rank + 1):
+            for fact, rank in wanted[attribute]:
+                if fact not in ranks or rank < ranks[fact]:
                     ranks[fact] = rank
                     facts[fact] = value
         return facts
 
     def kind(
-        self,
-        attributes: Fields,
-        name: str,
-        scope: str | None,
-        *,
-        is_langfuse: bool = False,
+        self, facts: Fields, name: str, scope: str | None, *, is_langfuse: bool = False
     ) -> tuple[str | None, str | None]:
         """Return the kind of a span, None if it is no kind known here, and the word unknown here.
 
@@ -123,8 +119,8 @@ class Attributes:
         source. Beside an unknown word a mere attribute or the beginning of a name decides nothing.
         """
         unknown = None
-        for source in self._word_sources if attributes else ():
-            word = attributes.get(source)
+        for source in self._word_sources if facts else ():
+            word = facts.get(source)
             if word is None or type(word) is not str:
                 continue
             kind = self._kinds[source].get(word.strip(' "').lower())
@@ -135,7 +131,7 @@ class Attributes:
         if name in self._telling_names:
             for source, word in (
                 (_SCOPE_AND_NAME, f"{scope} {name}"),
-                (_SYSTEM_AND_NAME, f"{attributes.get(_SYSTEM)} {name}"),
+                (_SYSTEM_AND_NAME, f"{facts.get(_SYSTEM)} {name}"),
                 (_NAME, name),
             ):
                 kind = self._kinds[source].get(word)
@@ -143,23 +139,20 @@ class Attributes:
                     return kind, None
         if unknown is not None:
             return None, unknown
-        for mark, kind in (
-            ()
-            if not attributes
-            else (self._marks_in_langfuse if is_langfuse else self._marks).items()
-        ):
-            if attributes.get(mark):
-                return kind, None
+        marks = self._marks_in_langfuse if is_langfuse else self._marks
+        for mark in marks if facts else ():
+            if mark in facts:
+                return marks[mark], None
         for beginning, kind in self._name_beginnings.items():
             if name.startswith(beginning):
                 return kind, None
         return None, None
 
-    def is_handoff(self, kind: str | None, name: str) -> bool:
+    def is_handoff(self, tool_name: str) -> bool:
         """Return whether a tool call only hands the conversation to another agent."""
-        return kind == TOOL and any(
-            name.startswith(beginning) and target == HANDOFF
-            for beginning, target in self._tool_name_beginnings.items()
+        return self._kinds[_TOOL_NAME].get(tool_name) == HANDOFF or any(
+            tool_name.startswith(beginning) and kind == HANDOFF
+            for beginning, kind in self._kinds[_TOOL_NAME_BEGINS].items()
         )
 
     def bare_name(self, name: str) -> str:
@@ -169,27 +162,16 @@ class Attributes:
                 return name[len(beginning) :]
         return name
 
-    def fields(self, facts: Fields, *, with_text: bool) -> Fields:
+    @staticmethod
+    def fields(facts: Fields, *, with_text: bool = False) -> Fields:
         """Return the fields of a span's record that facts give, tokens and money apart."""
         fields: Fields = {}
-        for fact in _NAMES:
-            if fact in facts and (known := values.name(facts[fact])) is not None:
+        for fact, value in facts.items():
+            convert = _CONVERTERS.get(fact)
+            if convert is None and with_text:
+                convert = _TEXTS.get(fact)
+            if convert is not None and (known := convert(value)) is not None:
                 fields[fact] = known
-        if "model_name" in fields:
-            fields["model_name"] = values.model(fields["model_name"])
-        if (attempt := values.count(facts.get("attempt_number"))) is not None:
-            fields["attempt_number"] = attempt
-        for fact in _IDS:
-            if fact in facts and (known := values.text(facts[fact])) is not None:
-                fields[fact] = known
-        if "finish_reason" in facts:
-            reason = values.first_word(facts["finish_reason"])
-            if reason is not None:
-                fields["finish_reason"] = reason
-        if with_text:
-            for fact in _TEXTS:
-                if fact in facts and (known := values.text(facts[fact])) is not None:
-                    fields[fact] = known
         return fields
 
     @staticmethod
@@ -217,11 +199,31 @@ class Attributes:
         return fields | values.disjoint_tokens(tokens, total, is_exclusive=is_exclusive)
 
 
+def _pairs(raw: object, wanted: Container[str], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield the wanted attributes of an object, or of a list in which not all is as it should."""
+    if type(raw) is list:
+        for one in raw:
+            try:
+                name = one["key"]
+                if name in wanted:
+                    yield name, one["value"]
+            except (TypeError, KeyError):
+                continue
+    elif type(raw) is dict:
+        for key, value in raw.items():
+            name = f"{prefix}{key}" if prefix else key
+            if name in wanted:
+                yield name, value
+            elif type(value) is dict and prefix.count(".") < _DEEPEST_NESTING:
+                yield from _pairs(value, wanted, f"{name}.")
+
+
 def plain(value: object) -> object:
     """Return an OTLP value (`{"intValue": "5"}`) as itself; other values as they are."""
     if type(value) is not dict or len(value) != 1:
         return value
-    ((kind, content),) = value.items()
+    kind = next(iter(value))
+    content = value[kind]
     if kind in _WRITTEN_AS_THEY_ARE:
         return content
     if kind in ("intValue", "int_value"):

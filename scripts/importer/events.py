@@ -78,8 +78,12 @@ class EventWriter:
         if run.prompted_at is not None:
             prompt = {"prompt_text": run.prompt_text} if self._with_text else {}
             yield from write("prompt", "", "ai_user_prompt_created", run.prompted_at, prompt)
+        first = min(run.sessions, key=_first_session, default=None)
         for session in run.sessions:
-            yield from self._of_session(session, self._line_writer(run, of_run, session))
+            # While its agent is not in the file yet, a run has a session that stands for it.
+            identity = "" if session is first else f"|{session.agent_session_id}"
+            write_in_session = self._line_writer(run, of_run, session)
+            yield from self._of_session(session, identity, write_in_session)
         if run.status is not None and run.ended_at is not None:
             completed = {
                 "status": run.status,
@@ -97,10 +101,12 @@ class EventWriter:
             identity = f"|{action.action_id}"
             yield from write("action", identity, "ai_user_action", action.at, properties)
 
-    def _of_session(self, session: Session, write: LineWriter) -> Iterator[Event]:
-        """Yield the events of a session: start, steps, completion."""
+    def _of_session(self, session: Session, identity: str, write: LineWriter) -> Iterator[Event]:
+        """Yield the events of a session: start, steps, completion.
+
+        `identity` tells it from the other sessions of its run.
+        """
         model = {"model_used": session.model_name}
-        identity = f"|{session.agent_session_id}"
         started = "ai_agent_session_started"
         yield from write("session-started", identity, started, session.started_at, model)
         for step in session.steps:
@@ -195,6 +201,10 @@ class EventWriter:
             "error_message": message,
             "http_status": failure.http_status,
         }
+
+
+def _first_session(session: Session) -> tuple[bool, int, str]:
+    return session.parent_agent_session_id is not None, session.started_at, session.agent_session_id
 
 
 def _of_usage(tokens: Tokens, cost_usd: float | None) -> Properties:

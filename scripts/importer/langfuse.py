@@ -40,6 +40,7 @@ WITHOUT_TIME = "observation without a time"
 ANOTHER_KIND = "observation of another kind (span, chain, event)"
 JUDGEMENT = "score of an evaluator: no user's reaction"
 NOT_OF_A_TRACE = "score of a session or dataset run"
+NO_CSV = "line that is no CSV of Langfuse"
 UNREADABLE_PARQUET = "Parquet file that cannot be read"
 
 _TYPE = "langfuse.observation.type"
@@ -91,22 +92,46 @@ class LangfuseReader:
         elif first.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in _JSON_STARTS:
             found = documents(chain([first], lines), counts)
         else:
-            found = _csv_rows(chain([first], lines), counts)
+            found = self._csv_rows(chain([first], lines), counts)
         for document in found:
+            before = counts.read + counts.skipped.total()
             yield from self._records(document, counts)
+            if counts.read + counts.skipped.total() == before:
+                counts.skipped[NOT_A_ROW] += 1
 
     def assemble(self, records: Sequence[Fields], counts: Counts) -> Iterator[Run]:
         """Yield the run of a trace, if it has observations."""
-        by_trace: dict[str, dict[str, list[Fields]]] = {}
+        # All records of a trace and no others share its key.
+        rows: dict[str, list[Fields]] = {}
         for record in records:
-            kinds = by_trace.setdefault(record["trace_id"], {})
-            kinds.setdefault(record.get("row", _OBSERVATION), []).append(record)
-        for trace_id in sorted(by_trace):
-            rows = by_trace[trace_id]
-            facts = _facts_of_trace(trace_id, rows)
-            run = assemble(rows.get(_OBSERVATION, []), facts)
-            if run is not None:
-                yield run
+            rows.setdefault(record.get("row", _OBSERVATION), []).append(record)
+        facts = _facts_of_trace(records[0]["trace_id"], rows)
+        run = assemble(rows.get(_OBSERVATION, []), facts)
+        if run is not None:
+            yield run
+
+    def _csv_rows(self, lines: Iterable[bytes], counts: Counts) -> Iterator[Fields]:
+        """Yield the rows of a CSV file with the names of its first line."""
+        csv.field_size_limit(sys.maxsize)
+        reader = csv.reader(line.decode("utf-8", "replace") for line in lines)
+        known = {field for _, field in self._facts}
+        header: list[str] = []
+        while True:
+            try:
+                row = next(reader, None)
+            except csv.Error:
+                counts.skipped[NO_CSV] += 1
+                continue
+            if row is None:
+                return
+            if not header and known.isdisjoint(names := [one.strip("\ufeff ") for one in row]):
+                counts.skipped[NO_CSV] += 1
+            elif not header:
+                header = names
+            elif len(row) < len(header):
+                counts.skipped[CUT_OFF] += 1
+            else:
+                yield dict(zip(header, row, strict=False))
 
     def _records(self, document: object, counts: Counts, depth: int = 0) -> Iterator[Record]:
         """Yield the records of a document: a row, a list of rows, rows nested in a trace."""
@@ -121,21 +146,17 @@ class LangfuseReader:
             yield from self._records(document["data"], counts, depth + 1)
             return
         trace = document.get("trace")
-        is_row = "id" in document and "trace" not in document
+        trace_id = values.text((trace if type(trace) is dict else document).get("id"))
+        nested = [document.get(kind) for kind in ("observations", "scores")]
+        lists = [rows for rows in nested if type(rows) is list]
+        for rows in lists:
+            # In lists of the API there are only ids.
+            if any(type(row) is dict for row in rows):
+                for row in rows:
+                    yield from self._row(row, counts, trace_id)
         if type(trace) is dict:
             yield from self._records(trace, counts, depth + 1)
-        trace_id = values.text((trace if type(trace) is dict else document).get("id"))
-        is_nested = False
-        for kind in ("observations", "scores"):
-            nested = document.get(kind)
-            # Lists of the API have only ids here, exports of tables sums.
-            if type(nested) is list and any(type(item) is dict for item in nested):
-                is_nested = True
-                for item in nested:
-                    yield from self._row(item, counts, trace_id)
-            elif type(nested) is list and not is_row:
-                is_nested = True
-        if is_row or not (is_nested or type(trace) is dict):
+        elif "id" in document or not lists:
             yield from self._row(document, counts, None)
 
     def _row(self, row: object, counts: Counts, trace_id: str | None) -> Iterator[Record]:
@@ -224,10 +245,10 @@ class LangfuseReader:
         name = values.name(facts.get("name")) or ""
         metadata = _object(facts.get("metadata"))
         scope = _object(metadata.get("scope")).get("name")
-        attributes = self._attributes.flat(_object(metadata.get("attributes")))
-        if type_ in ("", "span"):
-            kind, unknown = self._attributes.kind(attributes, name, scope, is_langfuse=True)
-        else:
+        told = self._attributes.facts(_object(metadata.get("attributes")))
+        kind, unknown = self._attributes.kind(told, name, scope, is_langfuse=True)
+        # Langfuse takes the creation of an agent for one of its runs.
+        if type_ not in ("", "span") and not (type_ == AGENT and kind == WORKFLOW):
             kind, unknown = self._attributes.kind({_TYPE: type_}, "", None)
         if unknown is not None:
             counts.skipped[f"observation of unknown kind {values.name(unknown)!s:.40}"] += 1
@@ -235,13 +256,12 @@ class LangfuseReader:
             counts.skipped[ANOTHER_KIND] += 1
         else:
             counts.read += 1
-        told = self._attributes.facts(attributes)
         fields: Fields = {
             "trace_id": trace_id,
             "id": row_id,
             "kind": kind or OTHER,
             "name": self._attributes.bare_name(name),
-            **self._attributes.fields(told, with_text=False),
+            **self._attributes.fields(told),
         }
         # Langfuse has taken these out of the attributes where they are of the trace.
         for fact in ("conversation_id", "user_id", "workflow_name"):
@@ -275,7 +295,7 @@ class LangfuseReader:
         kind = fields["kind"]
         if kind == TOOL:
             fields.setdefault("tool_name", fields["name"] or "tool")
-            if self._attributes.is_handoff(kind, fields["tool_name"]):
+            if self._attributes.is_handoff(fields["tool_name"]):
                 fields["kind"] = HANDOFF
         if fields["kind"] != TOOL:
             fields.pop("tool_name", None)
@@ -314,9 +334,13 @@ class LangfuseReader:
             fields["cost_usd"] = cost
         found: dict[str, int] = {}
         others = {"input": 0, "output": 0}
-        for key, raw in _object(facts.get("usage")).items():
+        usage = _object(facts.get("usage"))
+        if str(usage.get("unit") or "TOKENS").upper() != "TOKENS":
+            # Characters, seconds or images, in rows of 2024 and before.
+            return fields
+        for key, raw in usage.items():
             number = values.count(raw)
-            if number is None:
+            if number is None or key.endswith("Cost"):
                 continue
             fact = self._tokens.get(key)
             if fact is not None:
@@ -415,27 +439,6 @@ def _object(raw: object) -> Fields:
 
 def _as_text(raw: object) -> str | None:
     return values.text(raw if type(raw) is str or raw is None else json.dumps(raw))
-
-
-def _csv_rows(lines: Iterable[bytes], counts: Counts) -> Iterator[Fields]:
-    """Yield the rows of a CSV file with the names of its first line."""
-    csv.field_size_limit(sys.maxsize)
-    reader = csv.reader(line.decode("utf-8", "replace") for line in lines)
-    header: list[str] | None = None
-    while True:
-        try:
-            row = next(reader, None)
-        except csv.Error:
-            counts.skipped["line that is no CSV"] += 1
-            continue
-        if row is None:
-            return
-        if header is None:
-            header = [name.strip().removeprefix("\ufeff") for name in row]
-        elif len(row) < len(header):
-            counts.skipped[CUT_OFF] += 1
-        else:
-            yield dict(zip(header, row, strict=False))
 
 
 def _parquet_rows(path: Path, counts: Counts) -> Iterator[Fields]:

@@ -36,6 +36,7 @@ LOGS = "log records or metrics beside spans"
 
 _HEX_ID = re.compile(r"[0-9A-Fa-f]{16}(?:[0-9A-Fa-f]{16})?")
 _EVALUATION = "gen_ai.evaluation.result"
+_SCOPE_LISTS = ("scopeSpans", "scope_spans", "instrumentationLibrarySpans")
 _TRACE_LISTS = ("resourceSpans", "resource_spans", "batches")
 # What a span of another kind may tell of the trace.
 _LINKED_FACTS = ("conversation_id", "user_id", "workflow_name")
@@ -81,24 +82,21 @@ class OtelReader:
         """Yield one record per span that matters; other spans only where they link two."""
         for document in documents(chunks, counts):
             found: list[Record] = []
+            before = counts.read + counts.skipped.total()
             self._add_records(document, counts, found)
+            if counts.read + counts.skipped.total() == before:
+                counts.skipped[NOT_A_SPAN] += 1
             yield from found
 
     def assemble(self, records: Sequence[Fields], counts: Counts) -> Iterator[Run]:
         """Yield the run of a trace, if agents had a part in it."""
-        by_trace: dict[str, list[Fields]] = {}
-        for record in records:
-            by_trace.setdefault(record["trace_id"], []).append(record)
-        for trace_id in sorted(by_trace):
-            spans = [record for record in by_trace[trace_id] if "action_id" not in record]
-            actions = {
-                record["action_id"]: _action(record)
-                for record in by_trace[trace_id]
-                if "action_id" in record
-            }
-            run = assemble(spans, TraceFacts(trace_id, actions=list(actions.values())))
-            if run is not None:
-                yield run
+        # All records of a trace and no others share its key.
+        trace_id = records[0]["trace_id"]
+        actions = {one["action_id"]: _action(one) for one in records if "action_id" in one}
+        spans = [one for one in records if "action_id" not in one] if actions else records
+        run = assemble(spans, TraceFacts(trace_id, actions=list(actions.values())))
+        if run is not None:
+            yield run
 
     def _add_records(
         self, document: object, counts: Counts, found: list[Record], depth: int = 0
@@ -116,6 +114,9 @@ class OtelReader:
                 for resource_spans in document[name]:
                     self._add_otlp(resource_spans, counts, found)
                 return
+        if any(name in document for name in _SCOPE_LISTS):
+            self._add_otlp(document, counts, found)
+            return
         if type(document.get("spans")) is list:
             self._add_jaeger(document, counts, found)
             return
@@ -135,9 +136,13 @@ class OtelReader:
             counts.skipped[NOT_A_SPAN] += 1
             return
         resource = self._of_resource(resource_spans.get("resource"))
-        for name in ("scopeSpans", "scope_spans", "instrumentationLibrarySpans"):
-            scopes = resource_spans.get(name)
-            for scope_spans in scopes if type(scopes) is list else ():
+        lists = [
+            resource_spans[name] for name in _SCOPE_LISTS if type(resource_spans.get(name)) is list
+        ]
+        if not lists:
+            counts.skipped[NOT_A_SPAN] += 1
+        for scopes in lists:
+            for scope_spans in scopes:
                 spans = scope_spans.get("spans") if type(scope_spans) is dict else None
                 if type(spans) is not list:
                     counts.skipped[NOT_A_SPAN] += 1
@@ -171,7 +176,7 @@ class OtelReader:
     def _of_resource(self, resource: object) -> Fields:
         """Return what a resource tells of its spans: only this much, agents are span attributes."""
         attributes = resource.get("attributes") if type(resource) is dict else None
-        facts = self._attributes.facts(self._attributes.flat(attributes))
+        facts = self._attributes.facts(attributes)
         return {
             fact: known
             for fact in ("service_name", "environment")
@@ -198,27 +203,25 @@ class OtelReader:
         if parent_id is not None:
             fields["parent_id"] = parent_id
         raw = span.get("attributes")
-        attributes = self._attributes.flat(raw if raw is not None else _dotted_attributes(span))
+        facts = self._attributes.facts(
+            raw if raw is not None else _dotted_attributes(span), with_text=self.with_text
+        )
         name = values.name(span.get("name")) or ""
-        kind, unknown = self._attributes.kind(attributes, name, scope or attributes.get(SCOPE_NAME))
+        kind, unknown = self._attributes.kind(facts, name, scope or facts.get(SCOPE_NAME))
         if kind is None and "span_kind" in span:
-            kind, unknown = self._attributes.kind(
-                {"openinference.span.kind": span["span_kind"]}, name, scope
-            )
+            told = {"openinference.span.kind": span["span_kind"]}
+            kind, unknown = self._attributes.kind(told, name, scope)
         if kind is None or kind == OTHER:
             reason = ANOTHER_KIND
             if unknown is not None:
                 reason = f"span of unknown kind {values.name(unknown)!s:.40}"
             counts.skipped[reason] += 1
-            if attributes:
-                facts = self._attributes.facts(attributes)
-                for fact in _LINKED_FACTS:
-                    if fact in facts and (known := values.text(facts[fact])) is not None:
-                        fields[fact] = known
+            for fact in _LINKED_FACTS if facts else ():
+                if fact in facts and (known := values.text(facts[fact])) is not None:
+                    fields[fact] = known
             if len(fields) > 2:
                 found.append(Record((trace_id,), fields))
             return
-        facts = self._attributes.facts(attributes)
         times = _times(span)
         if not times:
             counts.skipped[SPAN_WITHOUT_TIME] += 1
@@ -226,20 +229,25 @@ class OtelReader:
         counts.read += 1
         if not resource and "resource" in span:
             resource = self._of_resource(span["resource"])
-        fields |= times
-        fields |= resource
-        fields |= self._attributes.fields(facts, with_text=self.with_text)
-        fields |= self._attributes.usage(facts)
-        fields["name"] = self._attributes.bare_name(name)
-        fields["kind"] = kind
-        if kind == TOOL:
-            fields.setdefault("tool_name", fields["name"] or "tool")
-            if self._attributes.is_handoff(kind, fields["tool_name"]):
-                fields["kind"] = HANDOFF
-        if fields["kind"] != TOOL:
-            fields.pop("tool_name", None)
-        if kind not in (AGENT, WORKFLOW):
+        fields.update(
+            times,
+            **resource,
+            **self._attributes.fields(facts, with_text=self.with_text),
+            **self._attributes.usage(facts),
+            kind=kind,
+        )
+        if kind in (AGENT, WORKFLOW):
+            fields["name"] = self._attributes.bare_name(name)
+        else:
+            fields["name"] = name
             fields.pop("agent_name", None)
+        if kind == TOOL:
+            tool = fields.setdefault("tool_name", self._attributes.bare_name(name) or "tool")
+            if self._attributes.is_handoff(tool):
+                fields["kind"] = HANDOFF
+                del fields["tool_name"]
+        else:
+            fields.pop("tool_name", None)
         self._add_failure(span, facts, fields)
         found.append(Record((trace_id,), fields))
         if span.get("events"):
@@ -248,8 +256,8 @@ class OtelReader:
     def _add_failure(self, span: Fields, facts: Fields, fields: Fields) -> None:
         """Add how a span failed, if it did: its status says so or it has an error type."""
         code, message = _status(span)
-        error_type = values.name(facts.get("error_type"))
-        is_failure = facts.get("is_success") in (False, "false")
+        error_type = values.name(facts["error_type"]) if "error_type" in facts else None
+        is_failure = "is_success" in facts and facts["is_success"] in (False, "false")
         if not (code.endswith("ERROR") or error_type is not None or is_failure):
             return
         fields["is_error"] = True
@@ -275,7 +283,7 @@ class OtelReader:
         facts: Fields = {}
         for event in _events(span):
             if event.get("name") == "exception":
-                facts = self._attributes.facts(self._attributes.flat(event.get("attributes")))
+                facts = self._attributes.facts(event.get("attributes"))
         return facts
 
     def _evaluations(self, span: Fields, trace_id: str, fields: Fields) -> Iterator[Record]:
@@ -283,7 +291,7 @@ class OtelReader:
         for number, event in enumerate(_events(span)):
             if event.get("name") != _EVALUATION:
                 continue
-            facts = self._attributes.facts(self._attributes.flat(event.get("attributes")))
+            facts = self._attributes.facts(event.get("attributes"))
             evaluation = values.name(facts.get("evaluation_name"))
             value = values.name(facts.get("evaluation_value"))
             at = _event_time(event) or fields.get("end") or fields["start"]
@@ -392,6 +400,8 @@ def _times(span: Fields) -> Fields:
 def _status(span: Fields) -> tuple[str, object]:
     """Return the word of a span's status in capitals, and the message with it."""
     status = span.get("status")
+    if status == {}:
+        return "", None
     message = span.get("status_message")
     code = span.get("status_code")
     if type(status) is dict:

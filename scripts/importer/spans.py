@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from scripts.importer.model import Action, Failure, Fields, Run, Session, Step, Tokens
 
@@ -97,6 +97,11 @@ class Span:
             reasoning=self.reasoning,
         )
 
+    def set_tokens(self, tokens: Tokens) -> None:
+        """Replace all token counts."""
+        for name, value in vars(tokens).items():
+            setattr(self, name, value)
+
     @property
     def has_tokens(self) -> bool:
         """Whether this span reports any token count."""
@@ -151,7 +156,7 @@ class TraceFacts:
 
 
 def merged(records: Iterable[Fields]) -> list[Fields]:
-    """Return one record per span, in the order of ids.
+    """Return one record per span.
 
     A span may be delivered twice, once without its end or without some groups of fields: what any
     delivery says is kept. Where they differ, one that knows the kind of span counts before one
@@ -160,13 +165,13 @@ def merged(records: Iterable[Fields]) -> list[Fields]:
     by_id: dict[str, list[Fields]] = {}
     for record in records:
         by_id.setdefault(record["id"], []).append(record)
-    return [_merge(by_id[one]) for one in sorted(by_id)]
+    return [_merge(one) if len(one) > 1 else one[0] for one in by_id.values()]
+
+
+_OF_FAILURE = frozenset({"is_error", "error_type", "error_message", "http_status"})
 
 
 def _merge(records: list[Fields]) -> Fields:
-    if len(records) == 1:
-        return records[0]
-
     def rank(record: Fields) -> tuple[bool, bool, str, int, str]:
         return (
             record.get("kind", OTHER) != OTHER,
@@ -176,10 +181,16 @@ def _merge(records: list[Fields]) -> Fields:
             json.dumps(record, sort_keys=True),
         )
 
+    ranked = sorted(records, key=rank)
     together: Fields = {}
-    for record in sorted(records, key=rank):
+    for record in ranked:
         together |= record
-    return together
+    # Whether it failed is not put together: a later delivery may say that it did not.
+    return {
+        name: value
+        for name, value in together.items()
+        if name not in _OF_FAILURE or name in ranked[-1]
+    }
 
 
 def assemble(records: Iterable[Fields], facts: TraceFacts) -> Run | None:
@@ -201,6 +212,10 @@ class _Trace:
             key=lambda span: (span.start or span.end or 0, span.id),
         )
         self._known = [span for span in self.spans if span.kind != OTHER]
+        for span in self._known:
+            # Agents report sums: one of nothing, where a call failed, tells nothing.
+            if _is_agent(span) and span.has_tokens and not any(vars(span.tokens).values()):
+                span.set_tokens(Tokens())
         parents = _parents(self.spans)
         self._roots = [span for span in self.spans if span.id not in parents]
         self._above = _nearest_known(self._known, parents)
@@ -235,16 +250,15 @@ class _Trace:
         """Return for each known span the nearest known one above it that is wanted."""
         nearest: dict[str, Span | None] = {}
         for span in self._known:
-            path = []
-            one: Span | None = span
-            while one is not None and one.id not in nearest:
-                path.append(one.id)
-                one = self._above[one.id]
-                if one is not None and is_wanted(one):
-                    break
-            else:
-                one = nearest[one.id] if one is not None else None
-            nearest.update(dict.fromkeys(path, one))
+            open_ = [span] if span.id not in nearest else []
+            while open_:
+                above = self._above[open_[-1].id]
+                if above is None or is_wanted(above):
+                    nearest[open_.pop().id] = above
+                elif above.id in nearest:
+                    nearest[open_.pop().id] = nearest[above.id]
+                else:
+                    open_.append(above)
         return nearest
 
     def _steps(self) -> list[Span]:
@@ -340,9 +354,20 @@ class _Trace:
         return ERROR if self._failed() else SUCCESS
 
     def _failed(self) -> list[Span]:
-        """Return the spans whose failure is one of the whole run."""
-        telling = self._tops + (self._roots if self.facts.root_is_run else [])
+        """Return the spans whose failure is one of the whole run.
+
+        These are agents with no other above. What only wraps them may say that all is well
+        whatever happened below it, so the sessions with no other above are asked as well.
+        """
+        telling = [span for span in self.sessions if self._session_above(span) is None]
+        telling += self._tops + (self._roots if self.facts.root_is_run else [])
         return [span for span in telling if span.is_error]
+
+    def _session_above(self, agent: Span) -> Span | None:
+        above = self._agent_above[agent.id]
+        while above is not None and above.id not in self._session_ids:
+            above = self._agent_above[above.id]
+        return above
 
     def _failure(self) -> Failure:
         failed = self._failed()
@@ -360,11 +385,7 @@ class _Trace:
         ).failure
 
     def _workflow_name(self, outermost: list[Span]) -> str | None:
-        wrapping = (
-            span.workflow_name or span.agent_name or span.name
-            for span in self.agents
-            if span.id not in self._session_ids
-        )
+        wrapping = (_agent_name(span) for span in self.agents if span.id not in self._session_ids)
         return (
             self.facts.workflow_name
             or _first(span.workflow_name for span in outermost)
@@ -386,14 +407,12 @@ class _Trace:
         return sorted(sessions.values(), key=lambda one: (one.started_at, one.agent_session_id))
 
     def _session(self, agent: Span) -> Session:
-        above = self._agent_above[agent.id]
-        while above is not None and above.id not in self._session_ids:
-            above = self._agent_above[above.id]
+        above = self._session_above(agent)
         counts_usage = agent.id not in self._reported_below
         is_ended = agent.end is not None
         return Session(
             agent_session_id=agent.id,
-            agent_name=agent.agent_name or agent.workflow_name or agent.name or AGENT,
+            agent_name=_agent_name(agent),
             started_at=_milliseconds(_start(agent)),
             ended_at=_milliseconds(_end(agent)) if is_ended else None,
             status=(ERROR if agent.is_error else SUCCESS) if is_ended else None,
@@ -489,8 +508,7 @@ def _take_from_wrappers(steps: list[Span], wrappers: dict[str, Span]) -> None:
                     setattr(span, name, getattr(around, name))
             if around.has_tokens and not span.has_tokens and around.id not in has_tokens_below:
                 has_tokens_below.add(around.id)
-                for one in fields(Tokens):
-                    setattr(span, one.name, getattr(around, one.name))
+                span.set_tokens(around.tokens)
             is_missing = span.cost_usd is None and around.cost_usd is not None
             if is_missing and around.id not in has_cost_below:
                 has_cost_below.add(around.id)
@@ -520,6 +538,11 @@ def _step(span: Span) -> Step:
         tool_input=span.tool_input,
         tool_output=span.tool_output,
     )
+
+
+def _agent_name(span: Span) -> str:
+    of_workflow = span.workflow_name if span.kind == WORKFLOW else None
+    return span.agent_name or of_workflow or span.name or AGENT
 
 
 def _is_agent(span: Span) -> bool:

@@ -8,10 +8,11 @@ bytes per record or event; the rest lies in temporary files, which the system re
 from __future__ import annotations
 
 import marshal
-import os
+import mmap
 import tempfile
 from array import array
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -20,6 +21,8 @@ from scripts.importer.model import Fields, Record
 
 # The last version of marshal that writes equal values as equal bytes.
 _MARSHAL_VERSION = 2
+# Bytes read from a file before the memory that they take is given back.
+_MOST_MAPPED = 64 * 1024 * 1024
 
 
 class Spool:
@@ -29,7 +32,8 @@ class Spool:
         """Create the file; it has no name and vanishes with the process."""
         self._file = tempfile.TemporaryFile(buffering=1024 * 1024)  # noqa: SIM115 - closed below
         self._ends = array("Q", [0])
-        self._is_flushed = True
+        self._mapped: mmap.mmap | None = None
+        self._mapped_bytes = 0
         self.bytes_read = 0
 
     @property
@@ -38,20 +42,29 @@ class Spool:
         return self._ends[-1]
 
     def append(self, content: bytes) -> None:
-        """Add one byte string; the first has the number 0."""
+        """Add one byte string; the first has the number 0. All are added before any is read."""
         self._file.write(content)
         self._ends.append(self._ends[-1] + len(content))
-        self._is_flushed = False
 
     def read(self, number: int) -> bytes:
         """Return the byte string of a number."""
-        if not self._is_flushed:
+        if self._mapped is None:
+            if not self.size:
+                return b""
             self._file.flush()
-            self._is_flushed = True
-        start = self._ends[number]
-        length = self._ends[number + 1] - start
-        self.bytes_read += length
-        return os.pread(self._file.fileno(), length, start)
+            # A third of the time that a call of the system per byte string takes.
+            self._mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        start, end = self._ends[number], self._ends[number + 1]
+        self.bytes_read += end - start
+        if self.bytes_read - self._mapped_bytes > _MOST_MAPPED:
+            self._mapped_bytes = self.bytes_read
+            self._forget_pages()
+        return self._mapped[start:end]
+
+    def _forget_pages(self) -> None:
+        """Give back the memory of what was read; the system still has it, as far as it likes."""
+        if self._mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self._mapped.madvise(mmap.MADV_DONTNEED)
 
     def __enter__(self) -> Self:
         """Return the spool, which is closed at the end of the block."""
@@ -59,6 +72,8 @@ class Spool:
 
     def __exit__(self, *_error: object) -> None:
         """Remove the file."""
+        if self._mapped is not None:
+            self._mapped.close()
         self._file.close()
 
 
@@ -82,37 +97,20 @@ class GroupStore:
         self._spool.append(marshal.dumps(record.fields, _MARSHAL_VERSION))
 
     def groups(self) -> Iterator[list[Fields]]:
-        """Yield the records of each group, each record once.
+        """Yield the records of each group, each record once and in the order of their bytes.
 
-        The same records added in another order come out the same: groups in the order of their
-        smallest key, those without a key last; records in the order of their bytes.
+        Groups come in the order of their first records, so that the file is read nearly from
+        beginning to end. The records of a group are the same in any order of adding.
         """
-        if not self._key_of_record:
-            return
-        ranks = self._ranks()
-        rank_of_record = ranks[np.frombuffer(self._key_of_record, dtype=np.int64)]
-        order = np.argsort(rank_of_record, kind="stable")
-        starts = np.flatnonzero(np.diff(rank_of_record[order], prepend=-1))
-        keyless = []
-        for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
-            contents = sorted({self._spool.read(number) for number in order[start:end].tolist()})
-            if rank_of_record[order[start]] >= len(self._numbers):
-                keyless += contents
-                continue
-            yield [marshal.loads(content) for content in contents]
-        for content in sorted(keyless):
-            yield [marshal.loads(content)]
-
-    def _ranks(self) -> np.ndarray:
-        """Return for each key number where its group stands in the order of smallest keys."""
+        keys = np.frombuffer(self._key_of_record, dtype=np.int64)
         roots = np.array([self._root(n) for n in range(len(self._parents))], dtype=np.int64)
-        # Numbers without a key get ranks behind all others.
-        ranks = len(self._numbers) + np.arange(len(roots), dtype=np.int64)
-        keys = sorted(self._numbers)
-        numbers = np.fromiter((self._numbers[key] for key in keys), np.int64, len(keys))
-        # Of several keys of a group the first in order counts: it is written last.
-        ranks[roots[numbers[::-1]]] = np.arange(len(keys) - 1, -1, -1)
-        return ranks[roots]
+        _, first, group_of_record = np.unique(roots[keys], return_index=True, return_inverse=True)
+        first_of_record = first[group_of_record]
+        order = np.argsort(first_of_record, kind="stable")
+        starts = np.flatnonzero(np.diff(first_of_record[order], prepend=-1)).tolist()
+        for start, end in pairwise([*starts, len(order)]):
+            contents = sorted({self._spool.read(number) for number in order[start:end].tolist()})
+            yield [marshal.loads(content) for content in contents]
 
     def _new_number(self) -> int:
         number = len(self._parents)
@@ -153,20 +151,23 @@ class EventStore:
         self._spool.append(line)
 
     def numbers(self) -> np.ndarray:
-        """Return the numbers of the events in order of time, then id.
+        """Return the numbers of the events in order of time, then id, whatever order they came in.
 
         Of events with the same id only the latest is among them, of those of one time the one
-        that was added last.
+        whose line is last in the order of bytes.
         """
-        if not self._times:
-            return np.empty(0, dtype=np.int64)
         times = np.frombuffer(self._times, dtype=np.int64)
-        ids = np.frombuffer(bytes(self._ids), dtype=">u8").reshape(-1, 2)
+        ids = np.frombuffer(self._ids, dtype=">u8").reshape(-1, 2)
         by_id = np.lexsort((times, ids[:, 1], ids[:, 0]))
-        is_followed = np.zeros(len(by_id), dtype=bool)
-        is_followed[:-1] = (ids[by_id[1:]] == ids[by_id[:-1]]).all(axis=1)
-        kept = by_id[~is_followed]
-        return kept[np.argsort(times[kept], kind="stable")]
+        is_repeated = (ids[by_id[1:]] == ids[by_id[:-1]]).all(axis=1)
+        kept = np.ones(len(by_id), dtype=bool)
+        for place in np.flatnonzero(is_repeated).tolist():
+            earlier, later = by_id[place], by_id[place + 1]
+            if times[earlier] == times[later] and self.line(earlier) > self.line(later):
+                by_id[place + 1] = earlier
+            kept[place] = False
+        kept_by_id = by_id[kept]
+        return kept_by_id[np.argsort(times[kept_by_id], kind="stable")]
 
     def line(self, number: int) -> bytes:
         """Return the line of an event by its number."""

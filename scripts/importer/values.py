@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
 _LAST_SECOND = 253_402_300_799
@@ -34,12 +35,22 @@ def text(value: object) -> str | None:
 
 def name(value: object) -> str | None:
     """Return a name: a text of one line and a bounded length."""
+    if type(value) is str and len(value) <= _LONGEST_NAME:
+        return _known_name(value)
+    return _name(value)
+
+
+def _name(value: object) -> str | None:
     known = text(value)
     if known is None:
         return None
     if not known.isprintable():
         known = " ".join(known.split())
     return known[:_LONGEST_NAME].strip() or None
+
+
+# The same names come again and again.
+_known_name = lru_cache(maxsize=16_384)(_name)
 
 
 def model(value: object) -> str | None:

@@ -106,7 +106,7 @@ def read_beginning(name: str, size: int) -> bytes:
     """
     beginning = b""
     with _readable(name), _opened(name) as raw:
-        stream = _decompressed(name, io.BufferedReader(_CountingReader(raw), size))
+        stream = _decompressed(name, io.BufferedReader(_CountingReader(raw), 64 * 1024))
         while len(beginning) < size:
             try:
                 more = stream.read1(size - len(beginning))

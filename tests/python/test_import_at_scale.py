@@ -26,8 +26,9 @@ def attribute(key, value):
     return {"key": key, "value": {kind: str(value)}}
 
 
-def span(rng, trace_id, span_id, parent_id, name, start, attributes):
+def span(rng, ids, name, start, attributes):
     """Return one span as the collector's file exporter writes it."""
+    trace_id, span_id, parent_id = ids
     return {
         "traceId": trace_id,
         "spanId": span_id,
@@ -68,13 +69,15 @@ def spans_of_a_trace(rng, number):
         }
         at = start + call * 10_000_000
         http = {"http.request.method": "POST", "server.address": "api.example.com"}
-        found.append(span(rng, trace_id, next(ids), model, "POST", at, http))
-        found.append(span(rng, trace_id, model, agent, "chat gpt-4o", at, {**common, **usage}))
+        found.append(span(rng, (trace_id, next(ids), model), "POST", at, http))
+        of_call = (trace_id, model, agent)
+        found.append(span(rng, of_call, "chat gpt-4o", at, {**common, **usage}))
         tool = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": f"tool_{call}"}
         tool["gen_ai.tool.call.arguments"] = prompt
-        found.append(span(rng, trace_id, next(ids), agent, "execute_tool", at, {**common, **tool}))
+        of_tool = (trace_id, next(ids), agent)
+        found.append(span(rng, of_tool, "execute_tool", at, {**common, **tool}))
     whole = {**common, "gen_ai.operation.name": "invoke_agent"}
-    found.append(span(rng, trace_id, agent, "", "invoke_agent planner", start, whole))
+    found.append(span(rng, (trace_id, agent, ""), "invoke_agent planner", start, whole))
     return found
 
 
@@ -84,22 +87,20 @@ def write_spans(path, most_bytes):
     traces, spans, written = 0, 0, 0
     going_on = []
     with path.open("w", encoding="utf-8") as lines:
-        while written < most_bytes:
-            while len(going_on) < TRACES_AT_ONCE:
+        while going_on or written < most_bytes:
+            while len(going_on) < TRACES_AT_ONCE and written < most_bytes:
                 going_on.append(spans_of_a_trace(rng, traces))
                 traces += 1
             batch = []
-            for _ in range(SPANS_PER_LINE):
+            while going_on and len(batch) < SPANS_PER_LINE:
                 one = rng.choice(going_on)
                 batch.append(one.pop(0))
                 if not one:
                     going_on.remove(one)
-                    break
             spans += len(batch)
             scopes = [{"scope": {"name": "agents", "version": "1.0"}, "spans": batch}]
             resource_spans = {"resource": {"attributes": []}, "scopeSpans": scopes}
             written += lines.write(json.dumps({"resourceSpans": [resource_spans]}) + "\n")
-    # what is going on has begun with children, so each of these is a trace, too
     return traces, spans
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import random
 import re
@@ -10,6 +12,7 @@ from uuid import UUID, uuid5
 
 import pytest
 
+from scripts import import_traces, prepare_events
 from scripts.importer.events import EventWriter, masked
 from scripts.importer.model import (
     Action,
@@ -21,7 +24,7 @@ from scripts.importer.model import (
     Tokens,
 )
 from scripts.importer.store import EventStore, GroupStore, Spool
-from scripts.warehouse import PROJECT_DIR
+from scripts.warehouse import PROJECT_DIR, connect
 from tests.python import tables
 
 NOON = 1_772_366_400_000  # 2026-03-01T12:00:00Z
@@ -37,16 +40,15 @@ def groups(*records):
 
 def test_records_that_share_a_key_directly_or_through_others_are_one_group():
     assert groups(
-        ("d", 5), ("ab", 1), ("c", 4), ("e", 6), ("bc", 2), ("x", 0), ("ed", 3)
-    ) == [[1, 2, 4], [3, 5, 6], [0]]  # fmt: skip
+        ("d", 5), ("ab", 1), ("c", 4), ("e", 6), ("bc", 2), ("x", 0), ("ed", 3), ("", 7), ("", 7)
+    ) == [[3, 5, 6], [1, 2, 4], [0], [7], [7]]  # fmt: skip
 
 
-def test_groups_and_their_records_come_in_the_same_order_whatever_was_first():
+def test_groups_are_the_same_whatever_came_first():
     records = [("ab", 1), ("b", 2), ("z", 9), ("", 7), ("", 8), ("yz", 3), ("c", 4)]
-    expected = [[1, 2], [4], [3, 9], [7], [8]]
     for seed in range(20):
         random.Random(seed).shuffle(records)
-        assert groups(*records) == expected
+        assert sorted(groups(*records)) == [[1, 2], [3, 9], [4], [7], [8]]
 
 
 def test_stores_may_be_empty():
@@ -60,18 +62,26 @@ def test_a_record_that_came_twice_is_there_once():
 
 
 def test_events_come_in_the_order_of_time_then_id_and_each_id_once():
+    events = [
+        (NOON, 3, b"third"),
+        (NOON + 1, 1, b"fourth"),
+        (NOON, 2, b"second"),
+        (NOON - 5, 4, b"first"),
+        (NOON - 9, 3, b"older"),
+        (NOON, 3, b"of the same time"),
+        (NOON, 3, b"third"),
+    ]
+    for seed in range(20):
+        random.Random(seed).shuffle(events)
+        assert in_order(events) == [b"first", b"second", b"third", b"fourth"]
+
+
+def in_order(events):
     with Spool() as spool:
         store = EventStore(spool)
-        for at, number, line in [
-            (NOON, 3, b"third"),
-            (NOON + 1, 1, b"fourth"),
-            (NOON, 2, b"second"),
-            (NOON - 5, 4, b"first"),
-            (NOON - 9, 3, b"older"),
-        ]:
+        for at, number, line in events:
             store.add(at, UUID(int=number << 70 | number).bytes, line)
-        lines = [store.line(number) for number in store.numbers().tolist()]
-    assert lines == [b"first", b"second", b"third", b"fourth"]
+        return [store.line(number) for number in store.numbers().tolist()]
 
 
 def example_run(**changes):
@@ -183,6 +193,20 @@ def test_message_ids_say_what_an_event_is_and_not_what_it_holds():
     assert not {str(UUID(bytes=event.message_id)) for event in with_other_format} & set(before)
 
 
+def test_a_session_that_stood_for_an_agent_is_replaced_when_the_agent_is_known():
+    provisional = example_run()
+    before = {payload["messageId"]: payload for payload in payloads(provisional)[1]}
+    known = example_run()
+    (session,) = known.sessions
+    session.agent_session_id = "agent"
+    helper = Session("helper", "h", NOON - 5, None, parent_agent_session_id="agent")
+    known.sessions.insert(0, helper)
+    after = {payload["messageId"]: payload for payload in payloads(known)[1]}
+    assert before.keys() < after.keys()
+    replaced = [after[one]["properties"].get("agent_session_id") for one in before]
+    assert replaced == [None, "agent", "agent", "agent", "agent", None, None]
+
+
 def test_ids_are_uuids_of_version_5():
     namespace = UUID("3f0c2b1e-9d0a-5a52-8c3e-6a5d1b7e4f90")
     (payload, *_) = payloads(example_run())[1]
@@ -289,3 +313,167 @@ def test_failure_rules_find_the_same_in_masked_messages():
         found = [pattern.pattern for pattern in patterns if pattern.search(message)]
         hidden = masked(message)
         assert [pattern.pattern for pattern in patterns if pattern.search(hidden)] == found, message
+
+
+class FakeReader:
+    """Reads lines `{"fake": <run>, "part": <number>}`: runs of one session, a step per part."""
+
+    name = "fake"
+    with_text = False
+    error_text = True
+
+    def recognises(self, path, head):
+        return b'"fake"' in head
+
+    def read(self, path, chunks, counts):
+        for line in chunks:
+            try:
+                content = json.loads(line)
+                yield Record((content["fake"],), content)
+                counts.read += 1
+            except (ValueError, KeyError):
+                counts.skipped["no line of a fake"] += 1
+
+    def assemble(self, records, counts):
+        run = records[0]["fake"]
+        steps = [
+            Step(f"step {record['part']}", "tool_call", NOON + record["part"], "success")
+            for record in records
+        ]
+        session = Session("main", "agent", NOON, NOON + 9, "success", steps=steps)
+        yield Run("conversation", run, NOON, NOON + 9, [session], "success", prompted_at=NOON)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Folder with files of a format that only this test knows, and others."""
+    monkeypatch.setattr(import_traces, "READERS", {"fake": FakeReader()})
+    lines = [json.dumps({"fake": run, "part": part}) for run in "ab" for part in (1, 2, 3)]
+    folder = tmp_path / "traces"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "one.jsonl").write_text("\n".join(lines[:4]) + "\n")
+    (folder / "deep" / "two.jsonl.gz").write_bytes(gzip.compress("\n".join(lines[4:]).encode()))
+    (folder / "deep" / "other.json").write_text("{}")
+    (folder / "notes.md").write_text('"fake" but no trace')
+    return folder
+
+
+def run_main(capfdbinary, *arguments):
+    """Return exit code, standard output as lines and standard error of an import."""
+    capfdbinary.readouterr()
+    try:
+        code = import_traces.main([str(argument) for argument in arguments])
+    except SystemExit as stopped:
+        code = stopped.code
+    out, err = capfdbinary.readouterr()
+    return code, out.splitlines(), err.decode()
+
+
+def test_an_import_says_what_it_took_for_what_and_what_became_of_it(folder, capfdbinary):
+    (folder / "one.jsonl").open("a").write("no json\n")
+    code, lines, said = run_main(capfdbinary, folder)
+    assert code == 0
+    assert said.splitlines() == [
+        "2 files as fake",
+        "1 file not read: .json, of no known format",
+        "1 file not read: .md, of no known format",
+        "fake: 2 files, 6 read, 2 runs, 2 sessions, 6 steps",
+        "  skipped 1: no line of a fake",
+    ]
+    # prompt, session, three steps, two completions for each of two runs
+    assert len(lines) == 14
+    times = [(json.loads(line)["timestamp"], json.loads(line)["messageId"]) for line in lines]
+    assert times == sorted(times)
+
+
+def test_a_file_that_is_named_is_read_whatever_it_is_called(folder, capfdbinary):
+    named = (folder / "one.jsonl").rename(folder / "trace.log")
+    assert run_main(capfdbinary, named)[0] == 0
+    assert run_main(capfdbinary, "--from", "fake", named)[0] == 0
+    code, lines, said = run_main(capfdbinary, "--from", "fake", folder / "notes.md")
+    assert (code, lines) == (1, [])
+    assert said.splitlines()[-1] == "error: no run was found, so nothing was written"
+
+
+def test_output_appears_when_it_is_complete(folder, tmp_path, capfdbinary, monkeypatch):
+    _, lines, _ = run_main(capfdbinary, folder)
+    out = tmp_path / "new" / "events.ndjson.gz"
+    for _ in range(2):
+        assert run_main(capfdbinary, folder, "--out", out)[:2] == (0, [])
+        content = out.read_bytes()
+        assert gzip.decompress(content).splitlines() == lines
+    # what fails leaves what was there, and no draft
+    monkeypatch.setattr(EventStore, "line", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        import_traces.main([str(folder), "--out", str(out)])
+    assert out.read_bytes() == content
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+
+
+def test_standard_input_is_read_like_a_file(folder, capfdbinary, monkeypatch):
+    lines = (folder / "one.jsonl").read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))
+    assert run_main(capfdbinary, "-")[:2] == run_main(capfdbinary, folder / "one.jsonl")[:2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "error: no FILE or DIR given"),
+        (["missing.jsonl"], "error: missing.jsonl: no such file or directory"),
+        (["{folder}/broken.gz"], "broken.gz is not gzip"),
+        (["--from", "other", "{folder}"], "invalid choice: 'other'"),
+        (["{folder}", "--out", "{folder}"], "cannot be written: Is a directory"),
+    ],
+)
+def test_wrong_usage_is_one_clear_line(folder, capfdbinary, arguments, message):
+    (folder / "broken.gz").write_text("no gzip")
+    given = [argument.format(folder=folder) for argument in arguments]
+    code, lines, said = run_main(capfdbinary, *given)
+    assert (code, lines) == (2, [])
+    assert message in said.splitlines()[-1]
+
+
+def test_a_packed_file_that_breaks_off_is_read_up_to_there(folder, capfdbinary):
+    packed = folder / "deep" / "two.jsonl.gz"
+    content = "\n".join(json.dumps({"fake": "c", "part": part}) for part in range(50_000))
+    packed.write_bytes(gzip.compress(content.encode())[:-20_000])
+    code, lines, said = run_main(capfdbinary, "--from", "fake", packed)
+    assert code == 0
+    assert 10_000 < len(lines) < 50_000
+    assert f"warning: {packed} is cut off in the middle of its gzip data" in said
+    assert "skipped 1: rest of a file that cannot be read" in said
+
+
+def test_what_a_reader_does_not_expect_is_counted_and_stops_nothing(folder, capfdbinary):
+    (folder / "bad.jsonl").write_text('{"fake": "bad", "part": "x"}\n{"fake": [], "part": 1}\n')
+    code, lines, said = run_main(capfdbinary, folder)
+    assert code == 0
+    assert len(lines) == 14
+    assert "skipped 1: records not understood (TypeError in test_import_traces.py:" in said
+    assert "skipped 1: rest of a file not understood (TypeError in store.py:" in said
+
+
+def test_traces_replace_the_sample_of_make_build(folder, tmp_path, monkeypatch, capfdbinary):
+    path = tmp_path / "warehouse.duckdb"
+    monkeypatch.setenv("AGENT_ANALYTICS_DUCKDB_PATH", str(path))
+    monkeypatch.setattr(prepare_events, "SAMPLE_ARGUMENTS", ["--runs", "5", "--seed", "1"])
+    assert prepare_events.main([]) == 0
+    count = (
+        "select count(*), count(distinct interaction_id) from rudderstack.ai_agent_step_completed"
+    )
+    # what has no run leaves the sample where it is
+    with pytest.raises(SystemExit) as stopped:
+        prepare_events.main(["--traces", str(folder / "deep" / "other.json")])
+    assert stopped.value.code == 1
+    with connect(path) as connection:
+        assert connection.execute(count).fetchone()[1] > 2
+    for _ in range(2):
+        assert prepare_events.main(["--traces", str(folder), "--from", "fake"]) == 0
+        with connect(path) as connection:
+            assert connection.execute(count).fetchone() == (6, 2)
+    # a file that has grown adds its step
+    (folder / "one.jsonl").open("a").write('{"fake": "a", "part": 4}\n')
+    assert prepare_events.main(["--traces", str(folder)]) == 0
+    with connect(path) as connection:
+        assert connection.execute(count).fetchone() == (7, 2)

@@ -25,6 +25,7 @@ from scripts.importer.events import EventWriter
 from scripts.importer.model import Counts
 from scripts.importer.store import GroupStore, Spool
 from scripts.loader.lines import read_as_they_are
+from scripts.warehouse import connect
 from tests.python import tables
 from tests.python.warehouses import PROJECT_DIR, Warehouse, errors_of
 
@@ -400,14 +401,19 @@ def test_everything_is_accepted_and_nothing_suspect(built):
 
 def test_no_mark_is_in_any_table(built):
     places = []
-    for schema, table, column in built.query(
-        "select table_schema, table_name, column_name from information_schema.columns "
-        "where data_type in ('VARCHAR', 'JSON')"
-    ):
-        name = f'"{schema}"."{table}"'
-        where = f"where \"{column}\" ilike '%{CANARY}%'"
-        if built.query(f"select 1 from {name} {where} limit 1"):
-            places.append((name, column))
+    with connect(built.path) as connection:
+        relations = connection.execute(
+            """
+            select table_schema, table_name, list(column_name)
+            from information_schema.columns where data_type in ('VARCHAR', 'JSON') group by all
+            """
+        ).fetchall()
+        for schema, table, columns in relations:
+            has_mark = " or ".join(f"contains(lower(\"{name}\"), '{CANARY}')" for name in columns)
+            found = f'select 1 from "{schema}"."{table}" where {has_mark} limit 1'
+            if connection.execute(found).fetchone():
+                places.append(f"{schema}.{table}")
+    assert len(relations) > 50
     assert places == []
 
 
@@ -597,4 +603,4 @@ def test_broken_files_are_read_as_far_as_they_go(name, files_per_format):
                         properties = json.loads(event.line)["properties"]
                         assert properties["conversation_id"] and properties["interaction_id"]
     # mutations leave most of it
-    assert read > 1000
+    assert read > files_per_format
