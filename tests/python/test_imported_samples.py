@@ -604,3 +604,27 @@ def test_broken_files_are_read_as_far_as_they_go(name, files_per_format):
                         assert properties["conversation_id"] and properties["interaction_id"]
     # mutations leave most of it
     assert read > files_per_format
+
+
+@pytest.mark.parametrize("name", ["claude_code", "codex", "otel"])
+def test_what_was_imported_before_a_file_grew_is_renewed(tmp_path, name):
+    """Each event of a shorter file is one of the longer file, so none is left behind."""
+    files = [file for file in (SAMPLES / name).rglob("*") if file.suffix in (".jsonl", ".ndjson")]
+
+    def events(twentieths):
+        grown = tmp_path / "grown"
+        for file in files:
+            target = grown / file.relative_to(SAMPLES)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            content = file.read_bytes()
+            target.write_bytes(content[: len(content) * twentieths // 20])
+        lines = import_to(tmp_path / "out.ndjson", "--from", FORMATS[name], grown).splitlines()
+        return {(event := json.loads(line))["messageId"]: event["event"] for line in lines}
+
+    whole = events(20)
+    for twentieths in range(3, 20, 2):
+        before = events(twentieths)
+        left = [event for message_id, event in before.items() if message_id not in whole]
+        # an agent that had said its last word went on, and was then stopped without a sign
+        assert set(left) <= {"ai_agent_session_completed", "ai_interaction_completed"}
+        assert len(left) <= (2 if name == "claude_code" else 0)
