@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import NamedTuple
 from uuid import UUID
@@ -25,9 +25,6 @@ _LAST_MILLISECOND = 253_402_300_799_999
 _NOT_VERSION_5 = ~(0xF000_C000 << 48)
 _VERSION_5 = 0x5000_8000 << 48
 _CONTEXT = f'{{"library":{{"name":"{LIBRARY_NAME}"}}}}'
-NO_TOKENS = Tokens()
-NO_FAILURE = Failure()
-
 Properties = dict[str, object]
 
 
@@ -37,9 +34,6 @@ class Event(NamedTuple):
     at: int
     message_id: bytes
     line: bytes
-
-
-LineWriter = Callable[[str, str, str, int, Properties], Iterator[Event]]
 
 
 class EventWriter:
@@ -61,12 +55,13 @@ class EventWriter:
     ) -> None:
         """Write events whose ids are made from `format_name` and the ids of the format."""
         self._hashed_format = hashlib.sha1(_NAMESPACE.bytes + f"{format_name}|".encode())
-        self._skipped = skipped
+        self.skipped = skipped
         self._with_text = with_text
         self._error_text = error_text
 
-    def events(self, run: Run) -> Iterator[Event]:
-        """Yield the events of a run: prompt, sessions, steps, completion, actions."""
+    def events(self, run: Run) -> list[Event]:
+        """Return the events of a run: prompt, sessions, steps, completion, actions."""
+        add = _Lines(self, run)
         of_run = {
             "conversation_id": run.conversation_id,
             "interaction_id": run.interaction_id,
@@ -74,16 +69,22 @@ class EventWriter:
             "environment": run.environment,
             "trigger_type": run.trigger_type,
         }
-        write = self._line_writer(run, of_run)
+        add.share(of_run)
         if run.prompted_at is not None:
             prompt = {"prompt_text": run.prompt_text} if self._with_text else {}
-            yield from write("prompt", "", "ai_user_prompt_created", run.prompted_at, prompt)
+            add("prompt", "", "ai_user_prompt_created", run.prompted_at, prompt)
         first = min(run.sessions, key=_first_session, default=None)
         for session in run.sessions:
+            of_session = {
+                "agent_session_id": session.agent_session_id,
+                "parent_agent_session_id": session.parent_agent_session_id,
+                "agent_name": session.agent_name,
+            }
+            add.share(of_run | of_session)
             # While its agent is not in the file yet, a run has a session that stands for it.
             identity = "" if session is first else f"|{session.agent_session_id}"
-            write_in_session = self._line_writer(run, of_run, session)
-            yield from self._of_session(session, identity, write_in_session)
+            self._add_session(session, identity, add)
+        add.share(of_run)
         if run.status is not None and run.ended_at is not None:
             completed = {
                 "status": run.status,
@@ -91,24 +92,24 @@ class EventWriter:
                 "total_cost": _cost(_sum_of_costs(run.sessions)),
                 **self._of_failure(run.failure),
             }
-            yield from write("run", "", "ai_interaction_completed", run.ended_at, completed)
+            add("run", "", "ai_interaction_completed", run.ended_at, completed)
         for action in run.actions:
             properties = {
                 "action_type": action.action_type,
                 "feedback_type": action.feedback_type,
                 "feedback_value": action.feedback_value,
             }
-            identity = f"|{action.action_id}"
-            yield from write("action", identity, "ai_user_action", action.at, properties)
+            add("action", f"|{action.action_id}", "ai_user_action", action.at, properties)
+        return add.events
 
-    def _of_session(self, session: Session, identity: str, write: LineWriter) -> Iterator[Event]:
-        """Yield the events of a session: start, steps, completion.
+    def _add_session(self, session: Session, identity: str, add: _Lines) -> None:
+        """Add the events of a session: start, steps, completion.
 
         `identity` tells it from the other sessions of its run.
         """
-        model = {"model_used": session.model_name}
-        started = "ai_agent_session_started"
-        yield from write("session-started", identity, started, session.started_at, model)
+        started = {"model_used": session.model_name}
+        name = "ai_agent_session_started"
+        add("session-started", identity, name, session.started_at, started)
         for step in session.steps:
             properties = {
                 "step_id": step.step_id,
@@ -125,63 +126,21 @@ class EventWriter:
             if self._with_text:
                 properties["tool_input"] = step.tool_input
                 properties["tool_output"] = step.tool_output
-            if step.tokens != NO_TOKENS or step.cost_usd is not None:
-                properties |= _of_usage(step.tokens, step.cost_usd)
-            if step.failure != NO_FAILURE:
-                properties |= self._of_failure(step.failure)
-            identity_of_step = f"|{step.step_id}"
-            name = "ai_agent_step_completed"
-            yield from write("step", identity_of_step, name, step.ended_at, properties)
+            properties |= _of_usage(step.tokens, step.cost_usd)
+            properties |= self._of_failure(step.failure)
+            add("step", f"|{step.step_id}", "ai_agent_step_completed", step.ended_at, properties)
         if session.ended_at is not None:
-            properties = {
-                **model,
+            completed = {
+                **started,
                 "status": session.status,
                 "duration_ms": _duration(session.duration_ms),
                 **_of_usage(session.tokens, _sum_of_costs([session])),
                 **self._of_failure(session.failure),
             }
             name = "ai_agent_session_completed"
-            yield from write("session-completed", identity, name, session.ended_at, properties)
+            add("session-completed", identity, name, session.ended_at, completed)
 
-    def _line_writer(
-        self, run: Run, of_run: Properties, session: Session | None = None
-    ) -> LineWriter:
-        """Return a function that makes events of a run, or of a session in it.
-
-        It takes what the event is, the native id behind the run's, the event's name, its time and
-        the properties that are its own. What all events share is written as JSON once: that and
-        the id are most of the work of an event.
-        """
-        shared = of_run
-        if session is not None:
-            shared = of_run | {
-                "agent_session_id": session.agent_session_id,
-                "parent_agent_session_id": session.parent_agent_session_id,
-                "agent_name": session.agent_name,
-            }
-        properties_begin = _encode(_known(shared))[:-1]
-        anonymous_id = _uuid_text(self._id(run.conversation_id))
-        user = "" if run.user_id is None else f'"userId":{_encode(run.user_id)},'
-
-        def write(
-            kind: str, identity: str, name: str, at: int, properties: Properties
-        ) -> Iterator[Event]:
-            if type(at) is not int or not 0 <= at <= _LAST_MILLISECOND:
-                self._skipped[TIME_OUT_OF_RANGE] += 1
-                return
-            message_id = self._id(f"{kind}|{run.interaction_id}{identity}")
-            own = _encode(_known(properties))[1:]
-            separator = "" if own == "}" else ","
-            line = (
-                f'{{"type":"track","event":"{name}","messageId":"{_uuid_text(message_id)}",'
-                f'"anonymousId":"{anonymous_id}",{user}"timestamp":"{_iso(at)}",'
-                f'"context":{_CONTEXT},"properties":{properties_begin}{separator}{own}}}\n'
-            )
-            yield Event(at, message_id, line.encode())
-
-        return write
-
-    def _id(self, name: str) -> bytes:
+    def id_of(self, name: str) -> bytes:
         """Return the bytes of the UUID (version 5) of a name of this format.
 
         As uuid.uuid5 does it, in a third of the time.
@@ -201,6 +160,40 @@ class EventWriter:
             "error_message": message,
             "http_status": failure.http_status,
         }
+
+
+class _Lines:
+    """The events of one run. What all of them say, or all of a session, is written as JSON once."""
+
+    def __init__(self, writer: EventWriter, run: Run) -> None:
+        """Begin with no event."""
+        self.events: list[Event] = []
+        self._writer = writer
+        self._interaction_id = run.interaction_id
+        user = "" if run.user_id is None else f'"userId":{_encode(run.user_id)},'
+        anonymous_id = _uuid_text(writer.id_of(run.conversation_id))
+        self._sender = f'"anonymousId":"{anonymous_id}",{user}"timestamp":'
+        self._shared = ""
+
+    def share(self, properties: Properties) -> None:
+        """Take properties that the next events have beside their own."""
+        self._shared = f'"context":{_CONTEXT},"properties":{_encode(_known(properties))[:-1]}'
+
+    def __call__(
+        self, kind: str, identity: str, name: str, at: int, properties: Properties
+    ) -> None:
+        """Add an event: what it is, its native id behind the run's, its name, its time, its own."""
+        if type(at) is not int or not 0 <= at <= _LAST_MILLISECOND:
+            self._writer.skipped[TIME_OUT_OF_RANGE] += 1
+            return
+        message_id = self._writer.id_of(f"{kind}|{self._interaction_id}{identity}")
+        own = _encode(_known(properties))[1:]
+        separator = "" if own == "}" else ","
+        line = (
+            f'{{"type":"track","event":"{name}","messageId":"{_uuid_text(message_id)}",'
+            f'{self._sender}"{_iso(at)}",{self._shared}{separator}{own}}}\n'
+        )
+        self.events.append(Event(at, message_id, line.encode()))
 
 
 def _first_session(session: Session) -> tuple[bool, int, str]:
