@@ -113,7 +113,7 @@ listed as (
             as is_working_call,
         {{ has_all_tokens('tokens_summed', 'prices') }} as has_all_tokens,
         {{ is_free('prices') }} as is_free,
-        prices.is_extrapolated,
+        prices.is_extrapolated as is_extrapolated,
         -- without the outer cast Postgres forgets that the type has nine decimals
         cast(
             case
