@@ -13,3 +13,12 @@
         {%- endfor -%}
     {%- endif -%}
 {% endmacro %}
+
+
+{#- dbt has left out the columns that are not there; dbt-duckdb would ask the table for them once more. -#}
+{% macro duckdb__alter_column_comment(relation, column_dict) %}
+    {%- for column_name, column in column_dict.items() %}
+        comment on column {{ relation }}.{{ adapter.quote(column_name) if column.quote else column_name }}
+        is {{ text_literal(column.description) }};
+    {%- endfor -%}
+{% endmacro %}

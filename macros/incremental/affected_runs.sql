@@ -51,7 +51,15 @@ where run_key in (select run_key from {{ affected }});
     {%- if build is none or build.is_whole -%}
         {{- return('1 = 1') -}}
     {%- endif -%}
-    {%- set range = run_query('select min(earliest_at), max(latest_at) from ' ~ affected).rows[0] -%}
+    {#- All models of a command have one graph: those that read the same runs ask for their times once. -#}
+    {%- set known = graph.get('times_of_affected_runs', {}) -%}
+    {%- if build.build_number not in known -%}
+        {%- do known.update({
+            build.build_number: run_query('select min(earliest_at), max(latest_at) from ' ~ affected).rows[0]
+        }) -%}
+        {%- do graph.update({'times_of_affected_runs': known}) -%}
+    {%- endif -%}
+    {%- set range = known[build.build_number] -%}
     {%- if range[0] is none -%}
         {{- return('1 = 0') -}}
     {%- endif -%}

@@ -31,30 +31,43 @@
 
 {% macro contents_of_seeds(node) %}
     {%- set contents = [] -%}
-    {%- for unique_id in node.depends_on.nodes | sort if unique_id.startswith('seed.') -%}
-        {%- do contents.append(graph.nodes[unique_id].name ~ '=' ~ hash_of_seed(graph.nodes[unique_id])) -%}
+    {%- for name, hash in hashes_of_seeds(node.depends_on.nodes | sort).items() -%}
+        {%- do contents.append(name ~ '=' ~ hash) -%}
     {%- endfor -%}
     {{- return(contents | join('\n')) -}}
 {% endmacro %}
 
 
-{% macro hash_of_seed(seed) %}
+{% macro hashes_of_seeds(unique_ids) %}
     {#- All models of a command have one graph, so each seed is read once; a seed is loaded before any model that reads it. -#}
     {%- if 'hashes_of_seeds' not in graph -%}{%- do graph.update({'hashes_of_seeds': {}}) -%}{%- endif -%}
-    {%- if seed.unique_id in graph['hashes_of_seeds'] -%}
-        {{- return(graph['hashes_of_seeds'][seed.unique_id]) -}}
-    {%- endif -%}
-    {%- set relation = load_relation(api.Relation.create(database=seed.database, schema=seed.schema, identifier=seed.alias)) -%}
-    {%- set rows = [] -%}
-    {%- if relation is not none -%}
-        {%- set texts = [] -%}
-        {%- for column in seed.columns -%}
-            {%- do texts.extend(["'|'", "coalesce(cast(" ~ column ~ " as " ~ type_text() ~ "), '')"]) -%}
-        {%- endfor -%}
+    {%- set hashes = {} -%}
+    {%- set rows_of = {} -%}
+    {%- set queries = [] -%}
+    {%- for unique_id in unique_ids if unique_id.startswith('seed.') -%}
+        {%- set seed = graph.nodes[unique_id] -%}
+        {%- do hashes.update({seed.name: graph['hashes_of_seeds'].get(seed.name)}) -%}
+        {%- if hashes[seed.name] is none -%}
+            {%- do rows_of.update({seed.name: []}) -%}
+            {%- set relation = load_relation(api.Relation.create(database=seed.database, schema=seed.schema, identifier=seed.alias)) -%}
+            {%- if relation is not none -%}
+                {%- set texts = ["'" ~ seed.name ~ "'"] -%}
+                {%- for column in seed.columns -%}
+                    {%- do texts.extend(["'|'", "coalesce(cast(" ~ column ~ " as " ~ type_text() ~ "), '')"]) -%}
+                {%- endfor -%}
+                {%- do queries.append('select ' ~ dbt.concat(texts) ~ ' as texts from ' ~ relation) -%}
+            {%- endif -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if queries -%}
         {#- dbt looks for the type of every value it fetches: one column takes a tenth of the time. -#}
-        {%- set rows = run_query('select ' ~ dbt.concat(texts) ~ ' as texts from ' ~ relation).columns[0].values() -%}
+        {%- for text in run_query(queries | join('\nunion all\n')).columns[0].values() -%}
+            {%- do rows_of[text.split('|', 1)[0]].append(text) -%}
+        {%- endfor -%}
     {%- endif -%}
-    {%- set hash = local_md5(rows | map('string') | sort | join('\n')) -%}
-    {%- if execute -%}{%- do graph['hashes_of_seeds'].update({seed.unique_id: hash}) -%}{%- endif -%}
-    {{- return(hash) -}}
+    {%- for name, rows in rows_of.items() -%}
+        {%- do hashes.update({name: local_md5(rows | sort | join('\n'))}) -%}
+        {%- if execute -%}{%- do graph['hashes_of_seeds'].update({name: hashes[name]}) -%}{%- endif -%}
+    {%- endfor -%}
+    {{- return(hashes) -}}
 {% endmacro %}

@@ -192,7 +192,7 @@ listed as (
         tokens_summed.*,
         {{ has_all_tokens('tokens_summed', 'prices') }} as has_all_tokens,
         {{ is_free('prices') }} as is_free,
-        prices.is_extrapolated,
+        prices.is_extrapolated as is_extrapolated,
         cast(
             case
                 when tokens_summed.has_reported_tokens and tokens_summed.total_tokens > 0

@@ -6,9 +6,13 @@ with steps as (
 
 ),
 
+-- a name of its own: ClickHouse would call the steps' column by two names
 models_resolved as (
 
-    select * from {{ ref('int_models_resolved') }}
+    select
+        model_name as resolved_name,
+        canonical_model
+    from {{ ref('int_models_resolved') }}
 
 ),
 
@@ -49,7 +53,7 @@ with_conventions as (
         {{ sender_convention('reasoning_tokens_counted_apart') }},
         {{ has_any_tokens('steps') }} as has_any_tokens
     from steps
-    left join models_resolved on steps.model_name = models_resolved.model_name
+    left join models_resolved on steps.model_name = models_resolved.resolved_name
     left join tiers on steps.service_tier = tiers.word
     left join sender_conventions as of_source on steps.source_id = of_source.sender
     left join sender_conventions as of_library on steps.library_name = of_library.sender
@@ -113,7 +117,7 @@ listed as (
             as is_working_call,
         {{ has_all_tokens('tokens_summed', 'prices') }} as has_all_tokens,
         {{ is_free('prices') }} as is_free,
-        prices.is_extrapolated,
+        prices.is_extrapolated as is_extrapolated,
         -- without the outer cast Postgres forgets that the type has nine decimals
         cast(
             case
