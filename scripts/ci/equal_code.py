@@ -30,7 +30,7 @@ MOST_OF_ONE_SHAPE = 3
 KEYWORDS = {word.lower() for word in Tokenizer.KEYWORDS if word.isalpha()} | set(keyword.kwlist)
 COMMENTS = {
     ".sql": re.compile(r"\{#.*?#\}|--[^\n]*|/\*.*?\*/", re.DOTALL),
-    ".py": re.compile(r"^\s*#[^\n]*", re.MULTILINE),
+    ".py": re.compile(r"^\s*#[^\n]*|^from [\w.]+ import \([^)]*\)", re.MULTILINE),
 }
 IMPORTS = {
     # The three lines of an import CTE: its name, its only select and its end.

@@ -36,6 +36,7 @@ from scripts.importer.model import (
     Counts,
     Failure,
     Fields,
+    Reader,
     Record,
     Run,
     Session,
@@ -83,12 +84,10 @@ API_ERROR = re.compile(r"API Error\D{0,40}(?P<code>[1-5]\d\d)\b", re.IGNORECASE)
 Chain = tuple[str, str]
 
 
-class ClaudeCodeReader:
+class ClaudeCodeReader(Reader):
     """Reads session files, sub-agent files and the .meta.json files beside them."""
 
     name = "claude-code"
-    with_text: bool = False
-    error_text: bool = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Return whether a file is of this format, from its path and first 64 KiB, unpacked."""
@@ -442,14 +441,7 @@ def _origin(line: Fields, copies: list[Fields]) -> str:
     return session
 
 
-def _without_context(words: str) -> str:
-    """Return a text without what the client or the editor put before it."""
-    while found := CONTEXT_TAG.match(words):
-        words = words[found.end() :]
-    return words
-
-
-@dataclass
+@dataclass(slots=True)
 class _Use:
     """A tool use, the line it stands in, and how it ended."""
 
@@ -458,6 +450,13 @@ class _Use:
     chain: Chain
     result: Fields | None = None
     result_at: int | None = None
+
+
+def _without_context(words: str) -> str:
+    """Return a text without what the client or the editor put before it."""
+    while found := CONTEXT_TAG.match(words):
+        words = words[found.end() :]
+    return words
 
 
 @dataclass

@@ -32,6 +32,7 @@ from scripts.importer.model import (
     Counts,
     Failure,
     Fields,
+    Reader,
     Record,
     Run,
     Session,
@@ -60,16 +61,8 @@ TOOL_ENDS = ("exec_command_end", "patch_apply_end", "mcp_tool_call_end")
 OLD_LINES = (*TOOL_CALLS, *TOOL_OUTPUTS, "message", "reasoning")
 STARTS = ("turn", "prompt", "item_prompt")
 # What the agent does: it makes a run last. What the client notes for the next turn does not.
-WORK = (
-    "answer",
-    "thought",
-    "tokens",
-    "call",
-    "output",
-    "end",
-    "complete",
-    "aborted",
-    "error",
+WORK = frozenset(
+    {"answer", "thought", "tokens", "call", "output", "end", "complete", "aborted", "error"}
 )
 INTERRUPTED = "interrupted"
 UNNAMED_TURN = "?"
@@ -83,12 +76,101 @@ USAGE = (
 )
 
 
-class CodexReader:
+class _Thread:
+    """What is known of the thread while its file is read: its id, and whether a copy goes on."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the id of the thread from the name of the file, if it has one."""
+        found = UUID.findall(path.name)
+        self.named: str | None = found[-1].lower() if found else None
+        self.thread_id: str | None = self.named
+        self.created_at: int | None = _uuid_time(self.named)
+        self.latest_at: int | None = None
+        self.of_this_moment: Counter[str] = Counter()
+        self.parents: tuple[str, ...] = ()
+        self.is_copying = False
+        self.has_turn_ids = False
+        self.has_begun = False
+        self.is_named = False
+
+    def begin(self, payload: Fields, line: Fields, number: int) -> Record | None:
+        """Take the first line of a thread; inside a copy it is the parent's and changes nothing."""
+        thread_id = name(payload.get("id")) or name(payload.get("session_id"))
+        if thread_id is None:
+            return None
+        at = milliseconds(payload.get("timestamp")) or milliseconds(line.get("timestamp"))
+        spawn = _spawn(payload)
+        above = name(payload.get("parent_thread_id"))
+        is_agent = bool(spawn) or payload.get("thread_source") == "subagent"
+        parent = name(spawn.get("parent_thread_id")) or (above if is_agent else None)
+        forked_from = name(payload.get("forked_from_id")) or above
+        # A rollout is named after its thread: other threads in it are those that it copies. In a
+        # file of another name a first line can begin the next thread of several.
+        is_of_parent = thread_id != self.thread_id and (self.is_copying or self.is_named)
+        if is_of_parent:
+            self.is_copying = True
+            self.parents = tuple(dict.fromkeys((*self.parents, thread_id)))
+        elif not self.has_begun or thread_id != self.thread_id:
+            self.thread_id = thread_id
+            self.parents = tuple(dict.fromkeys(other for other in (parent, forked_from) if other))
+            self.created_at = _uuid_time(thread_id) or at
+            self.latest_at = at
+            self.is_copying = bool(self.parents)
+            self.has_turn_ids = False
+            self.is_named = thread_id == self.named
+            self.has_begun = True
+        fields = {
+            "kind": "meta",
+            "thread": self.thread_id,
+            "at": at or self.created_at or 0,
+            "line": number,
+        }
+        if is_of_parent:
+            fields["replay"] = True
+        else:
+            fields |= {
+                "created": self.created_at,
+                "parent": parent,
+                "forked_from": forked_from,
+                "agent_name": name(spawn.get("agent_role")) or name(payload.get("agent_role")),
+            }
+        return Record(
+            keys=self.keys(None), fields={k: v for k, v in fields.items() if v is not None}
+        )
+
+    def is_replay(self, fields: Fields, at: int) -> bool:
+        """Return whether a line is a copy of the parent's, and note where the copy ends."""
+        if not self.is_copying:
+            return False
+        created = self.created_at or 0
+        turn_at = _uuid_time(fields.get("turn"))
+        if turn_at is not None:
+            self.has_turn_ids = True
+            self.is_copying = turn_at < created
+        elif not self.has_turn_ids and at >= created + BURST_MS:
+            self.is_copying = False
+        return self.is_copying
+
+    def nth(self, fields: Fields, at: int) -> int | None:
+        """Return how many lines that say the same stood before this one at the same moment."""
+        if at != self.latest_at:
+            self.of_this_moment.clear()
+            self.latest_at = at
+        same = repr(fields)
+        self.of_this_moment[same] += 1
+        return self.of_this_moment[same] - 1 or None
+
+    def keys(self, call: str | None) -> tuple[str, ...]:
+        """Return the keys of a line: its thread, the threads it came from, its tool call."""
+        threads = (self.thread_id, *self.parents)
+        keys = [f"thread|{thread}" for thread in threads]
+        return (*keys, f"call|{call}") if call else tuple(keys)
+
+
+class CodexReader(Reader):
     """Reads rollouts: those with an envelope {timestamp, type, payload} and those before it."""
 
     name = "codex"
-    with_text: bool = False
-    error_text: bool = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Return whether a file is of this format, from its path and first 64 KiB, unpacked."""
@@ -251,97 +333,6 @@ class CodexReader:
     def assemble(self, records: Sequence[Fields], counts: Counts) -> Iterator[Run]:
         """Yield the runs of one group of records, which come in any order and may repeat."""
         yield from _Threads(records).runs()
-
-
-class _Thread:
-    """What is known of the thread while its file is read: its id, and whether a copy goes on."""
-
-    def __init__(self, path: Path) -> None:
-        """Take the id of the thread from the name of the file, if it has one."""
-        found = UUID.findall(path.name)
-        self.named: str | None = found[-1].lower() if found else None
-        self.thread_id: str | None = self.named
-        self.created_at: int | None = _uuid_time(self.named)
-        self.latest_at: int | None = None
-        self.of_this_moment: Counter[str] = Counter()
-        self.parents: tuple[str, ...] = ()
-        self.is_copying = False
-        self.has_turn_ids = False
-        self.has_begun = False
-        self.is_named = False
-
-    def begin(self, payload: Fields, line: Fields, number: int) -> Record | None:
-        """Take the first line of a thread; inside a copy it is the parent's and changes nothing."""
-        thread_id = name(payload.get("id")) or name(payload.get("session_id"))
-        if thread_id is None:
-            return None
-        at = milliseconds(payload.get("timestamp")) or milliseconds(line.get("timestamp"))
-        spawn = _spawn(payload)
-        above = name(payload.get("parent_thread_id"))
-        is_agent = bool(spawn) or payload.get("thread_source") == "subagent"
-        parent = name(spawn.get("parent_thread_id")) or (above if is_agent else None)
-        forked_from = name(payload.get("forked_from_id")) or above
-        # A rollout is named after its thread: other threads in it are those that it copies. In a
-        # file of another name a first line can begin the next thread of several.
-        is_of_parent = thread_id != self.thread_id and (self.is_copying or self.is_named)
-        if is_of_parent:
-            self.is_copying = True
-            self.parents = tuple(dict.fromkeys((*self.parents, thread_id)))
-        elif not self.has_begun or thread_id != self.thread_id:
-            self.thread_id = thread_id
-            self.parents = tuple(dict.fromkeys(other for other in (parent, forked_from) if other))
-            self.created_at = _uuid_time(thread_id) or at
-            self.latest_at = at
-            self.is_copying = bool(self.parents)
-            self.has_turn_ids = False
-            self.is_named = thread_id == self.named
-            self.has_begun = True
-        fields = {
-            "kind": "meta",
-            "thread": self.thread_id,
-            "at": at or self.created_at or 0,
-            "line": number,
-        }
-        if is_of_parent:
-            fields["replay"] = True
-        else:
-            fields |= {
-                "created": self.created_at,
-                "parent": parent,
-                "forked_from": forked_from,
-                "agent_name": name(spawn.get("agent_role")) or name(payload.get("agent_role")),
-            }
-        return Record(
-            keys=self.keys(None), fields={k: v for k, v in fields.items() if v is not None}
-        )
-
-    def is_replay(self, fields: Fields, at: int) -> bool:
-        """Return whether a line is a copy of the parent's, and note where the copy ends."""
-        if not self.is_copying:
-            return False
-        created = self.created_at or 0
-        turn_at = _uuid_time(fields.get("turn"))
-        if turn_at is not None:
-            self.has_turn_ids = True
-            self.is_copying = turn_at < created
-        elif not self.has_turn_ids and at >= created + BURST_MS:
-            self.is_copying = False
-        return self.is_copying
-
-    def nth(self, fields: Fields, at: int) -> int | None:
-        """Return how many lines that say the same stood before this one at the same moment."""
-        if at != self.latest_at:
-            self.of_this_moment.clear()
-            self.latest_at = at
-        same = repr(fields)
-        self.of_this_moment[same] += 1
-        return self.of_this_moment[same] - 1 or None
-
-    def keys(self, call: str | None) -> tuple[str, ...]:
-        """Return the keys of a line: its thread, the threads it came from, its tool call."""
-        threads = (self.thread_id, *self.parents)
-        keys = [f"thread|{thread}" for thread in threads]
-        return (*keys, f"call|{call}") if call else tuple(keys)
 
 
 def _unwrapped(line: Fields) -> tuple[str, Fields]:

@@ -21,7 +21,7 @@ from pyarrow import parquet
 from scripts.importer import values
 from scripts.importer.attributes import Attributes, rows_of
 from scripts.importer.json_lines import CUT_OFF, documents
-from scripts.importer.model import Action, Counts, Fields, Record, Run
+from scripts.importer.model import Action, Counts, Fields, Reader, Record, Run
 from scripts.importer.spans import (
     AGENT,
     HANDOFF,
@@ -61,15 +61,13 @@ _SIGNS = (
 _CSV_SIGNS = (b"parent_observation_id", b"parentObservationId", b"bookmarked", b"data_type")
 
 
-class LangfuseReader:
+class LangfuseReader(Reader):
     """Reads rows of Langfuse in all shapes in which it gives them away."""
 
     name = "langfuse"
 
     def __init__(self) -> None:
-        """Read texts neither of prompts nor of tools; keep messages of errors."""
-        self.with_text = False
-        self.error_text = True
+        """Read what the names of fields mean."""
         self._attributes = Attributes()
         self._facts = [(row["fact"], row["field"]) for row in rows_of("langfuse_fields.csv")]
         self._tokens = {row["key"]: row["fact"] for row in rows_of("langfuse_usage.csv")}

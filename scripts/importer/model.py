@@ -158,8 +158,8 @@ class Reader(Protocol):
     """
 
     name: str
-    with_text: bool
-    error_text: bool
+    with_text: bool = False
+    error_text: bool = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Return whether a file is of this format, from its path and first 64 KiB, unpacked."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from scripts.importer import values
 from scripts.importer.attributes import SCOPE_NAME, Attributes
 from scripts.importer.json_lines import documents
-from scripts.importer.model import Action, Counts, Fields, Record, Run
+from scripts.importer.model import Action, Counts, Fields, Reader, Record, Run
 from scripts.importer.spans import (
     AGENT,
     HANDOFF,
@@ -63,15 +63,13 @@ _SIGNS = (
 )
 
 
-class OtelReader:
+class OtelReader(Reader):
     """Reads spans of OpenTelemetry in all shapes in which tools write them."""
 
     name = "otel"
 
     def __init__(self) -> None:
-        """Read texts neither of prompts nor of tools; keep messages of errors."""
-        self.with_text = False
-        self.error_text = True
+        """Read what the names of fields mean."""
         self._attributes = Attributes()
 
     def recognises(self, path: Path, head: bytes) -> bool:
