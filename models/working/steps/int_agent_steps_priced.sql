@@ -11,7 +11,10 @@ models_resolved as (
 
     select
         model_name as resolved_name,
-        canonical_model
+        canonical_model,
+        prompt_tokens_include_cache_read,
+        prompt_tokens_include_cache_write,
+        reasoning_tokens_counted_apart
     from {{ ref('int_models_resolved') }}
 
 ),
