@@ -54,6 +54,8 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 BURST_MS = 1_000
 # The first line holds the system prompt in newer versions and can be longer than what is looked at.
 FIRST_LINE = re.compile(rb'\s*\{.{0,200}"type"\s*:\s*"session_meta"\s*,\s*"payload"\s*:')
+INTERRUPTED = "interrupted"
+UNNAMED_TURN = "?"
 LINE_TYPES = ("session_meta", "turn_context", "response_item", "event_msg")
 TOOL_CALLS = ("function_call", "custom_tool_call", "local_shell_call")
 TOOL_OUTPUTS = ("function_call_output", "custom_tool_call_output")
@@ -64,8 +66,6 @@ STARTS = ("turn", "prompt", "item_prompt")
 WORK = frozenset(
     {"answer", "thought", "tokens", "call", "output", "end", "complete", "aborted", "error"}
 )
-INTERRUPTED = "interrupted"
-UNNAMED_TURN = "?"
 USAGE = (
     "input_tokens",
     "cached_input_tokens",

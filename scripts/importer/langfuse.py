@@ -68,9 +68,9 @@ class LangfuseReader(Reader):
 
     def __init__(self) -> None:
         """Read what the names of fields mean."""
-        self._attributes = Attributes()
         self._facts = [(row["fact"], row["field"]) for row in rows_of("langfuse_fields.csv")]
         self._tokens = {row["key"]: row["fact"] for row in rows_of("langfuse_usage.csv")}
+        self._attributes = Attributes()
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Return whether a file is of Langfuse: fields that only its rows have are in its head."""
