@@ -73,11 +73,11 @@ class Span:
     workflow_name: str | None = None
     environment: str | None = None
     service_name: str | None = None
-    input: int | None = None
-    output: int | None = None
     cache_read: int | None = None
     cache_write: int | None = None
     cache_write_1h: int | None = None
+    input: int | None = None
+    output: int | None = None
     reasoning: int | None = None
     cost_usd: float | None = None
     prompt_text: str | None = None
