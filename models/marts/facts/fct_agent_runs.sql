@@ -125,7 +125,7 @@ select
     priced_runs.output_tokens as output_tokens,
     priced_runs.cache_read_tokens as cache_read_tokens,
     priced_runs.cache_write_tokens as cache_write_tokens,
-    priced_runs.total_tokens,
+    priced_runs.total_tokens as total_tokens,
     priced_runs.cost_usd,
     priced_runs.known_cost_usd,
     priced_runs.cost_basis,

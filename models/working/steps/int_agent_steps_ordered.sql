@@ -70,7 +70,7 @@ select
     steps.duration_ms as duration_ms,
     steps.plausible_duration_ms,
     steps.has_suspect_duration as has_suspect_duration,
-    steps.has_clock_skew
+    steps.has_clock_skew as has_clock_skew
 from steps
 inner join sequenced on steps.event_key = sequenced.event_key
 left join sessions on steps.agent_session_key = sessions.agent_session_key
