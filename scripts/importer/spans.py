@@ -104,9 +104,7 @@ class Span:
     @property
     def tokens(self) -> Tokens:
         """The token counts that this span reports."""
-        if not self.has_tokens and self.reasoning is None and self.cache_write_1h is None:
-            return NO_TOKENS
-        return Tokens(
+        tokens = Tokens(
             self.input,
             self.output,
             self.cache_read,
@@ -114,6 +112,7 @@ class Span:
             self.cache_write_1h,
             self.reasoning,
         )
+        return NO_TOKENS if tokens == NO_TOKENS else tokens
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Replace all token counts."""
