@@ -33,6 +33,7 @@ _WRITTEN_AS_THEY_ARE = frozenset(
 )
 
 _TOKENS = ("input", "fresh_input", "output", "cache_read", "cache_write", "reasoning")
+_USAGE = frozenset({*_TOKENS, "cost_usd", "input_cost", "output_cost"})
 # How a fact becomes a field of a span's record. Others are read one by one.
 _CONVERTERS: dict[str, Callable[[object], object]] = {
     "model_name": values.model,
@@ -76,6 +77,12 @@ class Attributes:
         self._marks = self._kinds[_HAS_ATTRIBUTE]
         self._marks_in_langfuse = self._marks | self._kinds[_HAS_ATTRIBUTE_IN_LANGFUSE]
         self._name_beginnings = self._kinds[_NAME_BEGINS]
+        self._handoff_names = {
+            word for word, kind in self._kinds[_TOOL_NAME].items() if kind == HANDOFF
+        }
+        self._handoff_beginnings = tuple(
+            word for word, kind in self._kinds[_TOOL_NAME_BEGINS].items() if kind == HANDOFF
+        )
         # What kinds are told by counts as a fact of its own name.
         telling = {*self._word_sources, *self._marks_in_langfuse, _SYSTEM, SCOPE_NAME}
         self._facts: dict[str, list[tuple[str, int]]] = {one: [(one, 0)] for one in telling}
@@ -97,17 +104,23 @@ class Attributes:
         facts: Fields = {}
         ranks: dict[str, int] = {}
         try:
-            pairs = [(one["key"], one["value"]) for one in raw if one["key"] in wanted]
+            for one in raw:
+                attribute = one["key"]
+                if attribute not in wanted:
+                    continue
+                value = one["value"]
+                if type(value) is dict:
+                    value = plain(value)
+                if value is None or value == "":
+                    continue
+                for fact, rank in wanted[attribute]:
+                    if fact not in ranks or rank < ranks[fact]:
+                        ranks[fact] = rank
+                        facts[fact] = value
         except (TypeError, KeyError):
-            pairs = _pairs(raw, wanted)
-        for attribute, raw_value in pairs:
-            value = plain(raw_value) if type(raw_value) is dict else raw_value
-            if value is None or value == "":
-                continue
-            for fact, rank in wanted[attribute]:
-                if fact not in ranks or rank < ranks[fact]:
-                    ranks[fact] = rank
-                    facts[fact] = value
+            # Not a list in which all is as it should be, which nearly every span has.
+            as_list = [{"key": name, "value": value} for name, value in _pairs(raw, wanted)]
+            return self.facts(as_list, with_text=with_text)
         return facts
 
     def kind(
@@ -150,10 +163,7 @@ class Attributes:
 
     def is_handoff(self, tool_name: str) -> bool:
         """Return whether a tool call only hands the conversation to another agent."""
-        return self._kinds[_TOOL_NAME].get(tool_name) == HANDOFF or any(
-            tool_name.startswith(beginning) and kind == HANDOFF
-            for beginning, kind in self._kinds[_TOOL_NAME_BEGINS].items()
-        )
+        return tool_name in self._handoff_names or tool_name.startswith(self._handoff_beginnings)
 
     def bare_name(self, name: str) -> str:
         """Return a span's name without the operation before it: `invoke_agent helper`."""
@@ -178,6 +188,8 @@ class Attributes:
     def usage(facts: Fields) -> Fields:
         """Return the fields for tokens and money, tokens as disjoint counts."""
         fields: Fields = {}
+        if _USAGE.isdisjoint(facts):
+            return fields
         cost = values.amount(facts.get("cost_usd"))
         if cost is None and ("input_cost" in facts or "output_cost" in facts):
             parts = (values.amount(facts.get(fact)) for fact in ("input_cost", "output_cost"))
@@ -222,8 +234,10 @@ def plain(value: object) -> object:
     """Return an OTLP value (`{"intValue": "5"}`) as itself; other values as they are."""
     if type(value) is not dict or len(value) != 1:
         return value
-    kind = next(iter(value))
-    content = value[kind]
+    if "stringValue" in value:
+        # What most values are.
+        return value["stringValue"]
+    ((kind, content),) = value.items()
     if kind in _WRITTEN_AS_THEY_ARE:
         return content
     if kind in ("intValue", "int_value"):

@@ -15,14 +15,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 # What a record holds: anything that JSON can carry, so that it can wait on disk for its group.
 Fields = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One line, span or observation, cut to what its run needs.
 
     `keys` say what it belongs to (a trace, a conversation, a message): records that share a key,
@@ -33,8 +32,7 @@ class Record:
     fields: Fields
 
 
-@dataclass
-class Tokens:
+class Tokens(NamedTuple):
     """Disjoint token counts of one call or session, null where the sender says nothing."""
 
     input: int | None = None
@@ -45,8 +43,7 @@ class Tokens:
     reasoning: int | None = None
 
 
-@dataclass
-class Failure:
+class Failure(NamedTuple):
     """What the sender tells of a failure."""
 
     error_type: str | None = None
@@ -54,7 +51,12 @@ class Failure:
     http_status: int | None = None
 
 
-@dataclass
+# Shared by all that says nothing of tokens or failed in no way: most steps are one of the two.
+NO_TOKENS = Tokens()
+NO_FAILURE = Failure()
+
+
+@dataclass(slots=True)
 class Step:
     """One model call, tool call or other operation of an agent session."""
 
@@ -66,12 +68,12 @@ class Step:
     response_id: str | None = None
     model_name: str | None = None
     tool_name: str | None = None
-    tokens: Tokens = field(default_factory=Tokens)
+    tokens: Tokens = NO_TOKENS
     cost_usd: float | None = None
     finish_reason: str | None = None
     service_tier: str | None = None
     attempt_number: int | None = None
-    failure: Failure = field(default_factory=Failure)
+    failure: Failure = NO_FAILURE
     tool_input: str | None = None
     tool_output: str | None = None
 
@@ -92,9 +94,9 @@ class Session:
     duration_ms: int | None = None
     parent_agent_session_id: str | None = None
     model_name: str | None = None
-    tokens: Tokens = field(default_factory=Tokens)
+    tokens: Tokens = NO_TOKENS
     cost_usd: float | None = None
-    failure: Failure = field(default_factory=Failure)
+    failure: Failure = NO_FAILURE
     steps: list[Step] = field(default_factory=list)
 
 
@@ -133,7 +135,7 @@ class Run:
     workflow_name: str | None = None
     environment: str | None = None
     user_id: str | None = None
-    failure: Failure = field(default_factory=Failure)
+    failure: Failure = NO_FAILURE
     actions: list[Action] = field(default_factory=list)
 
 

@@ -220,28 +220,30 @@ class OtelReader(Reader):
             if len(fields) > 2:
                 found.append(Record((trace_id,), fields))
             return
-        times = _times(span)
-        if not times:
+        start, end = _times(span)
+        if start is None and end is None:
             counts.skipped[SPAN_WITHOUT_TIME] += 1
             return
         counts.read += 1
         if not resource and "resource" in span:
             resource = self._of_resource(span["resource"])
-        fields.update(
-            times,
-            **resource,
-            **self._attributes.fields(facts, with_text=self.with_text),
-            **self._attributes.usage(facts),
-            kind=kind,
-        )
+        if start is not None:
+            fields["start"] = start
+        if end is not None:
+            fields["end"] = end
+        fields |= resource
+        fields |= self._attributes.fields(facts, with_text=self.with_text)
+        fields |= self._attributes.usage(facts)
+        fields["kind"] = kind
         if kind in (AGENT, WORKFLOW):
             fields["name"] = self._attributes.bare_name(name)
         else:
             fields["name"] = name
             fields.pop("agent_name", None)
         if kind == TOOL:
-            tool = fields.setdefault("tool_name", self._attributes.bare_name(name) or "tool")
-            if self._attributes.is_handoff(tool):
+            if "tool_name" not in fields:
+                fields["tool_name"] = self._attributes.bare_name(name) or "tool"
+            if self._attributes.is_handoff(fields["tool_name"]):
                 fields["kind"] = HANDOFF
                 del fields["tool_name"]
         else:
@@ -375,24 +377,21 @@ def _dotted_attributes(span: Fields) -> Fields:
     return {key[len(prefix) :]: value for key, value in span.items() if key.startswith(prefix)}
 
 
-def _times(span: Fields) -> Fields:
+def _times(span: Fields) -> tuple[int | None, int | None]:
     """Return start and end, as far as they are known."""
     if "startTimeUnixNano" in span or "endTimeUnixNano" in span:
-        start = values.nanoseconds(span.get("startTimeUnixNano"))
-        end = values.nanoseconds(span.get("endTimeUnixNano"))
-    else:
-        start = values.moment(
+        return (
+            values.nanoseconds(span.get("startTimeUnixNano")),
+            values.nanoseconds(span.get("endTimeUnixNano")),
+        )
+    return (
+        values.moment(
             span.get("start_time") or span.get("start_time_unix_nano") or span.get("startTime")
-        )
-        end = values.moment(
+        ),
+        values.moment(
             span.get("end_time") or span.get("end_time_unix_nano") or span.get("endTime")
-        )
-    times = {}
-    if start is not None:
-        times["start"] = start
-    if end is not None:
-        times["end"] = end
-    return times
+        ),
+    )
 
 
 def _status(span: Fields) -> tuple[str, object]:

@@ -23,7 +23,17 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from scripts.importer.model import Action, Failure, Fields, Run, Session, Step, Tokens
+from scripts.importer.model import (
+    NO_FAILURE,
+    NO_TOKENS,
+    Action,
+    Failure,
+    Fields,
+    Run,
+    Session,
+    Step,
+    Tokens,
+)
 
 AGENT = "agent"
 # A workflow, or the creation of an agent: a session only where steps lie directly in it.
@@ -35,6 +45,7 @@ TOOL = "tool_call"
 TOOL_PART = "tool_part"
 HANDOFF = "handoff"
 OTHER = "other"
+_AGENTS = frozenset({AGENT, WORKFLOW})
 # What may lie between two spans of one call.
 _BETWEEN = frozenset({TOOL_PART, HANDOFF, OTHER})
 NO_STEPS = frozenset({AGENT, WORKFLOW, TOOL_PART, HANDOFF, OTHER})
@@ -46,12 +57,12 @@ IN_PROGRESS = "in_progress"
 NANOSECONDS_PER_MILLISECOND = 1_000_000
 
 
-@dataclass(slots=True)
 class Span:
     """One observation of a trace. Times are nanoseconds since 1970; tokens as in `Tokens`."""
 
     id: str
     trace_id: str
+    # What a record does not say is looked up here, in the class.
     parent_id: str | None = None
     kind: str = OTHER
     name: str = ""
@@ -85,22 +96,27 @@ class Span:
     tool_output: str | None = None
     updated_at: str | None = None
 
+    def __init__(self, record: Fields) -> None:
+        """Take the fields of a record, which must be among those above."""
+        # Not one by one: a record says a dozen of three dozen, and there are millions of them.
+        self.__dict__.update(record)
+
     @property
     def tokens(self) -> Tokens:
         """The token counts that this span reports."""
-        return Tokens(
-            input=self.input,
-            output=self.output,
-            cache_read=self.cache_read,
-            cache_write=self.cache_write,
-            cache_write_1h=self.cache_write_1h,
-            reasoning=self.reasoning,
+        tokens = Tokens(
+            self.input,
+            self.output,
+            self.cache_read,
+            self.cache_write,
+            self.cache_write_1h,
+            self.reasoning,
         )
+        return NO_TOKENS if tokens == NO_TOKENS else tokens
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Replace all token counts."""
-        for name, value in vars(tokens).items():
-            setattr(self, name, value)
+        self.__dict__.update(tokens._asdict())
 
     @property
     def has_tokens(self) -> bool:
@@ -121,7 +137,7 @@ class Span:
     def failure(self) -> Failure:
         """What this span tells of its failure, nothing when it did not fail."""
         if not self.is_error:
-            return Failure()
+            return NO_FAILURE
         return Failure(self.error_type, self.error_message, self.http_status)
 
     @property
@@ -155,13 +171,15 @@ class TraceFacts:
     root_is_run: bool = False
 
 
-def merged(records: Iterable[Fields]) -> list[Fields]:
+def merged(records: Sequence[Fields]) -> Sequence[Fields]:
     """Return one record per span.
 
     A span may be delivered twice, once without its end or without some groups of fields: what any
     delivery says is kept. Where they differ, one that knows the kind of span counts before one
     that does not, then one with an end, then the one renewed last, then the longer one.
     """
+    if len({record["id"] for record in records}) == len(records):
+        return records
     by_id: dict[str, list[Fields]] = {}
     for record in records:
         by_id.setdefault(record["id"], []).append(record)
@@ -193,7 +211,7 @@ def _merge(records: list[Fields]) -> Fields:
     }
 
 
-def assemble(records: Iterable[Fields], facts: TraceFacts) -> Run | None:
+def assemble(records: Sequence[Fields], facts: TraceFacts) -> Run | None:
     """Return the run that the spans of one trace make, None when no agent had a part in it."""
     together = merged(records)
     if not facts.root_is_run and all(one.get("kind", OTHER) == OTHER for one in together):
@@ -207,15 +225,12 @@ class _Trace:
     def __init__(self, records: Sequence[Fields], facts: TraceFacts) -> None:
         self.facts = facts
         # By start, then id.
-        self.spans = sorted(
-            (Span(**record) for record in records),
-            key=lambda span: (span.start or span.end or 0, span.id),
-        )
+        self.spans = sorted(map(Span, records), key=_start_and_id)
         self._known = [span for span in self.spans if span.kind != OTHER]
         for span in self._known:
             # Agents report sums: one of nothing, where a call failed, tells nothing.
-            if _is_agent(span) and span.has_tokens and not any(vars(span.tokens).values()):
-                span.set_tokens(Tokens())
+            if _is_agent(span) and span.has_tokens and not any(span.tokens):
+                span.set_tokens(NO_TOKENS)
         parents = _parents(self.spans)
         self._roots = [span for span in self.spans if span.id not in parents]
         self._above = _nearest_known(self._known, parents)
@@ -250,15 +265,16 @@ class _Trace:
         """Return for each known span the nearest known one above it that is wanted."""
         nearest: dict[str, Span | None] = {}
         for span in self._known:
-            open_ = [span] if span.id not in nearest else []
-            while open_:
-                above = self._above[open_[-1].id]
-                if above is None or is_wanted(above):
-                    nearest[open_.pop().id] = above
-                elif above.id in nearest:
-                    nearest[open_.pop().id] = nearest[above.id]
-                else:
-                    open_.append(above)
+            path = [span.id]
+            above = self._above[span.id]
+            while above is not None and not is_wanted(above):
+                if above.id in nearest:
+                    above = nearest[above.id]
+                    break
+                path.append(above.id)
+                above = self._above[above.id]
+            for span_id in path:
+                nearest[span_id] = above
         return nearest
 
     def _steps(self) -> list[Span]:
@@ -372,7 +388,7 @@ class _Trace:
     def _failure(self) -> Failure:
         failed = self._failed()
         if self._status() != ERROR or not failed:
-            return Failure()
+            return NO_FAILURE
         # The failure that tells most, of those the last.
         return max(
             failed,
@@ -419,7 +435,7 @@ class _Trace:
             duration_ms=agent.duration_ms,
             parent_agent_session_id=above.id if above else None,
             model_name=agent.model_name,
-            tokens=agent.tokens if counts_usage else Tokens(),
+            tokens=agent.tokens if counts_usage else NO_TOKENS,
             cost_usd=agent.cost_usd if counts_usage else None,
             failure=agent.failure,
         )
@@ -443,7 +459,7 @@ class _Trace:
             ended_at=_milliseconds(ended) if status else None,
             status=status,
             duration_ms=(ended - started) // NANOSECONDS_PER_MILLISECOND if status else None,
-            failure=self._failure() if status else Failure(),
+            failure=self._failure() if status else NO_FAILURE,
         )
 
 
@@ -546,7 +562,11 @@ def _agent_name(span: Span) -> str:
 
 
 def _is_agent(span: Span) -> bool:
-    return span.kind in (AGENT, WORKFLOW)
+    return span.kind in _AGENTS
+
+
+def _start_and_id(span: Span) -> tuple[int, str]:
+    return span.start or span.end or 0, span.id
 
 
 def _start(span: Span) -> int:

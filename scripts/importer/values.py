@@ -12,6 +12,7 @@ from functools import lru_cache
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
 _LAST_SECOND = 253_402_300_799
+_LAST_NANOSECOND = _LAST_SECOND * NANOSECONDS_PER_SECOND
 _LARGEST_COUNT = 10**18
 _LONGEST_NAME = 200
 LONGEST_ERROR_MESSAGE = 300
@@ -63,6 +64,8 @@ def model(value: object) -> str | None:
 
 def count(value: object) -> int | None:
     """Return a whole number from 0, also one written as text or as a float."""
+    if type(value) is int:
+        return value if 0 <= value <= _LARGEST_COUNT else None
     number = _number(value)
     if number is None or number != int(number):
         return None
@@ -115,7 +118,7 @@ def nanoseconds(value: object) -> int | None:
         value = int(value)
     if type(value) is not int:
         return None
-    return value if 0 < value < _LAST_SECOND * NANOSECONDS_PER_SECOND else None
+    return value if 0 < value < _LAST_NANOSECOND else None
 
 
 def moment(value: object) -> int | None:
@@ -184,6 +187,8 @@ def disjoint_tokens(
     """
     cached = sent.get("cache_read", 0) + sent.get("cache_write", 0)
     reasoning = sent.get("reasoning", 0)
+    if not (cached or reasoning or other_input or other_output):
+        return dict(sent)
     fresh, output = sent.get("input"), sent.get("output")
     wholes = (fresh or 0) + (output or 0)
     of_input, of_output = cached + other_input, reasoning + other_output

@@ -184,7 +184,8 @@ def test_what_has_not_ended_has_no_completion():
 def test_message_ids_say_what_an_event_is_and_not_what_it_holds():
     before = [payload["messageId"] for payload in payloads(example_run())[1]]
     grown = example_run(conversation_id="c2", user_id=None, workflow_name="other", ended_at=NOON)
-    grown.sessions[0].steps[0].tokens.output = 999
+    step = grown.sessions[0].steps[0]
+    step.tokens = step.tokens._replace(output=999)
     grown.sessions[0].ended_at = NOON + 60_000
     assert [payload["messageId"] for payload in payloads(grown)[1]] == before
     other = [payload["messageId"] for payload in payloads(example_run(interaction_id="i2"))[1]]
@@ -280,7 +281,8 @@ def test_text_stays_out_unless_asked_for():
 
 def test_error_messages_are_cut():
     run = example_run()
-    run.sessions[0].steps[1].failure.error_message = "é" * 1000
+    step = run.sessions[0].steps[1]
+    step.failure = step.failure._replace(error_message="é" * 1000)
     assert payloads(run, with_text=True)[1][3]["properties"]["error_message"] == "é" * 300
 
 
