@@ -133,6 +133,7 @@ def test_same_answer(engine, on_engine, tmp_path, report, source):
     assert_same_answer(warehouse, engine, tmp_path, report)
 
 
+@pytest.mark.slow
 def test_loads_one_after_the_other_give_the_same_answer(engine, on_engine, tmp_path, report):
     """Raw rows that arrive in three loads, built after each, give what DuckDB builds of all."""
     if not engine.builds_incrementally:

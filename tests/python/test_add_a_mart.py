@@ -204,6 +204,7 @@ def test_mart_passes_its_tests(project):
     assert {"unique", "not_null"} <= tests
 
 
+@pytest.mark.slow
 def test_mart_alone_is_built_whole_from_the_facts(project, everything, expected):
     """Nothing new has arrived, and the last build looked at few days: all are in the mart."""
     project.restore(everything)
@@ -212,7 +213,8 @@ def test_mart_alone_is_built_whole_from_the_facts(project, everything, expected)
     assert differences(contents(project.warehouse.path), expected) == []
 
 
-@pytest.mark.parametrize("failures", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("failures", [1, 2])
 def test_failed_mart_catches_up(failures, project, expected):
     """What arrived while it could not be built is in it when it can be built again."""
     project.add_mart()

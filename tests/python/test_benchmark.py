@@ -83,6 +83,7 @@ def dirty(tmp_path_factory) -> Path:
     return events
 
 
+@pytest.mark.slow
 def test_reference_equals_project_on_dirty_events(dirty, tmp_path):
     differences = comparison.compare(*both_of(tmp_path, dirty))
     assert not differences, "\n".join(map(str, differences))

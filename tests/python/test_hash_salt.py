@@ -135,6 +135,7 @@ def test_changed_salt_is_refused(command, warehouse):
     assert state(warehouse) == before
 
 
+@pytest.mark.slow
 def test_full_refresh_takes_a_changed_salt(warehouse):
     before = state(warehouse)
     with salted(OTHER_SALT):

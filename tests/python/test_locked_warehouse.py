@@ -192,6 +192,7 @@ def test_two_builds_at_the_same_time(warehouse, alone):
     assert_as_if_alone(warehouse, alone)
 
 
+@pytest.mark.slow
 def test_make_build_says_it_in_one_line(warehouse, tmp_path):
     """`make build` ends where it opens the file, also when another came in between its steps."""
     programs = tmp_path / "bin"

@@ -325,6 +325,7 @@ def only_tests(result):
     return [node for node in result.result if node.node.resource_type in ("unit_test", "test")]
 
 
+@pytest.mark.slow
 def test_all_named_tests_pass_without_mistakes(warehouse):
     names = sorted({mutation.test for mutation in MUTATIONS})
     result = warehouse.dbt("test", "--select", *names)

@@ -120,7 +120,14 @@ def assert_refused_or_equal(warehouse, result, before):
     assert differences({n: before[n] for n in marts}, {n: after[n] for n in marts}) == []
 
 
-@pytest.mark.parametrize("selected", ["fct_agent_runs", "fct_agent_steps", "mart_failure_modes"])
+@pytest.mark.parametrize(
+    "selected",
+    [
+        "fct_agent_runs",
+        pytest.param("fct_agent_steps", marks=pytest.mark.slow),
+        pytest.param("mart_failure_modes", marks=pytest.mark.slow),
+    ],
+)
 def test_deferring_into_an_empty_schema_gives_all_rows(selected, warehouse):
     """What is not selected is read in production; a table of its last build only is not enough."""
     before = contents(warehouse.path)

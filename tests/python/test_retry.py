@@ -123,7 +123,8 @@ def test_failed_build_is_repaired(seed, repair, built, warehouse, arrivals):
     assert_equals_one_build(warehouse, built)
 
 
-@pytest.mark.parametrize("repair", [pytest.param("retry", marks=pytest.mark.slow), "run"])
+@pytest.mark.slow
+@pytest.mark.parametrize("repair", ["retry", "run"])
 def test_failed_full_refresh_is_repaired(repair, built, warehouse, arrivals):
     """Facts that a full refresh has made and those it has not are brought together."""
     arrive(warehouse, arrivals, *range(1, PARTS))
