@@ -101,6 +101,26 @@ def test_build_is_green_on_empty(engine, on_engine):
         assert engine.query(f"select count(*) from {MARTS_SCHEMA}.{fact}") == [(0,)]
 
 
+@pytest.mark.slow
+def test_tests_of_the_project(engine, on_engine, tmp_path, report):
+    """Data tests on generated data, and unit tests, where the builds left them out."""
+    if not engine.tests_run_once:
+        pytest.skip(f"on {engine.name} they ran with the builds")
+    warehouse = tmp_path / "raw.duckdb"
+    variables = {"rudderstack_schemas": generated(tmp_path, warehouse)}
+    clear(engine)
+    for schema in variables["rudderstack_schemas"]:
+        cut_fractions_of_seconds(warehouse, schema)
+        copy_raw_tables(warehouse, schema, engine, report)
+    # A unit test reads the types of columns from the tables its model reads.
+    run = on_engine.dbt("build", *engine.build_arguments(), *WITHOUT_TESTS, variables=variables)
+    assert run.succeeded, run.tail()
+    # dbt's adapter cannot run unit tests everywhere.
+    run = on_engine.dbt("test", *engine.build_arguments(), variables=variables)
+    assert run.succeeded, run.tail()
+    assert re.search(r"PASS=[1-9]", run.output), run.tail()
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -138,6 +158,7 @@ def test_loads_one_after_the_other_give_the_same_answer(engine, on_engine, tmp_p
     """Raw rows that arrive in three loads, built after each, give what DuckDB builds of all."""
     if not engine.builds_incrementally:
         pytest.skip(f"on {engine.name} every build is a full one")
+    clear(engine)
     warehouse = tmp_path / "raw.duckdb"
     schemas = generated(tmp_path, warehouse)
     with duckdb.connect(str(warehouse)) as connection:
@@ -150,7 +171,6 @@ def test_loads_one_after_the_other_give_the_same_answer(engine, on_engine, tmp_p
                     f" + to_days(5 * cast(hash({identity}) % 3 as integer))"
                 )
     variables = {"rudderstack_schemas": schemas}
-    clear(engine)
     for schema in schemas:
         copy_raw_tables(warehouse, schema, engine, report)
     tables = [(schema, table) for schema in schemas for table in engine.list_tables(schema)]
@@ -176,23 +196,3 @@ def test_loads_one_after_the_other_give_the_same_answer(engine, on_engine, tmp_p
     run = on_duckdb.dbt("build", *WITHOUT_TESTS, variables=variables)
     assert run.succeeded, run.tail()
     assert_same_answer(warehouse, engine, tmp_path, report)
-
-
-@pytest.mark.slow
-def test_tests_of_the_project(engine, on_engine, tmp_path, report):
-    """Data tests on generated data, and unit tests, where the builds left them out."""
-    if not engine.tests_run_once:
-        pytest.skip(f"on {engine.name} they ran with the builds")
-    warehouse = tmp_path / "raw.duckdb"
-    variables = {"rudderstack_schemas": generated(tmp_path, warehouse)}
-    clear(engine)
-    for schema in variables["rudderstack_schemas"]:
-        cut_fractions_of_seconds(warehouse, schema)
-        copy_raw_tables(warehouse, schema, engine, report)
-    # A unit test reads the types of columns from the tables its model reads.
-    run = on_engine.dbt("build", *engine.build_arguments(), *WITHOUT_TESTS, variables=variables)
-    assert run.succeeded, run.tail()
-    # dbt's adapter cannot run unit tests everywhere.
-    run = on_engine.dbt("test", *engine.build_arguments(), variables=variables)
-    assert run.succeeded, run.tail()
-    assert re.search(r"PASS=[1-9]", run.output), run.tail()
