@@ -6,15 +6,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Container, Iterator
-from pathlib import Path
 
 from scripts.importer import values
 from scripts.importer.model import Fields
 from scripts.importer.spans import HANDOFF
+from scripts.importer.tables import rows_of
 
-_HERE = Path(__file__).parent
 SCOPE_NAME = "otel.scope.name"
 _SYSTEM = "gen_ai.system"
 _SCOPE_AND_NAME = "scope and name"
@@ -52,12 +50,6 @@ _TEXTS: dict[str, Callable[[object], object]] = {
     "tool_input": values.text,
     "tool_output": values.text,
 }
-
-
-def rows_of(file_name: str) -> Iterator[dict[str, str]]:
-    """Yield the rows of a CSV file that stands beside this module."""
-    with (_HERE / file_name).open(encoding="utf-8", newline="") as lines:
-        yield from csv.DictReader(lines)
 
 
 class Attributes:

@@ -11,7 +11,7 @@ from scripts.importer.model import Counts
 NOT_JSON = "line that is no JSON"
 CUT_OFF = "JSON document that is cut off"
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _decode = json.JSONDecoder().raw_decode
 
@@ -27,7 +27,7 @@ def documents(chunks: Iterable[bytes], counts: Counts) -> Iterator[object]:
     depth = 0
     is_in_array = False
     for number, raw in enumerate(chunks):
-        chunk = raw if number else raw.removeprefix(_BYTE_ORDER_MARK)
+        chunk = raw if number else raw.removeprefix(BYTE_ORDER_MARK)
         for line in _split_at_new_document(chunk) if pending else (chunk,):
             text = line.strip()
             if pending and line[:1] == b"{" and _is_object(_element(text)):

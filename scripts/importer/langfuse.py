@@ -19,8 +19,8 @@ import pyarrow
 from pyarrow import parquet
 
 from scripts.importer import values
-from scripts.importer.attributes import Attributes, rows_of
-from scripts.importer.json_lines import CUT_OFF, documents
+from scripts.importer.attributes import Attributes
+from scripts.importer.json_lines import BYTE_ORDER_MARK, CUT_OFF, documents
 from scripts.importer.model import Action, Counts, Fields, Reader, Record, Run
 from scripts.importer.spans import (
     AGENT,
@@ -33,6 +33,7 @@ from scripts.importer.spans import (
     TraceFacts,
     assemble,
 )
+from scripts.importer.tables import rows_of
 
 NOT_A_ROW = "JSON that is no trace, observation or score"
 WITHOUT_ID = "row without an id or a trace"
@@ -87,7 +88,7 @@ class LangfuseReader(Reader):
         first = next((line for line in lines if line.strip()), b"")
         if first.startswith(_PARQUET_MAGIC):
             found = _parquet_rows(path, counts)
-        elif first.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in _JSON_STARTS:
+        elif first.removeprefix(BYTE_ORDER_MARK).lstrip()[:1] in _JSON_STARTS:
             found = documents(chain([first], lines), counts)
         else:
             found = self._csv_rows(chain([first], lines), counts)

@@ -6,17 +6,15 @@ something empty for what it cannot read, so that no reader raises for what a fil
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from scripts.importer import values
 from scripts.importer.model import Counts
+from scripts.importer.tables import rows_of
 
 KIND_WORD = re.compile(r"[\w.:-]{1,40}")
 
@@ -68,20 +66,13 @@ def fingerprint(value: object) -> str:
     return hashlib.sha256(written.strip().encode("utf-8", "replace")).hexdigest()[:24]
 
 
-@cache
-def phrases(file_name: str) -> tuple[dict[str, str], ...]:
-    """Return the rows of a CSV beside this module, in its order."""
-    with (Path(__file__).parent / file_name).open(encoding="utf-8", newline="") as rows:
-        return tuple(csv.DictReader(rows))
-
-
 def user_line_meaning(format_name: str, words: str) -> str | None:
     """Return what user_lines.csv says about a user's text that is no plain prompt, else None."""
     start = words.lstrip()
     return next(
         (
             row["meaning"]
-            for row in phrases("user_lines.csv")
+            for row in rows_of("user_lines.csv")
             if row["format"] == format_name and start.startswith(row["prefix"])
         ),
         None,

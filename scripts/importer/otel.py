@@ -430,11 +430,7 @@ def _scope_name(scope: object) -> str | None:
 
 def _from_jaeger(span: Fields) -> Fields:
     """Return a span of Jaeger with the names of OTLP; its times are microseconds."""
-    tags = {
-        tag["key"]: tag.get("value")
-        for tag in _dicts(span.get("tags"))
-        if type(tag.get("key")) is str
-    }
+    tags = _values_by_key(span.get("tags"))
     start = values.count(span.get("startTime"))
     duration = values.count(span.get("duration"))
     parents = [
@@ -461,17 +457,17 @@ def _from_jaeger(span: Fields) -> Fields:
 
 
 def _event_from_jaeger(log: Fields) -> Fields:
-    fields = {
-        one["key"]: one.get("value")
-        for one in _dicts(log.get("fields"))
-        if type(one.get("key")) is str
-    }
+    fields = _values_by_key(log.get("fields"))
     at = values.count(log.get("timestamp"))
     return {
         "name": fields.get("event"),
         "timeUnixNano": at * 1000 if at else None,
         "attributes": fields,
     }
+
+
+def _values_by_key(raw: object) -> Fields:
+    return {one["key"]: one.get("value") for one in _dicts(raw) if type(one.get("key")) is str}
 
 
 def _dicts(raw: object) -> list[Fields]:

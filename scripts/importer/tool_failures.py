@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from scripts.importer.lines import phrases
 from scripts.importer.model import Fields
+from scripts.importer.tables import rows_of
 
 # The phrase stands at the beginning; what follows is output.
 READ_OF_A_TEXT = 600
@@ -20,7 +20,7 @@ UNKNOWN_FAILURE: Fields = {"status": "error", "error_type": "tool_error"}
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], dict[str, str]], ...]:
     """Return the compiled phrases, in the order of the file."""
-    rows = phrases("tool_failures.csv")
+    rows = rows_of("tool_failures.csv")
     return tuple((re.compile(row["pattern"], re.IGNORECASE | re.DOTALL), row) for row in rows)
 
 

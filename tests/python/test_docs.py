@@ -2,6 +2,7 @@
 
 import csv
 import re
+import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -336,3 +337,12 @@ def test_what_is_not_there_is_noticed(name):
 )
 def test_names_are_found_in_code(span, names):
     assert words(span) == names
+
+
+def test_no_file_is_a_link():
+    """A link leads to a place on the machine of whoever made it."""
+    command = ["git", "ls-files", "--stage"]
+    listed = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=True)
+    files = listed.stdout.splitlines()
+    assert files
+    assert [line for line in files if line.startswith("120000")] == []

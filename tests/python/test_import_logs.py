@@ -17,8 +17,8 @@ import pytest
 from scripts.importer.claude_code import READER as CLAUDE_CODE
 from scripts.importer.claude_code import RETRY_STEP_TYPE
 from scripts.importer.codex import READER as CODEX
-from scripts.importer.lines import phrases
 from scripts.importer.model import Counts
+from scripts.importer.tables import rows_of
 from scripts.importer.tool_failures import tool_failure
 
 TRACES = Path(__file__).resolve().parents[2].parent / "shared" / "traces"
@@ -1523,13 +1523,13 @@ def test_what_tools_say_of_their_failure(said, is_failed, status, message):
 
 def test_csv_files_hold_what_their_columns_say():
     """Every pattern compiles, every word is one that the code knows."""
-    for row in phrases("tool_failures.csv"):
+    for row in rows_of("tool_failures.csv"):
         assert re.compile(row["pattern"])
         assert row["is_proof"] in ("yes", "no")
         assert row["status"] in ("success", "error", "cancelled")
         assert bool(row["error_type"]) == (row["status"] != "success")
     meanings = {"interruption", "command", "context", "client"}
-    for row in phrases("user_lines.csv"):
+    for row in rows_of("user_lines.csv"):
         assert row["format"] in (CLAUDE_CODE.name, CODEX.name)
         assert row["prefix"] == row["prefix"].strip() and row["what_it_is"]
         assert row["meaning"] in meanings
