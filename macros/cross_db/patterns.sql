@@ -23,6 +23,15 @@
     regexp_contains({{ text_expression }}, {{ pattern_expression }})
 {%- endmacro %}
 
+{#- In Java's patterns the end of a text is also before a last line break. A space behind that break puts it inside; (?d) leaves only
+    the line feed as a break. -#}
+{% macro spark__text_matches(text_expression, pattern_expression) -%}
+    regexp_like(
+        case when right({{ text_expression }}, 1) = {{ line_break() }} then {{ text_expression }} || ' ' else {{ text_expression }} end,
+        '(?d)' || {{ pattern_expression }}
+    )
+{%- endmacro %}
+
 {% macro clickhouse__text_matches(text_expression, pattern_expression) -%}
     match({{ text_expression }}, {{ pattern_expression }})
 {%- endmacro %}

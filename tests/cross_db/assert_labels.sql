@@ -15,6 +15,7 @@
     ('x' * 81, none, 'x' * 81, none, 'x' * 81),
     ('known word', none, 'known_word', 'known_word', 'known word'),
     ('Senior  Research\tAnalyst\n', none, 'senior_research_analyst', none, 'Senior Research Analyst'),
+    ('Analyst\n', none, 'analyst', 'analyst', 'Analyst'),
     ('\u00a0Writer\u00a0', none, 'writer', 'writer', 'Writer'),
     ('cafe\u0301' if composes else 'café', none, 'cafe\u0301' if composes else 'café', none, 'café'),
     ('  ', none, '', none, none),
