@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator
+from functools import lru_cache
 
 from scripts.importer import values
 from scripts.importer.model import Fields
@@ -85,6 +86,8 @@ class Attributes:
             for attribute, facts in self._facts.items()
             if (kept := [one for one in facts if one[0] not in _TEXTS])
         }
+        # Spans of one kind have the same attributes again and again.
+        self._plan = lru_cache(maxsize=4096)(self._plan_of)
 
     def facts(self, raw: object, *, with_text: bool = False) -> Fields:
         """Return what attributes say, of several names for a fact the first in the CSV file.
@@ -92,28 +95,34 @@ class Attributes:
         They are a list of keys and values or an object; objects in it are taken apart:
         `{"llm": {"model_name": …}}` is `llm.model_name`. Empty values say nothing.
         """
-        wanted = self._facts if with_text else self._facts_without_text
-        facts: Fields = {}
-        ranks: dict[str, int] = {}
         try:
-            for one in raw:
-                attribute = one["key"]
-                if attribute not in wanted:
-                    continue
-                value = one["value"]
+            plan = self._plan(tuple([one["key"] for one in raw]), with_text)
+            facts: Fields = {}
+            for place, fact in plan:
+                value = raw[place]["value"]
                 if type(value) is dict:
-                    value = plain(value)
-                if value is None or value == "":
-                    continue
-                for fact, rank in wanted[attribute]:
-                    if fact not in ranks or rank < ranks[fact]:
-                        ranks[fact] = rank
-                        facts[fact] = value
+                    # What most values are is not worth a call.
+                    value = value["stringValue"] if "stringValue" in value else plain(value)
+                if not value and (value is None or value == ""):
+                    # Another attribute may say it.
+                    kept = [one for one in raw if plain(one["value"]) not in (None, "")]
+                    return self.facts(kept, with_text=with_text)
+                facts[fact] = value
         except (TypeError, KeyError):
             # Not a list in which all is as it should be, which nearly every span has.
+            wanted = self._facts if with_text else self._facts_without_text
             as_list = [{"key": name, "value": value} for name, value in _pairs(raw, wanted)]
             return self.facts(as_list, with_text=with_text)
         return facts
+
+    def _plan_of(self, attributes: tuple[str, ...], with_text: bool) -> list[tuple[int, str]]:
+        """Return which of the attributes of a span are wanted: their places, and what they say."""
+        wanted = self._facts if with_text else self._facts_without_text
+        best: dict[str, tuple[int, int]] = {}
+        for place, attribute in enumerate(attributes):
+            for fact, rank in wanted.get(attribute, ()):
+                best[fact] = min(best.get(fact, (rank, place)), (rank, place))
+        return [(place, fact) for fact, (_, place) in best.items()]
 
     def kind(
         self, facts: Fields, name: str, scope: str | None, *, is_langfuse: bool = False
@@ -165,23 +174,23 @@ class Attributes:
         return name
 
     @staticmethod
-    def fields(facts: Fields, *, with_text: bool = False) -> Fields:
-        """Return the fields of a span's record that facts give, tokens and money apart."""
-        fields: Fields = {}
+    def add_fields(facts: Fields, fields: Fields, *, with_text: bool = False) -> None:
+        """Add to a span's record what facts give, tokens and money apart."""
         for fact, value in facts.items():
-            convert = _CONVERTERS.get(fact)
-            if convert is None and with_text:
-                convert = _TEXTS.get(fact)
-            if convert is not None and (known := convert(value)) is not None:
+            if fact in _CONVERTERS:
+                known = _CONVERTERS[fact](value)
+            elif with_text and fact in _TEXTS:
+                known = _TEXTS[fact](value)
+            else:
+                continue
+            if known is not None:
                 fields[fact] = known
-        return fields
 
     @staticmethod
-    def usage(facts: Fields) -> Fields:
-        """Return the fields for tokens and money, tokens as disjoint counts."""
-        fields: Fields = {}
+    def add_usage(facts: Fields, fields: Fields) -> None:
+        """Add to a span's record its tokens and money, tokens as disjoint counts."""
         if _USAGE.isdisjoint(facts):
-            return fields
+            return
         cost = values.amount(facts.get("cost_usd"))
         if cost is None and ("input_cost" in facts or "output_cost" in facts):
             parts = (values.amount(facts.get(fact)) for fact in ("input_cost", "output_cost"))
@@ -194,13 +203,13 @@ class Attributes:
             if fact in facts and (number := values.count(facts[fact])) is not None
         }
         if not tokens:
-            return fields
+            return
         fresh = tokens.pop("fresh_input", None)
         is_exclusive = fresh is not None and "input" not in tokens
         if is_exclusive:
             tokens["input"] = fresh
         total = values.count(facts.get("total"))
-        return fields | values.disjoint_tokens(tokens, total, is_exclusive=is_exclusive)
+        fields |= values.disjoint_tokens(tokens, total, is_exclusive=is_exclusive)
 
 
 def _pairs(raw: object, wanted: Container[str], prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -226,9 +235,6 @@ def plain(value: object) -> object:
     """Return an OTLP value (`{"intValue": "5"}`) as itself; other values as they are."""
     if type(value) is not dict or len(value) != 1:
         return value
-    if "stringValue" in value:
-        # What most values are.
-        return value["stringValue"]
     ((kind, content),) = value.items()
     if kind in _WRITTEN_AS_THEY_ARE:
         return content

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache, lru_cache
-from json.encoder import encode_basestring_ascii
 from typing import NamedTuple
 from uuid import UUID
 
-from scripts.importer.model import NO_FAILURE, NO_TOKENS, Failure, Run, Session, Step, Tokens
+import msgspec
+
+from scripts.importer.model import NO_FAILURE, NO_TOKENS, Failure, Run, Session, Tokens
 from scripts.loader.times import Instant
 from scripts.warehouse import PROJECT_DIR
 
@@ -25,8 +25,7 @@ _NAMESPACE = UUID("3f0c2b1e-9d0a-5a52-8c3e-6a5d1b7e4f90")
 _LAST_MILLISECOND = 253_402_300_799_999
 _NOT_VERSION_5 = ~(0xF000_C000 << 48)
 _VERSION_5 = 0x5000_8000 << 48
-_CONTEXT = f'{{"library":{{"name":"{LIBRARY_NAME}"}}}}'
-Properties = dict[str, object]
+_CONTEXT = {"library": {"name": LIBRARY_NAME}}
 
 
 class Event(NamedTuple):
@@ -35,6 +34,58 @@ class Event(NamedTuple):
     at: int
     message_id: bytes
     line: bytes
+
+
+class Properties(msgspec.Struct, gc=False, omit_defaults=True):
+    """The properties of an event of any name, in the order of writing; None is left out."""
+
+    conversation_id: str
+    interaction_id: str
+    workflow_name: str | None = None
+    environment: str | None = None
+    trigger_type: str | None = None
+    agent_session_id: str | None = None
+    parent_agent_session_id: str | None = None
+    agent_name: str | None = None
+    model_used: str | None = None
+    step_id: str | None = None
+    step_type: str | None = None
+    status: str | None = None
+    duration_ms: int | None = None
+    response_id: str | None = None
+    model_name: str | None = None
+    tool_name: str | None = None
+    finish_reason: str | None = None
+    service_tier: str | None = None
+    attempt_number: int | None = None
+    prompt_text: str | None = None
+    tool_input: str | None = None
+    tool_output: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    cache_write_1h_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost: float | None = None
+    total_cost: float | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    http_status: int | None = None
+    action_type: str | None = None
+    feedback_type: str | None = None
+    feedback_value: str | None = None
+
+
+class _Payload(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
+    type: str
+    event: str
+    message_id: str
+    anonymous_id: str
+    timestamp: str
+    context: dict[str, dict[str, str]]
+    properties: Properties
+    user_id: str | None = None
 
 
 class EventWriter:
@@ -62,7 +113,7 @@ class EventWriter:
 
     def events(self, run: Run) -> list[Event]:
         """Return the events of a run: prompt, sessions, steps, completion, actions."""
-        add = _Lines(self, run)
+        add = _Events(self, run)
         of_run = {
             "conversation_id": run.conversation_id,
             "interaction_id": run.interaction_id,
@@ -70,72 +121,79 @@ class EventWriter:
             "environment": run.environment,
             "trigger_type": run.trigger_type,
         }
-        add.share(of_run)
         if run.prompted_at is not None:
-            prompt = {"prompt_text": run.prompt_text} if self._with_text else {}
+            text = run.prompt_text if self._with_text else None
+            prompt = Properties(**of_run, prompt_text=text)
             add("prompt", "", "ai_user_prompt_created", run.prompted_at, prompt)
         first = min(run.sessions, key=_first_session, default=None)
         for session in run.sessions:
             of_session = {
+                **of_run,
                 "agent_session_id": session.agent_session_id,
                 "parent_agent_session_id": session.parent_agent_session_id,
                 "agent_name": session.agent_name,
             }
-            add.share(of_run | of_session)
             # While its agent is not in the file yet, a run has a session that stands for it.
             identity = "" if session is first else f"|{session.agent_session_id}"
-            self._add_session(session, identity, add)
-        add.share(of_run)
+            self._add_session(session, identity, of_session, add)
         if run.status is not None and run.ended_at is not None:
-            completed = {
-                "status": run.status,
-                "duration_ms": _duration(run.duration_ms),
-                "total_cost": _cost(_sum_of_costs(run.sessions)),
+            completed = Properties(
+                **of_run,
                 **self._of_failure(run.failure),
-            }
+                status=run.status,
+                duration_ms=_duration(run.duration_ms),
+                total_cost=_cost(_sum_of_costs(run.sessions)),
+            )
             add("run", "", "ai_interaction_completed", run.ended_at, completed)
         for action in run.actions:
-            properties = {
-                "action_type": action.action_type,
-                "feedback_type": action.feedback_type,
-                "feedback_value": action.feedback_value,
-            }
+            properties = Properties(
+                **of_run,
+                action_type=action.action_type,
+                feedback_type=action.feedback_type,
+                feedback_value=action.feedback_value,
+            )
             add("action", f"|{action.action_id}", "ai_user_action", action.at, properties)
         return add.events
 
-    def _add_session(self, session: Session, identity: str, add: _Lines) -> None:
+    def _add_session(
+        self, session: Session, identity: str, of_session: dict[str, str | None], add: _Events
+    ) -> None:
         """Add the events of a session: start, steps, completion.
 
         `identity` tells it from the other sessions of its run.
         """
-        started = {"model_used": session.model_name}
+        started = Properties(**of_session, model_used=session.model_name)
         name = "ai_agent_session_started"
         add("session-started", identity, name, session.started_at, started)
         for step in session.steps:
-            properties = {
-                "step_id": step.step_id,
-                "step_type": step.step_type,
-                "status": step.status,
-                "duration_ms": _duration(step.duration_ms),
-                "response_id": step.response_id,
-                "model_name": step.model_name,
-                "tool_name": step.tool_name,
-                "finish_reason": step.finish_reason,
-                "service_tier": step.service_tier,
-                "attempt_number": step.attempt_number,
-                **self._of_texts(step),
-                **_of_usage(step.tokens, step.cost_usd),
+            properties = Properties(
+                **of_session,
                 **self._of_failure(step.failure),
-            }
+                step_id=step.step_id,
+                step_type=step.step_type,
+                status=step.status,
+                duration_ms=_duration(step.duration_ms),
+                response_id=step.response_id,
+                model_name=step.model_name,
+                tool_name=step.tool_name,
+                finish_reason=step.finish_reason,
+                service_tier=step.service_tier,
+                attempt_number=step.attempt_number,
+            )
+            if self._with_text:
+                properties.tool_input = step.tool_input
+                properties.tool_output = step.tool_output
+            _add_usage(properties, step.tokens, step.cost_usd)
             add("step", f"|{step.step_id}", "ai_agent_step_completed", step.ended_at, properties)
         if session.ended_at is not None:
-            completed = {
-                **started,
-                "status": session.status,
-                "duration_ms": _duration(session.duration_ms),
-                **_of_usage(session.tokens, _sum_of_costs([session])),
+            completed = Properties(
+                **of_session,
                 **self._of_failure(session.failure),
-            }
+                model_used=session.model_name,
+                status=session.status,
+                duration_ms=_duration(session.duration_ms),
+            )
+            _add_usage(completed, session.tokens, _sum_of_costs([session]))
             name = "ai_agent_session_completed"
             add("session-completed", identity, name, session.ended_at, completed)
 
@@ -149,12 +207,7 @@ class EventWriter:
         number = int.from_bytes(hashed.digest()[:16])
         return (number & _NOT_VERSION_5 | _VERSION_5).to_bytes(16)
 
-    def _of_texts(self, step: Step) -> Properties:
-        if not self._with_text:
-            return {}
-        return {"tool_input": step.tool_input, "tool_output": step.tool_output}
-
-    def _of_failure(self, failure: Failure) -> Properties:
+    def _of_failure(self, failure: Failure) -> dict[str, str | int | None]:
         if failure is NO_FAILURE:
             return {}
         message = failure.error_message if self._error_text else None
@@ -168,66 +221,51 @@ class EventWriter:
         }
 
 
-class _Lines:
-    """The events of one run. What all of them say, or all of a session, is written as JSON once."""
+class _Events:
+    """The events of one run."""
 
     def __init__(self, writer: EventWriter, run: Run) -> None:
         """Begin with no event."""
         self.events: list[Event] = []
         self._writer = writer
         self._interaction_id = run.interaction_id
-        user = "" if run.user_id is None else f'"userId":{_encode(run.user_id)},'
-        anonymous_id = _uuid_text(writer.id_of(run.conversation_id))
-        self._sender = f'"anonymousId":"{anonymous_id}",{user}"timestamp":'
-        self._shared = ""
-
-    def share(self, properties: Properties) -> None:
-        """Take properties that the next events have beside their own."""
-        members = _members(properties)[1:]
-        self._shared = f'"context":{_CONTEXT},"properties":{{{members}'
+        self._user_id = run.user_id
+        self._anonymous_id = _uuid_text(writer.id_of(run.conversation_id))
 
     def __call__(
         self, kind: str, identity: str, name: str, at: int, properties: Properties
     ) -> None:
-        """Add an event: what it is, its native id behind the run's, its name, its time, its own."""
+        """Add an event: its kind and its native id behind the run's, its name, time, properties."""
         if type(at) is not int or not 0 <= at <= _LAST_MILLISECOND:
             self._writer.skipped[TIME_OUT_OF_RANGE] += 1
             return
         message_id = self._writer.id_of(f"{kind}|{self._interaction_id}{identity}")
-        line = (
-            f'{{"type":"track","event":"{name}","messageId":"{_uuid_text(message_id)}",'
-            f'{self._sender}"{_iso(at)}",{self._shared}{_members(properties)}}}}}\n'
+        payload = _Payload(
+            "track",
+            name,
+            _uuid_text(message_id),
+            self._anonymous_id,
+            _iso(at),
+            _CONTEXT,
+            properties,
+            self._user_id,
         )
-        self.events.append(Event(at, message_id, line.encode()))
+        self.events.append(Event(at, message_id, _encode(payload) + b"\n"))
 
 
 def _first_session(session: Session) -> tuple[bool, int, str]:
     return session.parent_agent_session_id is not None, session.started_at, session.agent_session_id
 
 
-def _of_usage(tokens: Tokens, cost_usd: float | None) -> Properties:
-    if tokens is NO_TOKENS and cost_usd is None:
-        return {}
-    return {
-        "prompt_tokens": tokens.input,
-        "completion_tokens": tokens.output,
-        "cache_read": tokens.cache_read,
-        "cache_write": tokens.cache_write,
-        "cache_write_1h_tokens": tokens.cache_write_1h,
-        "reasoning_tokens": tokens.reasoning,
-        "cost": _cost(cost_usd),
-    }
-
-
-def _members(properties: Properties) -> str:
-    """Return what is known of properties as members of a JSON object, a comma before each."""
-    return "".join(
-        [
-            f',"{name}":{_WRITTEN_AS.get(type(value), _encode)(value)}'
-            for name, value in properties.items()
-            if value is not None
-        ]
-    )
+def _add_usage(properties: Properties, tokens: Tokens, cost_usd: float | None) -> None:
+    if tokens is not NO_TOKENS:
+        properties.prompt_tokens = tokens.input
+        properties.completion_tokens = tokens.output
+        properties.cache_read = tokens.cache_read
+        properties.cache_write = tokens.cache_write
+        properties.cache_write_1h_tokens = tokens.cache_write_1h
+        properties.reasoning_tokens = tokens.reasoning
+    properties.cost = _cost(cost_usd)
 
 
 def _sum_of_costs(sessions: Iterable[Session]) -> float | None:
@@ -269,9 +307,7 @@ def _uuid_text(content: bytes) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
-# As the encoder writes them, which takes twice the time to find that out.
-_WRITTEN_AS: dict[type, Callable[[object], str]] = {str: encode_basestring_ascii, int: str}
+_encode = msgspec.json.Encoder().encode
 
 
 def _iso(at: int) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+import msgspec
 
 from scripts.importer.model import Counts
 
@@ -13,6 +16,7 @@ CUT_OFF = "JSON document that is cut off"
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_decode_one = msgspec.json.Decoder().decode
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -77,6 +81,9 @@ def _parsed(text: bytes) -> list[object] | None:
     """Return the JSON values that a text consists of, None if it is no JSON."""
     if text[:1] not in (b"{", b"["):
         return None
+    with suppress(ValueError, RecursionError, msgspec.DecodeError):
+        return [_decode_one(text)]
+    # Python's own reader also takes what is no strict JSON: NaN, half of a pair of surrogates.
     try:
         return [json.loads(text)]
     except json.JSONDecodeError as error:

@@ -260,8 +260,8 @@ class LangfuseReader(Reader):
             "id": row_id,
             "kind": kind or OTHER,
             "name": self._attributes.bare_name(name),
-            **self._attributes.fields(told),
         }
+        self._attributes.add_fields(told, fields)
         # Langfuse has taken these out of the attributes where they are of the trace.
         for fact in ("conversation_id", "user_id", "workflow_name"):
             fields.pop(fact, None)

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+
+import msgspec
 
 # What a record holds: anything that JSON can carry, so that it can wait on disk for its group.
 Fields = dict[str, Any]
@@ -56,8 +57,7 @@ NO_TOKENS = Tokens()
 NO_FAILURE = Failure()
 
 
-@dataclass(slots=True)
-class Step:
+class Step(msgspec.Struct):
     """One model call, tool call or other operation of an agent session."""
 
     step_id: str
@@ -78,8 +78,7 @@ class Step:
     tool_output: str | None = None
 
 
-@dataclass
-class Session:
+class Session(msgspec.Struct):
     """One execution of one agent inside a run.
 
     `tokens` and `cost_usd` are set only when no step below says any: money and tokens count once.
@@ -97,11 +96,10 @@ class Session:
     tokens: Tokens = NO_TOKENS
     cost_usd: float | None = None
     failure: Failure = NO_FAILURE
-    steps: list[Step] = field(default_factory=list)
+    steps: list[Step] = msgspec.field(default_factory=list)
 
 
-@dataclass
-class Action:
+class Action(msgspec.Struct):
     """A user's reaction to a run.
 
     Feedback, or an interruption with `action_type` interrupted.
@@ -114,8 +112,7 @@ class Action:
     feedback_value: str | None = None
 
 
-@dataclass
-class Run:
+class Run(msgspec.Struct):
     """One delegated task, from trigger to outcome.
 
     Without `status` the end is not known and the run gets no completion event. `prompted_at` is
@@ -126,7 +123,7 @@ class Run:
     interaction_id: str
     started_at: int
     ended_at: int | None
-    sessions: list[Session] = field(default_factory=list)
+    sessions: list[Session] = msgspec.field(default_factory=list)
     status: str | None = None
     duration_ms: int | None = None
     prompted_at: int | None = None
@@ -136,7 +133,7 @@ class Run:
     environment: str | None = None
     user_id: str | None = None
     failure: Failure = NO_FAILURE
-    actions: list[Action] = field(default_factory=list)
+    actions: list[Action] = msgspec.field(default_factory=list)
 
 
 class Counts:

@@ -231,9 +231,10 @@ class OtelReader(Reader):
             fields["start"] = start
         if end is not None:
             fields["end"] = end
-        fields |= resource
-        fields |= self._attributes.fields(facts, with_text=self.with_text)
-        fields |= self._attributes.usage(facts)
+        if resource:
+            fields |= resource
+        self._attributes.add_fields(facts, fields, with_text=self.with_text)
+        self._attributes.add_usage(facts, fields)
         fields["kind"] = kind
         if kind in (AGENT, WORKFLOW):
             fields["name"] = self._attributes.bare_name(name)
@@ -320,7 +321,9 @@ def _action(record: Fields) -> Action:
 def _ids(span: Fields) -> tuple[str | None, str | None, str | None]:
     """Return a span's own id, its parent's and that of its trace."""
     if "spanId" in span:
-        parent_id = span.get("parentSpanId") or _inner(span, "parentSpanContext", "spanId")
+        parent_id = span.get("parentSpanId")
+        if not parent_id and "parentSpanContext" in span:
+            parent_id = _inner(span, "parentSpanContext", "spanId")
         return _id(span["spanId"]), _id(parent_id), _id(span.get("traceId"))
     for name in ("context", "_spanContext", "spanContext"):
         if type(span.get(name)) is dict:
@@ -349,7 +352,7 @@ def _inner(span: Fields, name: str, inner_name: str) -> object:
 
 def _id(raw: object) -> str | None:
     """Return an id in hex, from hex, from hex with 0x before it or from base64."""
-    return _hex_id(raw) if type(raw) is str else None
+    return _hex_id(raw) if type(raw) is str and raw else None
 
 
 @lru_cache(maxsize=65_536)

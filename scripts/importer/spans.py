@@ -23,6 +23,8 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from scripts.importer.model import (
     NO_FAILURE,
     NO_TOKENS,
@@ -46,6 +48,8 @@ TOOL_PART = "tool_part"
 HANDOFF = "handoff"
 OTHER = "other"
 _AGENTS = frozenset({AGENT, WORKFLOW})
+# The fields of a span that only links others.
+_ONLY_LINKS = frozenset({"trace_id", "id", "parent_id"})
 # What may lie between two spans of one call.
 _BETWEEN = frozenset({TOOL_PART, HANDOFF, OTHER})
 NO_STEPS = frozenset({AGENT, WORKFLOW, TOOL_PART, HANDOFF, OTHER})
@@ -57,12 +61,11 @@ IN_PROGRESS = "in_progress"
 NANOSECONDS_PER_MILLISECOND = 1_000_000
 
 
-class Span:
+class Span(msgspec.Struct, eq=False, gc=False):
     """One observation of a trace. Times are nanoseconds since 1970; tokens as in `Tokens`."""
 
     id: str
     trace_id: str
-    # What a record does not say is looked up here, in the class.
     parent_id: str | None = None
     kind: str = OTHER
     name: str = ""
@@ -96,11 +99,6 @@ class Span:
     tool_output: str | None = None
     updated_at: str | None = None
 
-    def __init__(self, record: Fields) -> None:
-        """Take the fields of a record, which must be among those above."""
-        # Not one by one: a record says a dozen of three dozen, and there are millions of them.
-        self.__dict__.update(record)
-
     @property
     def tokens(self) -> Tokens:
         """The token counts that this span reports."""
@@ -116,7 +114,8 @@ class Span:
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Replace all token counts."""
-        self.__dict__.update(tokens._asdict())
+        for name, count in tokens._asdict().items():
+            setattr(self, name, count)
 
     @property
     def has_tokens(self) -> bool:
@@ -224,14 +223,21 @@ class _Trace:
 
     def __init__(self, records: Sequence[Fields], facts: TraceFacts) -> None:
         self.facts = facts
-        # By start, then id.
-        self.spans = sorted(map(Span, records), key=_start_and_id)
+        # By start, then id. Of spans of other kinds only those that say something of the trace.
+        self.spans = sorted(
+            [
+                Span(**record)
+                for record in records
+                if facts.root_is_run or not record.keys() <= _ONLY_LINKS
+            ],
+            key=_start_and_id,
+        )
         self._known = [span for span in self.spans if span.kind != OTHER]
         for span in self._known:
             # Agents report sums: one of nothing, where a call failed, tells nothing.
             if _is_agent(span) and span.has_tokens and not any(span.tokens):
                 span.set_tokens(NO_TOKENS)
-        parents = _parents(self.spans)
+        parents = _parents(records)
         self._roots = [span for span in self.spans if span.id not in parents]
         self._above = _nearest_known(self._known, parents)
         self._agent_above = self._nearest_above(_is_agent)
@@ -463,13 +469,15 @@ class _Trace:
         )
 
 
-def _parents(spans: Sequence[Span]) -> dict[str, str]:
+def _parents(records: Sequence[Fields]) -> dict[str, str]:
     """Return the id of the span above each span, without those missing and without cycles.
 
     In a cycle the span with the smallest id is the top.
     """
-    ids = {span.id for span in spans}
-    parents = {span.id: span.parent_id for span in spans if span.parent_id in ids}
+    ids = {record["id"] for record in records}
+    parents = {
+        record["id"]: record["parent_id"] for record in records if record.get("parent_id") in ids
+    }
     without_cycle: set[str] = set()
     for start in list(parents):
         path: dict[str, int] = {}
@@ -488,8 +496,11 @@ def _nearest_known(known: Sequence[Span], parents: dict[str, str]) -> dict[str, 
     by_id = {span.id: span for span in known}
     nearest: dict[str, Span | None] = {}
     for span in known:
-        path = [span.id]
         one = parents.get(span.id)
+        if one is None or one in by_id:
+            nearest[span.id] = by_id.get(one)
+            continue
+        path = [span.id]
         while one is not None and one not in by_id and one not in nearest:
             path.append(one)
             one = parents.get(one)

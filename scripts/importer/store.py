@@ -15,10 +15,16 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Self
 
+import msgspec
 import numpy as np
 
 from scripts.importer.model import Fields, Record
 
+_packed = msgspec.msgpack.Encoder().encode
+_unpacked = msgspec.msgpack.Decoder().decode
+# Before what MessagePack cannot hold: half of a pair of surrogates, numbers beyond 64 bits. The
+# format gives this byte no meaning.
+_NOT_PACKED = b"\xc1"
 # The last version of marshal that writes equal values as equal bytes.
 _MARSHAL_VERSION = 2
 # Bytes read from a file before the memory that they take is given back.
@@ -90,11 +96,16 @@ class GroupStore:
 
     def add(self, record: Record) -> None:
         """Keep a record; one without keys is a group of its own."""
-        first = self._number(record.keys[0]) if record.keys else self._new_number()
-        for key in record.keys[1:]:
+        keys, fields = record
+        first = self._number(keys[0]) if keys else self._new_number()
+        for key in keys[1:]:
             self._join(first, self._number(key))
         self._key_of_record.append(first)
-        self._spool.append(marshal.dumps(record.fields, _MARSHAL_VERSION))
+        try:
+            content = _packed(fields)
+        except (UnicodeEncodeError, OverflowError):
+            content = _NOT_PACKED + marshal.dumps(fields, _MARSHAL_VERSION)
+        self._spool.append(content)
 
     def groups(self) -> Iterator[list[Fields]]:
         """Yield the records of each group, each record once and in the order of their bytes.
@@ -110,7 +121,10 @@ class GroupStore:
         starts = np.flatnonzero(np.diff(first_of_record[order], prepend=-1)).tolist()
         for start, end in pairwise([*starts, len(order)]):
             contents = sorted({self._spool.read(number) for number in order[start:end].tolist()})
-            yield [marshal.loads(content) for content in contents]
+            yield [
+                marshal.loads(content[1:]) if content[:1] == _NOT_PACKED else _unpacked(content)
+                for content in contents
+            ]
 
     def _new_number(self) -> int:
         number = len(self._parents)

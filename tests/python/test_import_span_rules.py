@@ -8,9 +8,9 @@ import io
 import json
 import random
 from collections import defaultdict
-from dataclasses import asdict
 from pathlib import Path
 
+import msgspec
 import pyarrow
 import pytest
 from pyarrow import parquet
@@ -1157,7 +1157,8 @@ LAST_MILLISECOND = 253_402_300_799_999
 def check_sound(runs: list[Run]) -> None:
     """Check that runs can be written: real text, whole and finite numbers, times that exist."""
     for run in runs:
-        json.dumps(asdict(run), ensure_ascii=False, allow_nan=False).encode()
+        plain = msgspec.to_builtins(run)
+        json.dumps(plain, ensure_ascii=False, allow_nan=False).encode()
         times = [run.started_at, run.prompted_at, run.ended_at or 0]
         times += [action.at for action in run.actions]
         for session in run.sessions:

@@ -14,8 +14,10 @@ import pytest
 
 from scripts import import_traces, prepare_events
 from scripts.importer.events import EventWriter, masked
+from scripts.importer.json_lines import documents
 from scripts.importer.model import (
     Action,
+    Counts,
     Failure,
     Record,
     Run,
@@ -49,6 +51,22 @@ def test_groups_are_the_same_whatever_came_first():
     for seed in range(20):
         random.Random(seed).shuffle(records)
         assert sorted(groups(*records)) == [[1, 2], [3, 9], [4], [7], [8]]
+
+
+def test_records_come_back_as_they_were():
+    fields = {"half": "\ud800", "large": 10**30, "not_a_number": [1.5, None, True, {"é": {}}]}
+    (group,) = groups(("a", fields), ("a", {"small": 1}), ("a", dict(fields)))
+    assert sorted(group, key=len) == [{"small": 1}, fields]
+
+
+def test_lines_are_read_as_by_the_reader_of_python():
+    lines = ['{"a": NaN, "b": -Infinity}', '["\\ud800"]', "[1e400, 123456789012345678901234567890]"]
+    lines += ['{"a": 1, "a": 2}', '["\\u0000", -0, 1.0]', '{"a": 1} {"b": 2}']
+    counts = Counts()
+    found = list(documents([f"{line}\n".encode() for line in lines], counts))
+    expected = [json.loads(line) for line in lines[:-1]]
+    assert repr(found) == repr([*expected, {"a": 1}, {"b": 2}])
+    assert not counts.skipped
 
 
 def test_stores_may_be_empty():
