@@ -194,7 +194,7 @@ def import_files(
                         wanted.sessions += len(run.sessions)
                         wanted.steps += sum(len(session.steps) for session in run.sessions)
                         for event in writer.events(run):
-                            events.add(*event)
+                            events.add(event.at, event.message_id, event.line)
                         if wanted.runs % 100 == 0:
                             advance(spool.bytes_read)
         if any(wanted.runs for wanted in found.imports.values()):

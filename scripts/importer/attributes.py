@@ -86,8 +86,10 @@ class Attributes:
             for attribute, facts in self._facts.items()
             if (kept := [one for one in facts if one[0] not in _TEXTS])
         }
-        # Spans of one kind have the same attributes again and again.
+        # Spans of one kind have the same attributes and names again and again.
         self._plan = lru_cache(maxsize=4096)(self._plan_of)
+        self.bare_name = lru_cache(maxsize=4096)(self._bare_name)
+        self.is_handoff = lru_cache(maxsize=4096)(self._is_handoff)
 
     def facts(self, raw: object, *, with_text: bool = False) -> Fields:
         """Return what attributes say, of several names for a fact the first in the CSV file.
@@ -162,11 +164,11 @@ class Attributes:
                 return kind, None
         return None, None
 
-    def is_handoff(self, tool_name: str) -> bool:
+    def _is_handoff(self, tool_name: str) -> bool:
         """Return whether a tool call only hands the conversation to another agent."""
         return tool_name in self._handoff_names or tool_name.startswith(self._handoff_beginnings)
 
-    def bare_name(self, name: str) -> str:
+    def _bare_name(self, name: str) -> str:
         """Return a span's name without the operation before it: `invoke_agent helper`."""
         for beginning in self._name_beginnings:
             if name.startswith(beginning) and len(name) > len(beginning):

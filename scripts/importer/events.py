@@ -8,8 +8,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable
+from copy import copy
 from functools import cache, lru_cache
-from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -28,7 +28,7 @@ _VERSION_5 = 0x5000_8000 << 48
 _CONTEXT = {"library": {"name": LIBRARY_NAME}}
 
 
-class Event(NamedTuple):
+class Event(msgspec.Struct, gc=False):
     """One payload as a line: when it happened, the bytes of its id, the line with its end."""
 
     at: int
@@ -127,23 +127,23 @@ class EventWriter:
             add("prompt", "", "ai_user_prompt_created", run.prompted_at, prompt)
         first = min(run.sessions, key=_first_session, default=None)
         for session in run.sessions:
-            of_session = {
+            of_session = Properties(
                 **of_run,
-                "agent_session_id": session.agent_session_id,
-                "parent_agent_session_id": session.parent_agent_session_id,
-                "agent_name": session.agent_name,
-            }
+                agent_session_id=session.agent_session_id,
+                parent_agent_session_id=session.parent_agent_session_id,
+                agent_name=session.agent_name,
+            )
             # While its agent is not in the file yet, a run has a session that stands for it.
             identity = "" if session is first else f"|{session.agent_session_id}"
             self._add_session(session, identity, of_session, add)
         if run.status is not None and run.ended_at is not None:
             completed = Properties(
                 **of_run,
-                **self._of_failure(run.failure),
                 status=run.status,
                 duration_ms=_duration(run.duration_ms),
                 total_cost=_cost(_sum_of_costs(run.sessions)),
             )
+            self._add_failure(completed, run.failure)
             add("run", "", "ai_interaction_completed", run.ended_at, completed)
         for action in run.actions:
             properties = Properties(
@@ -156,44 +156,41 @@ class EventWriter:
         return add.events
 
     def _add_session(
-        self, session: Session, identity: str, of_session: dict[str, str | None], add: _Events
+        self, session: Session, identity: str, of_session: Properties, add: _Events
     ) -> None:
         """Add the events of a session: start, steps, completion.
 
         `identity` tells it from the other sessions of its run.
         """
-        started = Properties(**of_session, model_used=session.model_name)
+        started = copy(of_session)
+        started.model_used = session.model_name
         name = "ai_agent_session_started"
         add("session-started", identity, name, session.started_at, started)
         for step in session.steps:
-            properties = Properties(
-                **of_session,
-                **self._of_failure(step.failure),
-                step_id=step.step_id,
-                step_type=step.step_type,
-                status=step.status,
-                duration_ms=_duration(step.duration_ms),
-                response_id=step.response_id,
-                model_name=step.model_name,
-                tool_name=step.tool_name,
-                finish_reason=step.finish_reason,
-                service_tier=step.service_tier,
-                attempt_number=step.attempt_number,
-            )
+            # What all steps of a session share is copied, in half the time of giving it again.
+            properties = copy(of_session)
+            properties.step_id = step.step_id
+            properties.step_type = step.step_type
+            properties.status = step.status
+            properties.duration_ms = _duration(step.duration_ms)
+            properties.response_id = step.response_id
+            properties.model_name = step.model_name
+            properties.tool_name = step.tool_name
+            properties.finish_reason = step.finish_reason
+            properties.service_tier = step.service_tier
+            properties.attempt_number = step.attempt_number
             if self._with_text:
                 properties.tool_input = step.tool_input
                 properties.tool_output = step.tool_output
             _add_usage(properties, step.tokens, step.cost_usd)
+            self._add_failure(properties, step.failure)
             add("step", f"|{step.step_id}", "ai_agent_step_completed", step.ended_at, properties)
         if session.ended_at is not None:
-            completed = Properties(
-                **of_session,
-                **self._of_failure(session.failure),
-                model_used=session.model_name,
-                status=session.status,
-                duration_ms=_duration(session.duration_ms),
-            )
+            completed = copy(started)
+            completed.status = session.status
+            completed.duration_ms = _duration(session.duration_ms)
             _add_usage(completed, session.tokens, _sum_of_costs([session]))
+            self._add_failure(completed, session.failure)
             name = "ai_agent_session_completed"
             add("session-completed", identity, name, session.ended_at, completed)
 
@@ -207,18 +204,14 @@ class EventWriter:
         number = int.from_bytes(hashed.digest()[:16])
         return (number & _NOT_VERSION_5 | _VERSION_5).to_bytes(16)
 
-    def _of_failure(self, failure: Failure) -> dict[str, str | int | None]:
+    def _add_failure(self, properties: Properties, failure: Failure) -> None:
         if failure is NO_FAILURE:
-            return {}
-        message = failure.error_message if self._error_text else None
-        if message is not None:
-            message = message[:LONGEST_ERROR_MESSAGE]
-            message = message if self._with_text else masked(message)
-        return {
-            "error_type": failure.error_type,
-            "error_message": message,
-            "http_status": failure.http_status,
-        }
+            return
+        properties.error_type = failure.error_type
+        properties.http_status = failure.http_status
+        if self._error_text and failure.error_message is not None:
+            message = failure.error_message[:LONGEST_ERROR_MESSAGE]
+            properties.error_message = message if self._with_text else masked(message)
 
 
 class _Events:
@@ -265,7 +258,8 @@ def _add_usage(properties: Properties, tokens: Tokens, cost_usd: float | None) -
         properties.cache_write = tokens.cache_write
         properties.cache_write_1h_tokens = tokens.cache_write_1h
         properties.reasoning_tokens = tokens.reasoning
-    properties.cost = _cost(cost_usd)
+    if cost_usd is not None:
+        properties.cost = _cost(cost_usd)
 
 
 def _sum_of_costs(sessions: Iterable[Session]) -> float | None:
@@ -310,8 +304,11 @@ def _uuid_text(content: bytes) -> str:
 _encode = msgspec.json.Encoder().encode
 
 
+_ENDS_OF_TIMES = tuple(f".{milliseconds:03d}Z" for milliseconds in range(1000))
+
+
 def _iso(at: int) -> str:
-    return f"{_second(at // 1000)}.{at % 1000:03d}Z"
+    return _second(at // 1000) + _ENDS_OF_TIMES[at % 1000]
 
 
 @lru_cache(maxsize=10_000)

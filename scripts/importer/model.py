@@ -22,7 +22,7 @@ import msgspec
 Fields = dict[str, Any]
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, gc=False):
     """One line, span or observation, cut to what its run needs.
 
     `keys` say what it belongs to (a trace, a conversation, a message): records that share a key,

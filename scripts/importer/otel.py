@@ -49,6 +49,7 @@ _SPAN_MARKS = (
     "spanContext",
     "_spanContext",
 )
+_OF_FAILURE = frozenset({"error_type", "is_success"})
 _SIGNS = (
     b'"resourceSpans"',
     b'"resource_spans"',
@@ -249,7 +250,9 @@ class OtelReader(Reader):
                 del fields["tool_name"]
         else:
             fields.pop("tool_name", None)
-        self._add_failure(span, facts, fields)
+        # A sender of spans that all went well has nothing to say of it.
+        if span.get("status") != {} or not _OF_FAILURE.isdisjoint(facts):
+            self._add_failure(span, facts, fields)
         found.append(Record((trace_id,), fields))
         if span.get("events"):
             found.extend(self._evaluations(span, trace_id, fields))
@@ -383,10 +386,8 @@ def _dotted_attributes(span: Fields) -> Fields:
 def _times(span: Fields) -> tuple[int | None, int | None]:
     """Return start and end, as far as they are known."""
     if "startTimeUnixNano" in span or "endTimeUnixNano" in span:
-        return (
-            values.nanoseconds(span.get("startTimeUnixNano")),
-            values.nanoseconds(span.get("endTimeUnixNano")),
-        )
+        start, end = span.get("startTimeUnixNano"), span.get("endTimeUnixNano")
+        return values.nanoseconds(start), values.nanoseconds(end)
     return (
         values.moment(
             span.get("start_time") or span.get("start_time_unix_nano") or span.get("startTime")
@@ -400,8 +401,6 @@ def _times(span: Fields) -> tuple[int | None, int | None]:
 def _status(span: Fields) -> tuple[str, object]:
     """Return the word of a span's status in capitals, and the message with it."""
     status = span.get("status")
-    if status == {}:
-        return "", None
     message = span.get("status_message")
     code = span.get("status_code")
     if type(status) is dict:

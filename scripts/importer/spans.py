@@ -102,7 +102,9 @@ class Span(msgspec.Struct, eq=False, gc=False):
     @property
     def tokens(self) -> Tokens:
         """The token counts that this span reports."""
-        tokens = Tokens(
+        if not self.has_tokens and self.cache_write_1h is None and self.reasoning is None:
+            return NO_TOKENS
+        return Tokens(
             self.input,
             self.output,
             self.cache_read,
@@ -110,7 +112,6 @@ class Span(msgspec.Struct, eq=False, gc=False):
             self.cache_write_1h,
             self.reasoning,
         )
-        return NO_TOKENS if tokens == NO_TOKENS else tokens
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Replace all token counts."""
@@ -547,6 +548,7 @@ def _step(span: Span) -> Step:
     status = ERROR if span.is_error else SUCCESS
     if span.end is None and not span.is_error and not span.has_usage:
         status = IN_PROGRESS
+    is_tool_call = span.kind == TOOL
     return Step(
         step_id=span.id,
         step_type=span.kind,
@@ -554,14 +556,14 @@ def _step(span: Span) -> Step:
         status=status,
         duration_ms=span.duration_ms,
         response_id=span.response_id,
-        model_name=span.model_name if span.kind != TOOL else None,
-        tool_name=(span.tool_name or span.name or None) if span.kind == TOOL else None,
+        model_name=None if is_tool_call else span.model_name,
+        tool_name=(span.tool_name or span.name or None) if is_tool_call else None,
         tokens=span.tokens,
         cost_usd=span.cost_usd,
         finish_reason=span.finish_reason,
         service_tier=span.service_tier,
         attempt_number=span.attempt_number,
-        failure=span.failure,
+        failure=span.failure if span.is_error else NO_FAILURE,
         tool_input=span.tool_input,
         tool_output=span.tool_output,
     )

@@ -96,7 +96,7 @@ class GroupStore:
 
     def add(self, record: Record) -> None:
         """Keep a record; one without keys is a group of its own."""
-        keys, fields = record
+        keys, fields = record.keys, record.fields
         first = self._number(keys[0]) if keys else self._new_number()
         for key in keys[1:]:
             self._join(first, self._number(key))

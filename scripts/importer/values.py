@@ -113,12 +113,10 @@ def first_word(value: object) -> str | None:
 def nanoseconds(value: object) -> int | None:
     """Return nanoseconds since 1970 of a count of them, also one written as text."""
     if type(value) is str:
-        value = int(value) if value.isascii() and value.isdigit() and len(value) < 25 else None
+        value = int(value) if value.isascii() and value.isdigit() and len(value) < 25 else 0
     elif type(value) is float and math.isfinite(value):
         value = int(value)
-    if type(value) is not int:
-        return None
-    return value if 0 < value < _LAST_NANOSECOND else None
+    return value if type(value) is int and 0 < value < _LAST_NANOSECOND else None
 
 
 def moment(value: object) -> int | None:
