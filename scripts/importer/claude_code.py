@@ -206,11 +206,10 @@ class ClaudeCodeReader(Reader):
         by_life = [count(cache.get(f"ephemeral_{life}_input_tokens")) for life in ("5m", "1h")]
         if written is None and any(by_life):
             written = sum(tokens or 0 for tokens in by_life)
-        uses = [
-            self._use(block)
-            for block in objects(message.get("content"))
-            if block.get("type") == "tool_use" and name(block.get("id"))
-        ]
+        uses: dict[str, Fields] = {}
+        for block in objects(message.get("content")):
+            if block.get("type") == "tool_use" and (use_id := name(block.get("id"))):
+                uses.setdefault(use_id, self._use(block))
         is_failed = line.get("isApiErrorMessage") is True
         model_name = model(message.get("model"))
         is_call = not is_failed and model_name != SYNTHETIC_MODEL
@@ -218,7 +217,7 @@ class ClaudeCodeReader(Reader):
         fields: Fields = {
             **common,
             "kind": "assistant",
-            "uses": uses,
+            "uses": list(uses.values()),
         }
         if is_call:
             fields |= {

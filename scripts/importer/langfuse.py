@@ -147,12 +147,13 @@ class LangfuseReader(Reader):
         trace = document.get("trace")
         trace_id = values.text((trace if type(trace) is dict else document).get("id"))
         nested = [document.get(kind) for kind in ("observations", "scores")]
-        lists = [rows for rows in nested if type(rows) is list]
+        # In lists of the API there are only ids.
+        lists = [
+            rows for rows in nested if type(rows) is list and any(type(row) is dict for row in rows)
+        ]
         for rows in lists:
-            # In lists of the API there are only ids.
-            if any(type(row) is dict for row in rows):
-                for row in rows:
-                    yield from self._row(row, counts, trace_id)
+            for row in rows:
+                yield from self._row(row, counts, trace_id)
         if type(trace) is dict:
             yield from self._records(trace, counts, depth + 1)
         elif "id" in document or not lists:

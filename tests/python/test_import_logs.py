@@ -893,6 +893,17 @@ def test_a_line_that_was_written_again():
         assert [s.tokens.output for s in steps_of(run)] == [70]
 
 
+def test_a_tool_use_that_stands_in_a_message_twice():
+    log = ClaudeLog()
+    log.prompt("go", uuid="p1")
+    log.answer("m1", "Read", "t1")
+    content = log.lines[-1]["message"]["content"]
+    content.append(content[-1])
+    log.result("t1")
+    [run] = claude_runs(log).values()
+    assert [step.step_id for step in steps_of(run, "tool_call")] == ["t1"]
+
+
 @pytest.mark.parametrize(
     ("content", "fields", "is_run"),
     [

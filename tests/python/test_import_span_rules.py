@@ -953,6 +953,12 @@ class TestLangfuse:
         run = langfuse_run({"trace": TRACE_ROW, "observations": rows})
         assert (step_ids(run), run.status) == (["call"], "success")
 
+    def test_a_trace_without_an_id_is_counted(self):
+        without_id = {key: value for key, value in TRACE_ROW.items() if key != "id"}
+        listed = {"data": [TRACE_ROW, {**without_id, "observations": ["call"]}]}
+        _, counts = read(langfuse.READER, listed)
+        assert (counts.read, counts.skipped.total()) == (1, 1)
+
     def test_scores_of_users_are_actions(self):
         def score(row_id, source, **more):
             base = {"id": row_id, "traceId": "t1", "name": "thumbs", "source": source}
