@@ -190,11 +190,16 @@ def import_files(
                 label = f"assembling {wanted.reader.name}"
                 with progress_bar(label, spool.size, is_shown=is_shown) as advance:
                     for run in assemble_runs(wanted, store):
+                        try:
+                            written = writer.events(run)
+                        except Exception as error:
+                            wanted.counts.skipped[f"run not understood ({_where(error)})"] += 1
+                            continue
+                        for event in written:
+                            events.add(event.at, event.message_id, event.line)
                         wanted.runs += 1
                         wanted.sessions += len(run.sessions)
                         wanted.steps += sum(len(session.steps) for session in run.sessions)
-                        for event in writer.events(run):
-                            events.add(event.at, event.message_id, event.line)
                         if wanted.runs % 100 == 0:
                             advance(spool.bytes_read)
         if any(wanted.runs for wanted in found.imports.values()):

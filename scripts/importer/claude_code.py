@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scripts.importer.json_lines import read_json
 from scripts.importer.lines import (
     fingerprint,
     json_objects,
@@ -128,7 +129,7 @@ class ClaudeCodeReader(Reader):
         """Yield what a .meta.json file says about its agent."""
         whole = b"".join(chunks)[:LARGEST_META_FILE]
         try:
-            meta = mapping(json.loads(whole))
+            meta = mapping(read_json(whole))
         except (ValueError, RecursionError):
             meta = {}
         if place.session and place.agent and name(meta.get("agentType")):
@@ -388,7 +389,7 @@ def _json_inside(said: str) -> object:
     """Return the JSON object that follows the words of an error."""
     start = said.find("{")
     try:
-        return json.loads(said[start:]) if start >= 0 else None
+        return read_json(said[start:]) if start >= 0 else None
     except (ValueError, RecursionError):
         return None
 

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.importer.json_lines import read_json
 from scripts.importer.lines import (
     json_objects,
     kind_name,
@@ -391,7 +392,7 @@ def _outcome(payload: Fields) -> Fields:
         return tool_failure(_output(value), is_failed=True)
     said = _output(value)
     try:
-        inside = mapping(json.loads(said)) if said.startswith("{") else {}
+        inside = mapping(read_json(said)) if said.startswith("{") else {}
     except (ValueError, RecursionError):
         inside = {}
     code = mapping(inside.get("metadata")).get("exit_code", inside.get("exit_code"))

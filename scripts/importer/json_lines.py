@@ -20,6 +20,31 @@ _decode_one = msgspec.json.Decoder().decode
 _decode = json.JSONDecoder().raw_decode
 
 
+def read_json(text: bytes | str) -> object:
+    """Return the value that a JSON text is; NaN and infinities are taken, too.
+
+    Half of a pair of surrogates, which no file and no database can hold, becomes a question mark.
+    Raises ValueError for what is no JSON, RecursionError for what is nested too deeply.
+    """
+    with suppress(ValueError, RecursionError, msgspec.DecodeError):
+        return _decode_one(text)
+    # Python's own reader takes what is no strict JSON.
+    return _with_whole_characters(json.loads(text))
+
+
+def _with_whole_characters(value: object) -> object:
+    if type(value) is str:
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if type(value) is list:
+        return [_with_whole_characters(item) for item in value]
+    if type(value) is dict:
+        return {
+            _with_whole_characters(name): _with_whole_characters(item)
+            for name, item in value.items()
+        }
+    return value
+
+
 def documents(chunks: Iterable[bytes], counts: Counts) -> Iterator[object]:
     """Yield the JSON values of a file.
 
@@ -81,11 +106,8 @@ def _parsed(text: bytes) -> list[object] | None:
     """Return the JSON values that a text consists of, None if it is no JSON."""
     if text[:1] not in (b"{", b"["):
         return None
-    with suppress(ValueError, RecursionError, msgspec.DecodeError):
-        return [_decode_one(text)]
-    # Python's own reader also takes what is no strict JSON: NaN, half of a pair of surrogates.
     try:
-        return [json.loads(text)]
+        return [read_json(text)]
     except json.JSONDecodeError as error:
         if error.msg != "Extra data":
             return None
@@ -96,7 +118,7 @@ def _parsed(text: bytes) -> list[object] | None:
         rest = text.decode()
         while rest:
             value, end = _decode(rest)
-            values.append(value)
+            values.append(_with_whole_characters(value))
             rest = rest[end:].lstrip()
     except (ValueError, RecursionError):
         return None

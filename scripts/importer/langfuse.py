@@ -20,7 +20,7 @@ from pyarrow import parquet
 
 from scripts.importer import values
 from scripts.importer.attributes import Attributes
-from scripts.importer.json_lines import BYTE_ORDER_MARK, CUT_OFF, documents
+from scripts.importer.json_lines import BYTE_ORDER_MARK, CUT_OFF, documents, read_json
 from scripts.importer.model import Action, Counts, Fields, Reader, Record, Run
 from scripts.importer.spans import (
     AGENT,
@@ -429,7 +429,7 @@ def _object(raw: object) -> Fields:
     """Return an object, also one that is written as text or as pairs, else an empty one."""
     if type(raw) is str and raw[:1] == "{":
         try:
-            raw = json.loads(raw)
+            raw = read_json(raw)
         except (ValueError, RecursionError):
             return {}
     if type(raw) is list and all(type(pair) is tuple and len(pair) == 2 for pair in raw):

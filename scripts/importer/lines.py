@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from scripts.importer import values
+from scripts.importer.json_lines import read_json
 from scripts.importer.model import Counts
 from scripts.importer.tables import rows_of
 
@@ -29,7 +30,7 @@ def json_objects(chunks: Iterable[bytes], counts: Counts) -> Iterator[tuple[int,
         if not line:
             continue
         try:
-            value = json.loads(line)
+            value = read_json(line)
         except (ValueError, RecursionError):
             counts.skipped["line is cut off or no JSON"] += 1
             continue

@@ -60,13 +60,22 @@ def test_records_come_back_as_they_were():
 
 
 def test_lines_are_read_as_by_the_reader_of_python():
-    lines = ['{"a": NaN, "b": -Infinity}', '["\\ud800"]', "[1e400, 123456789012345678901234567890]"]
+    lines = [
+        '{"a": NaN, "b": -Infinity}',
+        '["\\ud83d\\ude00"]',
+        "[1e400, 123456789012345678901234567890]",
+    ]
     lines += ['{"a": 1, "a": 2}', '["\\u0000", -0, 1.0]', '{"a": 1} {"b": 2}']
     counts = Counts()
     found = list(documents([f"{line}\n".encode() for line in lines], counts))
     expected = [json.loads(line) for line in lines[:-1]]
     assert repr(found) == repr([*expected, {"a": 1}, {"b": 2}])
     assert not counts.skipped
+
+
+def test_halves_of_characters_become_question_marks():
+    line = b'{"a\\ud800": ["\\udfffb", {"c": "\\ud83d\\ude00\\ud83d"}]} {"a": "\\ud800"}'
+    assert list(documents([line], Counts())) == [{"a?": ["?b", {"c": "😀?"}]}, {"a": "?"}]
 
 
 def test_stores_may_be_empty():
