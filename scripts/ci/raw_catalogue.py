@@ -6,11 +6,12 @@ offers everything the models can use and never falls behind them.
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import jinja2
 
 from scripts.ci.engines.base import EngineError
 
@@ -21,6 +22,7 @@ Catalogue = dict[str, dict[str, list[tuple[str, str]]]]
 
 RUDDER_TYPE_OF_LOGICAL_TYPE = {
     "text": "string",
+    "name": "string",
     "id": "string",
     "bigint": "int",
     "usd": "float",
@@ -163,20 +165,20 @@ def catalogue(layouts: Layouts, dialect: str) -> Catalogue:
 
 
 def expected_columns(project: Path) -> dict[str, list[dict]]:
-    """Return the `expected_columns` of every raw table, as written in the staging models."""
-    shared = _shared_lists(project / "macros/staging/standard_event_columns.sql")
+    """Return the `expected_columns` of every raw table, as the staging models give them."""
     tables: dict[str, list[dict]] = {}
+
+    def typed_source(_source: str, table: str, columns: list[dict]) -> str:
+        tables[table] = columns
+        return ""
+
+    environment = jinja2.Environment(extensions=["jinja2.ext.do"], undefined=_Anything)
+    environment.globals |= {"return": _return, "typed_source": typed_source}
+    shared = (project / "macros/staging/standard_event_columns.sql").read_text("utf-8")
+    for macro, name in re.findall(r"({% macro (\w+)\(.*?{% endmacro %})", shared, flags=re.DOTALL):
+        environment.globals[name] = _returning(environment.from_string(macro), name)
     for model in sorted((project / "models/staging").rglob("*.sql")):
-        text = model.read_text("utf-8")
-        called = re.search(r"typed_source\('\w+', '(\w+)', expected_columns\)", text)
-        if called is None:
-            continue
-        columns = [
-            column
-            for name in re.findall(r"\b(\w+_columns)\(\)", text)
-            for column in shared.get(name, [])
-        ]
-        tables[called.group(1)] = columns + _column_literals(text)
+        environment.from_string(model.read_text("utf-8")).render()
     if not tables or not all(tables.values()):
         raise EngineError(
             "no expected_columns found in models/staging; adapt scripts/ci/raw_catalogue.py"
@@ -185,14 +187,32 @@ def expected_columns(project: Path) -> dict[str, list[dict]]:
     return tables
 
 
-def _shared_lists(macros: Path) -> dict[str, list[dict]]:
-    text = macros.read_text("utf-8")
-    bodies = re.findall(r"macro (\w+_columns)\(\)(.*?)endmacro", text, flags=re.DOTALL)
-    return {name: _column_literals(body) for name, body in bodies}
+class _Anything(jinja2.ChainableUndefined):
+    """Stands for all that only dbt knows."""
+
+    def __call__(self, *_arguments: object, **_named: object) -> _Anything:
+        return self
 
 
-def _column_literals(text: str) -> list[dict]:
-    return [ast.literal_eval(found) for found in re.findall(r"\{'name':[^{}]*\}", text)]
+class _Returned(Exception):  # noqa: N818 - as in dbt it is no error
+    """Carries what a macro returns."""
+
+
+def _return(value: object) -> None:
+    raise _Returned(value)
+
+
+def _returning(template: jinja2.Template, name: str) -> Callable[..., object]:
+    """Return a macro as a function of what it returns, as dbt calls it."""
+
+    def called(*arguments: object) -> object:
+        try:
+            # Made anew for each call, as a module keeps the macros that it knew when it was made.
+            return getattr(template.make_module(), name)(*arguments)
+        except _Returned as returned:
+            return returned.args[0]
+
+    return called
 
 
 def _raw_names(column: dict) -> list[str]:
@@ -216,7 +236,7 @@ def _with_json(columns: list[dict]) -> dict[str, str]:
         if column["type"] == "object":
             flat[column["name"]] = "json"
         elif "json" in column:
-            flat[column["json"][0]] = "json"
+            flat |= {path[0]: "json" for path in column["json"]}
         else:
             flat |= dict.fromkeys(_raw_names(column), RUDDER_TYPE_OF_LOGICAL_TYPE[column["type"]])
     return flat
