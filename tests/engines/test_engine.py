@@ -90,15 +90,26 @@ def assert_same_answer(warehouse, engine, folder, report):
 
 
 def test_build_is_green_on_empty(engine, on_engine):
-    """With no raw schema at all every model, data test and unit test succeeds on nothing."""
+    """With no raw schema at all every model succeeds on nothing, and says so to the planner."""
     clear(engine)
-    # Four hundred small statements take Spark five minutes on two cores, whatever the data: there
-    # they run once, by themselves, and elsewhere only the models.
-    without = WITHOUT_TESTS if engine.tests_run_once else ()
-    run = on_engine.dbt("--warn-error", "build", *engine.build_arguments(), *without)
+    run = on_engine.dbt("--warn-error", "build", *engine.build_arguments(), *WITHOUT_TESTS)
     assert run.succeeded, run.tail()
     for fact in FACTS:
         assert engine.query(f"select count(*) from {MARTS_SCHEMA}.{fact}") == [(0,)]
+    # Nobody counts empty tables later, as Postgres does with others when it finds time.
+    for schema in (f"{TARGET_SCHEMA}_working", MARTS_SCHEMA):
+        assert engine.uncounted_tables(schema) == []
+
+
+@pytest.mark.slow
+def test_tests_are_green_on_empty(engine, on_engine):
+    """With no raw schema at all every data test and unit test succeeds on nothing."""
+    # Four hundred small statements take Spark five minutes on two cores, whatever the data.
+    if engine.tests_run_once:
+        pytest.skip(f"on {engine.name} they run once, by themselves")
+    clear(engine)
+    run = on_engine.dbt("--warn-error", "build", *engine.build_arguments())
+    assert run.succeeded, run.tail()
 
 
 @pytest.mark.slow

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,8 @@ import pytest
 from scripts import generate_events
 from scripts.benchmark import compare as comparison
 from scripts.benchmark import cut, measure, plot, report, run_benchmark, run_reference, timings
-from scripts.warehouse import MARTS_SCHEMA, PROJECT_DIR
+from scripts.warehouse import MARTS_SCHEMA
+from tests.python.warehouses import Warehouse, errors_of, lake_in_use
 
 pytestmark = pytest.mark.xdist_group("benchmark")
 
@@ -34,21 +34,12 @@ def both_of(folder: Path, events: Path) -> tuple[Path, Path]:
     """Return the reference's and the project's DuckDB file for a folder of events."""
     reference = folder / "reference.duckdb"
     run_reference.run_reference(events, reference, threads=1)
-    project = folder / "project.duckdb"
-    command = [str(Path(sys.executable).with_name("dbt")), "build", "--quiet"]
-    command += ["--exclude", "resource_type:test", "resource_type:unit_test"]
-    command += ["--vars", json.dumps({"rudderstack_parquet_dir": str(events)})]
-    environment = {
-        **os.environ,
-        "AGENT_ANALYTICS_DUCKDB_PATH": str(project),
-        "DBT_TARGET_PATH": str(folder / "target"),
-        "DBT_LOG_PATH": str(folder),
-    }
-    result = subprocess.run(
-        command, cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stdout[-4000:]
-    return reference, project
+    project = Warehouse(folder / "project")
+    project.folder.mkdir()
+    project.fresh()
+    result = project.dbt("run", variables={"rudderstack_parquet_dir": lake_in_use(events)})
+    assert result.success, errors_of(result)
+    return reference, project.path
 
 
 @pytest.fixture(scope="module")

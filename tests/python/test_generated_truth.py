@@ -7,9 +7,6 @@ kind of dirt. One assertion per set, table and column.
 from __future__ import annotations
 
 import csv
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
@@ -17,8 +14,8 @@ import pytest
 
 from scripts import generate_events, load_events
 from scripts.warehouse import quote_identifier, quote_literal
+from tests.python.warehouses import WITHOUT_UNIT_TESTS, Warehouse, errors_of, lake_in_use
 
-PROJECT = Path(__file__).resolve().parents[2]
 # Money is compared to a tenth of a millionth of a dollar: prices have six, sums nine decimals.
 TOLERANCE = 1e-7
 
@@ -79,7 +76,7 @@ FACTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 
-# Name -> how the events are written, and whether the dbt tests run as well.
+# Name -> how the events are written, and whether the data tests run as well.
 SETS: dict[str, tuple[list[str], bool]] = {
     "clean": (["--runs", "500", "--seed", "21"], False),
     "dirty": (["--runs", "1500", "--seed", "22", "--dirt-all"], True),
@@ -124,29 +121,20 @@ def build(folder: Path, arguments: list[str], *, with_tests: bool) -> duckdb.Duc
     """Generate, load and build one data set; return a read-only connection to its warehouse."""
     events = folder / "events"
     assert generate_events.main(["--out", str(events), *arguments]) == 0
-    warehouse = folder / "generated.duckdb"
-    variables = "{}"
+    warehouse = Warehouse(folder)
+    warehouse.fresh()
+    variables = None
     if "parquet" in arguments:
-        variables = f"{{rudderstack_parquet_dir: {events}}}"
+        variables = {"rudderstack_parquet_dir": lake_in_use(events)}
     else:
         # Second deliveries are a load of their own: one load never keeps an event twice.
         for file in sorted(events.glob("*.ndjson")):
-            load = [str(file), "--warehouse", str(warehouse), "--mode", "append"]
+            load = [str(file), "--warehouse", str(warehouse.path), "--mode", "append"]
             assert load_events.main(load) == 0
-    command = [str(Path(sys.executable).with_name("dbt")), "build", "--quiet", "--vars", variables]
-    if not with_tests:
-        command += ["--exclude", "resource_type:test", "resource_type:unit_test"]
-    environment = {
-        **os.environ,
-        "AGENT_ANALYTICS_DUCKDB_PATH": str(warehouse),
-        "DBT_TARGET_PATH": str(folder / "target"),
-        "DBT_LOG_PATH": str(folder),
-    }
-    result = subprocess.run(
-        command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stdout[-4000:]
-    connection = duckdb.connect(str(warehouse), read_only=True)
+    command = ("build", *WITHOUT_UNIT_TESTS, "seed") if with_tests else ("run",)
+    result = warehouse.dbt(*command, variables=variables)
+    assert result.success, errors_of(result)
+    connection = duckdb.connect(str(warehouse.path), read_only=True)
     connection.execute("set TimeZone = 'UTC'")
     return connection
 
@@ -234,6 +222,7 @@ def test_column_equals_truth(built, name, truth, column):
     assert wrong == []
 
 
+@pytest.mark.xdist_group("generated_clean")
 @pytest.mark.parametrize("truth", FACTS)
 def test_every_truth_column_is_compared(built, truth):
     item = built("clean")
@@ -272,20 +261,27 @@ def test_no_planted_text_leaves_staging(built, name):
     item = built(name)
     canaries = (item.folder / "truth" / "canaries.txt").read_text(encoding="utf-8").split()
     assert (len(canaries) > 100) == (name != "clean")
-    columns = item.connection.execute(
+    relations = item.connection.execute(
         """
-        select table_schema, table_name, column_name
+        select table_schema, table_name, list(column_name)
         from information_schema.columns
         where table_schema like 'analytics%' and data_type = 'VARCHAR'
+        group by table_schema, table_name
         """
     ).fetchall()
-    assert len(columns) > 100
+    assert sum(len(columns) for *_, columns in relations) > 100
     showing = []
-    for schema, table, column in columns:
+    for schema, table, columns in relations:
+        # all columns at once: a view is computed for each statement
+        shown = ", ".join(
+            f"count(*) filter (contains({quote_identifier(column)}, 'CANARY-'))"
+            for column in columns
+        )
         relation = f"{quote_identifier(schema)}.{quote_identifier(table)}"
-        shown = item.connection.execute(
-            f"select count(*) from {relation} where contains({quote_identifier(column)}, 'CANARY-')"
-        ).fetchall()[0][0]
-        if shown:
-            showing.append(f"{schema}.{table}.{column}")
+        counts = item.connection.execute(f"select {shown} from {relation}").fetchone()
+        showing += [
+            f"{schema}.{table}.{column}"
+            for column, count in zip(columns, counts, strict=True)
+            if count
+        ]
     assert showing == []

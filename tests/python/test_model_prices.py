@@ -10,11 +10,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tables import read
 
 from scripts import update_model_pricing
 from scripts.pricing import dated_lists, genai, history
 from scripts.pricing.names import Resolver, general_rows, respellings
+from tests.python.tables import read
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES_FILE = ROOT.parent / "shared/cases/model_names.csv"

@@ -9,9 +9,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
-from warehouses import Warehouse, copy_of_project, errors_of, event, failed_nodes, story
 
 from scripts.warehouse import AUDIT_SCHEMA, MARTS_SCHEMA, connect
+from tests.python.warehouses import (
+    Warehouse,
+    copy_of_project,
+    errors_of,
+    event,
+    failed_nodes,
+    story,
+)
 
 pytestmark = [
     pytest.mark.xdist_group("mutations"),

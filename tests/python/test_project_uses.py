@@ -160,7 +160,7 @@ def test_empty_build_of_a_new_warehouse_is_filled_by_the_next(warehouse, expecte
     "selection",
     [
         (),
-        ("--select", "fct_agent_runs"),
+        pytest.param(("--select", "fct_agent_runs"), marks=pytest.mark.slow),
         pytest.param(("--select", "intermediate"), marks=pytest.mark.slow),
     ],
     ids=lambda selection: selection[-1] if selection else "all",

@@ -6,15 +6,13 @@ them these tests are skipped.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from scripts import load_events
+from tests.python.warehouses import WITHOUT_UNIT_TESTS, Warehouse, errors_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 REAL_DATA = PROJECT.parent / "shared" / "realdata"
@@ -47,25 +45,14 @@ BINDING = [(name, *pair) for name in RUN_SETS for pair in ALWAYS.items()] + [
 
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory: pytest.TempPathFactory):
-    """Connection to a warehouse built from all real traces, every dbt test passed."""
-    folder = tmp_path_factory.mktemp("real_data")
-    warehouse = folder / "real.duckdb"
+    """Connection to a warehouse built from all real traces, every data test passed."""
+    warehouse = Warehouse(tmp_path_factory.mktemp("real_data"))
+    warehouse.fresh()
     files = sorted(str(path) for path in REAL_DATA.glob("*.ndjson.gz"))
-    assert load_events.main([*files, "--warehouse", str(warehouse)]) == 0
-    build = subprocess.run(
-        [str(Path(sys.executable).with_name("dbt")), "build", "--quiet", "--target-path", folder],
-        cwd=PROJECT,
-        env={
-            **os.environ,
-            "AGENT_ANALYTICS_DUCKDB_PATH": str(warehouse),
-            "DBT_LOG_PATH": str(folder),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert build.returncode == 0, build.stdout[-4000:]
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    assert load_events.main([*files, "--warehouse", str(warehouse.path)]) == 0
+    result = warehouse.dbt("build", *WITHOUT_UNIT_TESTS, "seed")
+    assert result.success, errors_of(result)
+    with duckdb.connect(str(warehouse.path), read_only=True) as connection:
         yield connection
 
 

@@ -10,11 +10,11 @@ from datetime import UTC
 from decimal import Decimal
 
 import pytest
-from layouts import LAYOUTS, create_layouts, layout_lake
-from warehouses import EVENT_TABLES, FACTS, Warehouse, at, errors_of, event, story
 
 from scripts.publish_marts import publish
 from scripts.warehouse import AUDIT_SCHEMA, MARTS_SCHEMA, connect, quote_identifier
+from tests.python.layouts import LAYOUTS, create_layouts, layout_lake
+from tests.python.warehouses import EVENT_TABLES, FACTS, Warehouse, at, errors_of, event, story
 
 pytestmark = [
     pytest.mark.xdist_group("scenarios"),

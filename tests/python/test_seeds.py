@@ -13,10 +13,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from tables import read
 
 from scripts import check_seeds, update_model_pricing
 from scripts.pricing import names
+from tests.python.tables import read
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = ROOT / "seeds"

@@ -38,16 +38,15 @@ def warehouse(tmp_path):
 
 def build(warehouse, zone):
     """Build in a process of its own: a process knows one zone for as long as it lives."""
-    subprocess.run(
-        [
-            *(str(PROJECT_DIR / ".venv/bin/dbt"), "build", *MODELS, "--quiet"),
-            *("--project-dir", str(warehouse.project), "--profiles-dir", str(warehouse.project)),
-            *("--target-path", str(warehouse.folder / "target")),
-            *("--log-path", str(warehouse.folder / "logs")),
-        ],
-        env={**os.environ, "TZ": zone, "AGENT_ANALYTICS_DUCKDB_PATH": str(warehouse.path)},
-        check=True,
-    )
+    command = [
+        *(str(PROJECT_DIR / ".venv/bin/dbt"), "build", *MODELS, "--quiet"),
+        *("--project-dir", str(warehouse.project), "--profiles-dir", str(warehouse.project)),
+        *("--target-path", str(warehouse.folder / "target")),
+        *("--log-path", str(warehouse.folder / "logs")),
+    ]
+    environment = {**os.environ, **warehouse.environment(), "TZ": zone}
+    with warehouse.parsed_project():
+        subprocess.run(command, env=environment, check=True)
     return contents(warehouse.path)
 
 

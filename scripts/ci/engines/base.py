@@ -91,6 +91,10 @@ class Engine(ABC):
     def query(self, sql: str) -> list[tuple]:
         """Run one statement and return its rows; raises EngineError."""
 
+    def uncounted_tables(self, schema: str) -> list[str]:
+        """Return the tables of a schema without the statistics that the planner needs."""
+        return []
+
     @abstractmethod
     def list_tables(self, schema: str) -> list[str]:
         """Return the names of all tables and views of a schema, none when there is no schema."""

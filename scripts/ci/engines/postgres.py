@@ -150,6 +150,17 @@ class Postgres(CursorEngine):
         )
         return [row[0] for row in rows]
 
+    def uncounted_tables(self, schema: str) -> list[str]:
+        """Return the tables of a schema of which Postgres does not know how many rows they have."""
+        rows = self.query(
+            # -1 where it has never counted
+            "select relname from pg_class as tables"
+            " inner join pg_namespace as schemas on tables.relnamespace = schemas.oid"
+            f" where schemas.nspname = {quote_literal(schema)}"
+            " and tables.relkind = 'r' and tables.reltuples < 0 order by relname"
+        )
+        return [row[0] for row in rows]
+
     def load_raw_table(
         self, schema: str, table: str, columns: list[RawColumn], parquet: Path
     ) -> None:
