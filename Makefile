@@ -30,6 +30,8 @@ setup: $(READY) ## only prepare .venv from the lock file
 
 $(READY): requirements.lock
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 with venv found; install one or set PYTHON=/path/to/python" >&2; exit 2; }
+	@# --clear follows a link and would empty what it leads to
+	@test ! -L $(VENV) || { echo "error: $(VENV) is a link to another environment; remove it and run make again" >&2; exit 2; }
 	@echo "preparing $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -m1 '^uv==' requirements.lock)"
