@@ -136,8 +136,7 @@ class Attributes:
         """
         unknown = None
         for source in self._word_sources if facts else ():
-            word = facts.get(source)
-            if word is None or type(word) is not str:
+            if source not in facts or type(word := facts[source]) is not str:
                 continue
             kind = self._kinds[source].get(word.strip(' "').lower())
             if kind:

@@ -358,6 +358,7 @@ def _id(raw: object) -> str | None:
     return _hex_id(raw) if type(raw) is str and raw else None
 
 
+# Each trace and each parent comes again and again.
 @lru_cache(maxsize=65_536)
 def _hex_id(raw: str) -> str | None:
     if _HEX_ID.fullmatch(raw):

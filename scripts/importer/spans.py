@@ -20,7 +20,7 @@ below them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -131,7 +131,7 @@ class Span(msgspec.Struct, eq=False, gc=False):
     @property
     def has_usage(self) -> bool:
         """Whether this span reports tokens or money."""
-        return self.has_tokens or self.cost_usd is not None
+        return self.cost_usd is not None or self.has_tokens
 
     @property
     def failure(self) -> Failure:
@@ -234,14 +234,15 @@ class _Trace:
             key=_start_and_id,
         )
         self._known = [span for span in self.spans if span.kind != OTHER]
-        for span in self._known:
+        agents = [span for span in self._known if span.kind in _AGENTS]
+        for span in agents:
             # Agents report sums: one of nothing, where a call failed, tells nothing.
-            if _is_agent(span) and span.has_tokens and not any(span.tokens):
+            if span.has_tokens and not any(span.tokens):
                 span.set_tokens(NO_TOKENS)
         parents = _parents(records)
         self._roots = [span for span in self.spans if span.id not in parents]
         self._above = _nearest_known(self._known, parents)
-        self._agent_above = self._nearest_above(_is_agent)
+        self._agent_above = self._nearest_above({span.id for span in agents})
         self.steps = self._steps()
         self._own_steps: dict[str, list[Span]] = {}
         self._orphans: list[Span] = []
@@ -252,7 +253,6 @@ class _Trace:
             else:
                 self._own_steps.setdefault(agent.id, []).append(span)
         # A workflow that neither wraps an agent nor has steps of its own says nothing.
-        agents = [span for span in self._known if _is_agent(span)]
         self._wrapping = self._agents_above(
             span for span in agents if span.kind == AGENT or span.id in self._own_steps
         )
@@ -268,13 +268,13 @@ class _Trace:
         self.sessions = [span for span in self.agents if self._is_session(span)]
         self._session_ids = {span.id for span in self.sessions}
 
-    def _nearest_above(self, is_wanted: Callable[[Span], bool]) -> dict[str, Span | None]:
-        """Return for each known span the nearest known one above it that is wanted."""
+    def _nearest_above(self, wanted: set[str]) -> dict[str, Span | None]:
+        """Return for each known span the nearest known one above it whose id is wanted."""
         nearest: dict[str, Span | None] = {}
         for span in self._known:
             path = [span.id]
             above = self._above[span.id]
-            while above is not None and not is_wanted(above):
+            while above is not None and above.id not in wanted:
                 if above.id in nearest:
                     above = nearest[above.id]
                     break
@@ -286,7 +286,7 @@ class _Trace:
 
     def _steps(self) -> list[Span]:
         """Return the spans that are steps, with the usage that belongs to them."""
-        nearest = self._nearest_above(lambda one: one.kind not in _BETWEEN)
+        nearest = self._nearest_above({one.id for one in self._known if one.kind not in _BETWEEN})
         wrappers: dict[str, Span] = {}
         not_counted: set[str] = set()
         for span in self._known:
@@ -353,7 +353,7 @@ class _Trace:
         """Return the spans that say when a run began and ended."""
         if self.facts.root_is_run:
             return self.spans
-        return self.agents + [span for span in self._known if not _is_agent(span)]
+        return self.agents + [span for span in self._known if span.kind not in _AGENTS]
 
     @staticmethod
     def _interval(spans: Sequence[Span]) -> tuple[int, int]:
@@ -572,10 +572,6 @@ def _step(span: Span) -> Step:
 def _agent_name(span: Span) -> str:
     of_workflow = span.workflow_name if span.kind == WORKFLOW else None
     return span.agent_name or of_workflow or span.name or AGENT
-
-
-def _is_agent(span: Span) -> bool:
-    return span.kind in _AGENTS
 
 
 def _start_and_id(span: Span) -> tuple[int, str]:
