@@ -15,6 +15,7 @@ from tests.python.commands import (
     outcome,
     refusal,
 )
+from tests.python.warehouses import WITHOUT_UNIT_TESTS
 
 SENTENCE = '"w"."analytics_marts"."fct" cannot be built by itself; run dbt build --full-refresh'
 PROJECT = Project(("fct", "int_events"), ("path:models/marts", "project.marts"), ("prices",))
@@ -106,7 +107,7 @@ def test_every_kind_of_command_is_drawn():
                 f"run --select +{model}",
                 f"run --select {model} --full-refresh",
                 f"run --exclude {model}",
-                f"build --exclude {model}",
+                f"build {' '.join(WITHOUT_UNIT_TESTS)} --exclude {model}",
             )
         ),
         *(f"dbt run --select {folder}" for folder in PROJECT.folders),
