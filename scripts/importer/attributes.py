@@ -103,8 +103,7 @@ class Attributes:
             for place, fact in plan:
                 value = raw[place]["value"]
                 if type(value) is dict:
-                    # What most values are is not worth a call.
-                    value = value["stringValue"] if "stringValue" in value else plain(value)
+                    value = plain(value)
                 if not value and (value is None or value == ""):
                     # Another attribute may say it.
                     kept = [one for one in raw if plain(one["value"]) not in (None, "")]
@@ -236,6 +235,9 @@ def plain(value: object) -> object:
     """Return an OTLP value (`{"intValue": "5"}`) as itself; other values as they are."""
     if type(value) is not dict or len(value) != 1:
         return value
+    if "stringValue" in value:
+        # What most values are.
+        return value["stringValue"]
     ((kind, content),) = value.items()
     if kind in _WRITTEN_AS_THEY_ARE:
         return content

@@ -183,8 +183,7 @@ class EventWriter:
                 properties.tool_input = step.tool_input
                 properties.tool_output = step.tool_output
             _add_usage(properties, step.tokens, step.cost_usd)
-            if step.failure is not NO_FAILURE:
-                self._add_failure(properties, step.failure)
+            self._add_failure(properties, step.failure)
             add("step", f"|{step.step_id}", "ai_agent_step_completed", step.ended_at, properties)
         if session.ended_at is not None:
             completed = copy(started)

@@ -324,9 +324,7 @@ def _action(record: Fields) -> Action:
 def _ids(span: Fields) -> tuple[str | None, str | None, str | None]:
     """Return a span's own id, its parent's and that of its trace."""
     if "spanId" in span:
-        parent_id = span.get("parentSpanId")
-        if not parent_id and "parentSpanContext" in span:
-            parent_id = _inner(span, "parentSpanContext", "spanId")
+        parent_id = span.get("parentSpanId") or _inner(span, "parentSpanContext", "spanId")
         return _id(span["spanId"]), _id(parent_id), _id(span.get("traceId"))
     for name in ("context", "_spanContext", "spanContext"):
         if type(span.get(name)) is dict:

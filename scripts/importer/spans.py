@@ -563,7 +563,7 @@ def _step(span: Span) -> Step:
         finish_reason=span.finish_reason,
         service_tier=span.service_tier,
         attempt_number=span.attempt_number,
-        failure=span.failure if span.is_error else NO_FAILURE,
+        failure=span.failure,
         tool_input=span.tool_input,
         tool_output=span.tool_output,
     )

@@ -98,9 +98,8 @@ class GroupStore:
         """Keep a record; one without keys is a group of its own."""
         keys, fields = record.keys, record.fields
         first = self._number(keys[0]) if keys else self._new_number()
-        if len(keys) > 1:
-            for key in keys[1:]:
-                self._join(first, self._number(key))
+        for key in keys[1:]:
+            self._join(first, self._number(key))
         self._key_of_record.append(first)
         try:
             content = _packed(fields)

@@ -370,6 +370,7 @@ def test_purged_load_days_stay_where_that_is_asked_for(tmp_path):
     ("seed", "days"),
     [
         (3, 2),
+        pytest.param(3, 3, marks=pytest.mark.slow),
         pytest.param(8, 3, marks=pytest.mark.slow),
         pytest.param(21, 3, marks=pytest.mark.slow),
     ],

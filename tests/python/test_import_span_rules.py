@@ -837,6 +837,16 @@ DELIVERIES = {
 }
 
 
+@pytest.mark.parametrize("said", ["", None])
+def test_a_value_of_two_kinds_says_nothing(said):
+    """Some writers name each kind of a value; what else the span says is read."""
+    call = span("b1", {"gen_ai.operation.name": "chat", "gen_ai.response.model": "gpt-4o"})
+    odd = {"stringValue": said, "intValue": "5"}
+    call["attributes"].append({"key": "gen_ai.usage.input_tokens", "value": odd})
+    (step,) = run_of(call).sessions[0].steps
+    assert (step.model_name, step.tokens) == ("gpt-4o", Tokens())
+
+
 class TestLangfuse:
     @pytest.mark.parametrize("name", DELIVERIES)
     def test_all_shapes_give_the_same_run(self, name):
