@@ -10,6 +10,7 @@
         'reporting_timezone': {'kind': 'time zone', 'allowed': 'an IANA time zone as it is spelled there, such as Europe/Berlin or UTC'},
         'run_abandoned_after_minutes': {'kind': 'whole number', 'least': 1, 'most': a_century_of_minutes},
         'reask_window_minutes': {'kind': 'whole number', 'least': 0, 'most': a_century_of_minutes},
+        'analysis_window_days': {'kind': 'whole number', 'least': 1, 'most': a_century_of_days},
         'unknown_word_share': {'kind': 'share', 'allowed': 'a number from 0 to 1, such as 0.01'},
         'test_whole_history': {'kind': 'boolean', 'allowed': 'true or false, without quotes'}
     }) -}}

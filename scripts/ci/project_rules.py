@@ -25,6 +25,7 @@ PREFIXES = {
     "staging": ("stg_", "base_"),
     "intermediate": ("int_",),
     "working": ("int_",),
+    "daily": ("int_",),
     "marts": ("fct_", "dim_", "mart_"),
     "audit": ("audit_",),
 }
@@ -467,7 +468,7 @@ def marts_without_contract(project: Project) -> Iterator[Violation]:
 def rollups_without_counts(project: Project) -> Iterator[Violation]:
     """Each rollup says how many rows it rests on."""
     for node in project.models.values():
-        if node["original_file_path"].startswith("models/marts/rollups/"):
+        if layer(node) == "marts" and node["name"].startswith("mart_"):
             missing = [name for name in ROLLUP_COUNTS if name not in node["columns"]]
             if missing:
                 yield Violation(node["name"], f"has no {', '.join(missing)}")

@@ -26,7 +26,10 @@ from tests.python.warehouses import (
 )
 
 SECTION = "Add a mart"
-FILES = {"sql": "models/marts/rollups/mart_", "yaml": "models/marts/rollups/_rollups__models.yml"}
+FILES = {
+    "sql": "models/marts/reliability/mart_",
+    "yaml": "models/marts/reliability/_reliability__models.yml",
+}
 # Runs of each load, with the day they happen on: each adds to an old day and brings a new one.
 LOADS = ({"a": 0, "b": 1}, {"c": 0, "d": 2}, {"e": 1, "f": 3})
 # A day of which the last load has no run.

@@ -312,7 +312,7 @@ def test_a_comment_above_a_macro_is_noticed():
         "AGENT_ANALYTICS_NO_SUCH_SETTING",
         "_NO_SUCH_SUFFIX",
         "--no-such-option",
-        "models/marts/facts/fct_gone.sql",
+        "models/marts/core/fct_gone.sql",
         "models/gone/<concern>",
         "gone.csv",
         "test-oracle",

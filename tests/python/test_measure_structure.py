@@ -22,8 +22,8 @@ FOLDERS = {
     "stg": "staging/shop",
     "base": "staging/shop/base",
     "int": "intermediate",
-    "fct": "marts/facts",
-    "mart": "marts/rollups",
+    "fct": "marts/core",
+    "mart": "marts/cost",
     "audit": "audit",
 }
 
@@ -347,8 +347,8 @@ def untyped_argument(shop):
 
 def unlike_name(shop):
     _, staged, *_ = shop.chain()
-    shop.model("int_sums", staged, original_file_path="models/marts/facts/int_sums.sql",
-               patch_path="shop://models/marts/facts/_models.yml")  # fmt: skip
+    shop.model("int_sums", staged, original_file_path="models/marts/core/int_sums.sql",
+               patch_path="shop://models/marts/core/_models.yml")  # fmt: skip
 
 
 def no_layer(shop):

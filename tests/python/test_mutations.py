@@ -221,14 +221,14 @@ MUTATIONS = [
     ),
     Mutation(
         "unfinished rows are part of the share's denominator",
-        "models/marts/rollups/mart_failure_modes.sql",
+        "models/marts/reliability/mart_failure_modes.sql",
         "{{ ratio('counted.failure_count', 'bases.n_used') }}",
         "{{ ratio('counted.failure_count', 'bases.n_all') }}",
         "failure_share_is_of_all_rows_of_the_grain_and_day",
     ),
     Mutation(
         "cost per successful run divides by all runs",
-        "models/marts/rollups/mart_cost_per_interaction.sql",
+        "models/marts/cost/mart_cost_per_interaction.sql",
         "count_where('is_used and is_successful')",
         "count_where('is_used')",
         "cost_rollup_says_what_it_left_out",

@@ -26,11 +26,7 @@ select
     trigger_type,
 
     -- what the figures rest on
-    count(*) as n_all,
-    {{ count_where('is_used') }} as n_used,
-    {{ count_where('not is_final') }} as n_unfinished,
-    {{ count_where("price_status = 'unpriced'") }} as n_unpriced,
-    {{ count_where("price_status = 'partial'") }} as n_partial,
+    {{ disclosed_counts('is_used', 'not is_final') }},
 
     -- runs
     count(*) as run_count,

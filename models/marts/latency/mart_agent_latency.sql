@@ -94,11 +94,7 @@ select
     agent_label as agent_name,
 
     -- what the figures rest on
-    count(*) as n_all,
-    {{ count_where('is_used') }} as n_used,
-    {{ count_where('not is_finished') }} as n_unfinished,
-    {{ count_where("price_status = 'unpriced'") }} as n_unpriced,
-    {{ count_where("price_status = 'partial'") }} as n_partial,
+    {{ disclosed_counts('is_used', 'not is_finished') }},
     {{ count_where('is_used and llm_ms is null and tool_ms is null') }} as n_without_step_times,
 
     -- distribution

@@ -1,0 +1,16 @@
+{% macro disclosed_counts(is_used, is_unfinished) -%}
+    count(*) as n_all,
+    {{ count_where(is_used) }} as n_used,
+    {{ count_where(is_unfinished) }} as n_unfinished,
+    {{ count_where("price_status = 'unpriced'") }} as n_unpriced,
+    {{ count_where("price_status = 'partial'") }} as n_partial
+{%- endmacro %}
+
+
+{% macro rollup_key(columns) -%}
+    {%- set hashes = [] -%}
+    {%- for column in columns -%}
+        {%- do hashes.append(text_hash('coalesce(cast(' ~ column ~ ' as ' ~ type_text() ~ "), '')")) -%}
+    {%- endfor -%}
+    {{ text_hash(hashes | join(' || ')) }}
+{%- endmacro %}
