@@ -270,6 +270,16 @@ SEEDS: dict[str, dict[str, Check]] = {
         "agent_name": required(),
         "canonical_agent_name": required(),
     },
+    "taxonomy/request_rules.csv": {
+        "priority": required(whole_number),
+        "rule_id": required(lower_case),
+        "match_field": required(
+            one_of("workflow_name", "agent_name", "input_method", "prompt_text")
+        ),
+        "match_type": required(one_of("in", "regex", "contains")),
+        "pattern": required(lower_case),
+        "request_category": required(lower_case),
+    },
     "taxonomy/feedback_scales.csv": {
         "feedback_type": required(lower_case),
         "value_label": optional(lower_case),
@@ -325,6 +335,7 @@ def check_seeds(folder: Path) -> tuple[list[Problem], int]:
         problems += check_pricing(*list(rows.values())[:3])
         problems += check_aliases(*list(rows.values())[:2])
         problems += check_rules(rows["taxonomy/failure_mode_rules.csv"])
+        problems += check_request_rules(rows["taxonomy/request_rules.csv"])
         problems += check_scales(rows["taxonomy/feedback_scales.csv"])
         problems += duplicates(rows["pricing/cost_conventions.csv"], ("sender",))
         problems += duplicates(rows["pricing/service_tiers.csv"], ("word",))
@@ -551,6 +562,16 @@ def check_rules(rules: list[Row]) -> Iterator[Problem]:
             f"no rule from priority {FALL_BACK_PRIORITY} on catches the status 'error' of any row; "
             "add one",
         )
+
+
+def check_request_rules(rules: list[Row]) -> Iterator[Problem]:
+    """Yield problems of request rules: order, names and patterns."""
+    yield from duplicates(rules, ("priority",))
+    yield from duplicates(rules, ("rule_id",))
+    for row in rules:
+        message = check_pattern(row["match_type"], row["pattern"])
+        if message:
+            yield row.problem("pattern", message)
 
 
 def check_status_rule(row: Row) -> Iterator[Problem]:

@@ -12,6 +12,10 @@
         environment,
         lower(trigger_type) as trigger_type,
         lower(execution_mode) as execution_mode,
+        plan_name,
+        {%- for column in passthrough_columns() %}
+        {{ column }},
+        {%- endfor %}
         {{ event_time() }} as event_at,
         received_at,
         loaded_at,

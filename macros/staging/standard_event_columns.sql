@@ -1,5 +1,5 @@
 {% macro standard_event_columns() %}
-    {{- return([
+    {%- set columns = [
         {'name': 'id', 'type': 'id'},
         {'name': 'user_id', 'type': 'id'},
         {'name': 'anonymous_id', 'type': 'id'},
@@ -17,8 +17,13 @@
         {'name': 'workflow_name', 'type': 'name', 'raw_names': ['workflow_name', 'workflow']},
         {'name': 'environment', 'type': 'name'},
         {'name': 'trigger_type', 'type': 'text'},
-        {'name': 'execution_mode', 'type': 'text'}
-    ]) -}}
+        {'name': 'execution_mode', 'type': 'text'},
+        {'name': 'plan_name', 'type': 'name', 'raw_names': ['plan_name', 'context_traits_plan_name', 'context_traits_plan']}
+    ] -%}
+    {%- for column, property in passthrough_columns().items() -%}
+        {%- do columns.append({'name': column, 'type': 'text', 'raw_names': [property]}) -%}
+    {%- endfor -%}
+    {{- return(columns) -}}
 {% endmacro %}
 
 

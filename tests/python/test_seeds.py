@@ -566,6 +566,7 @@ CONVENTIONS = "pricing/provider_token_conventions.csv"
 RULES = "taxonomy/failure_mode_rules.csv"
 SCALES = "taxonomy/feedback_scales.csv"
 AGENTS = "taxonomy/agent_catalog.csv"
+REQUESTS = "taxonomy/request_rules.csv"
 
 # File, text to replace ("" appends), replacement, and what the problem line must say.
 MISTAKES = {
@@ -797,6 +798,24 @@ MISTAKES = {
         "anthropic,claude-2,2023-07-11,",
         "anthropic,claude-2,0001-01-01,",
         "valid_from: '0001-01-01' must lie from 1970-01-01",
+    ),
+    "two request rules with one priority": (
+        REQUESTS,
+        "\n20,",
+        "\n10,",
+        "priority: '10' is",
+    ),
+    "request rule on a field that no rule reads": (
+        REQUESTS,
+        ",workflow_name,in,",
+        ",run_key,in,",
+        "match_field: 'run_key' is not known",
+    ),
+    "request rule for everything": (
+        REQUESTS,
+        "(refund|money back)",
+        "(refund|)",
+        "pattern: matches every text",
     ),
     "no default agent": (
         AGENTS,

@@ -31,12 +31,7 @@ matches as (
         rules.priority
     from {{ raw_events_since(ref('base_rudderstack__' ~ name), source_table, since, 'events') }}
     inner join rules
-        on case rules.match_type
-            when 'contains' then {{ dbt.position('rules.pattern', lower_case('events.' ~ text_column)) }} > 0
-            when 'regex' then {{ matches_rule_pattern(lower_case('events.' ~ text_column)) }}
-            when 'in'
-                then {{ dbt.position("('|' || " ~ lower_case('events.' ~ text_column) ~ " || '|')", "('|' || rules.pattern || '|')") }} > 0
-        end
+        on {{ matches_rule(lower_case('events.' ~ text_column), 'failure_mode_rules') }}
     where
         events.{{ text_column }} is not null
         and {{ is_of_new_events('events.id') }}

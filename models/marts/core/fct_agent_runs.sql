@@ -40,6 +40,12 @@ reasked as (
 
     select * from {{ ref('int_runs_reasked') }}
 
+),
+
+categorized as (
+
+    select * from {{ ref('int_runs_categorized') }}
+
 )
 
 select
@@ -59,6 +65,14 @@ select
     runs.execution_mode,
     runs.input_method,
     runs.intent,
+    categorized.request_category,
+    categorized.request_category_source,
+    runs.output_type,
+    runs.result_location,
+    runs.plan_name,
+    {%- for column, property in passthrough_columns().items() %}
+    runs.{{ column }} as {{ property }},
+    {%- endfor %}
     runs.run_status,
     runs.sent_status,
     case
@@ -159,6 +173,7 @@ select
 from runs
 inner join priced_runs on runs.run_key = priced_runs.run_key
 inner join classified_runs on runs.run_key = classified_runs.run_key
+left join categorized on runs.run_key = categorized.run_key
 left join session_totals on runs.run_key = session_totals.run_key
 left join failing_steps on runs.run_key = failing_steps.run_key
 left join user_actions on runs.run_key = user_actions.run_key

@@ -79,6 +79,7 @@ select
 
     -- what
     sessions.agent_name,
+    sessions.agent_version,
     cast(tree.depth as {{ dbt.type_bigint() }}) as depth,
     tree.session_number,
     sessions.final_status as session_status,

@@ -19,6 +19,7 @@ select
 
     -- what
     steps.agent_name,
+    steps.agent_version,
     steps.step_number,
     steps.step_type,
     steps.step_status,
@@ -53,6 +54,7 @@ select
     steps.ended_at,
     {{ reporting_date('steps.ended_at') }} as step_date,
     steps.duration_ms,
+    steps.time_to_first_token_ms,
     steps.has_suspect_duration,
     steps.has_clock_skew,
 
@@ -62,6 +64,7 @@ select
     steps.cache_read_tokens,
     steps.cache_write_tokens,
     steps.total_tokens,
+    steps.sent_reasoning_tokens as reasoning_tokens,
     steps.cost_usd,
     steps.known_cost_usd,
     steps.cost_basis,

@@ -2,6 +2,7 @@
     {'name': 'agent_session_id', 'type': 'id'},
     {'name': 'parent_agent_session_id', 'type': 'id'},
     {'name': 'agent_name', 'type': 'name'},
+    {'name': 'agent_version', 'type': 'name'},
     {'name': 'model_used', 'type': 'name', 'raw_names': ['model_used', 'model_name']}
 ] -%}
 
@@ -21,6 +22,7 @@ renamed as (
 
         -- what started
         agent_name as sent_agent_name,
+        agent_version,
         model_used as model_name
     from raw_events
 

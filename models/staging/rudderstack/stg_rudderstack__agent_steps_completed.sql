@@ -14,11 +14,13 @@ renamed as (
 
         -- what happened
         agent_name as sent_agent_name,
+        agent_version,
         model_name,
         tool_name,
         {{ word_label('step_type', ['llm_call', 'tool_call']) }} as step_type,
         {{ word_label('status') }} as status_label,
         duration_ms,
+        time_to_first_token_ms,
         original_timestamp,
         -- one response may call several tools
         coalesce(step_id, case when coalesce({{ word('step_type') }}, '') != 'tool_call' then response_id end) as sent_step_id,

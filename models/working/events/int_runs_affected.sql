@@ -2,7 +2,8 @@
 {#- Seeds that facts are made of: when one has changed, all runs are affected. -#}
 {%- do [
     ref('agent_aliases'), ref('cost_conventions'), ref('failure_mode_rules'), ref('feedback_scales'),
-    ref('model_aliases'), ref('model_pricing'), ref('provider_token_conventions'), ref('service_tiers'), ref('status_words')
+    ref('model_aliases'), ref('model_pricing'), ref('provider_token_conventions'), ref('request_rules'),
+    ref('service_tiers'), ref('status_words')
 ] -%}
 {%- set since = first_build_to_apply() -%}
 {%- set events = ref('int_events') -%}

@@ -53,6 +53,7 @@ with_session_id as (
         reported_sessions.agent_session_id,
         reported_sessions.sent_parent_agent_session_id,
         coalesce(reported_sessions.agent_name, responses.agent_name) as agent_name,
+        coalesce(reported_sessions.agent_version, responses.agent_version) as agent_version,
         coalesce(reported_sessions.model_name, lower(trim(responses.model_name))) as model_name,
         case
             when reported_sessions.has_started_event or reported_sessions.has_completed_event then 'session_events'
@@ -113,6 +114,7 @@ from_responses as (
         cast(null as {{ type_text() }}) as agent_session_id,
         cast(null as {{ type_text() }}) as sent_parent_agent_session_id,
         agent_name,
+        agent_version,
         lower(trim(model_name)) as model_name,
         'response' as session_source,
         false as has_started_event,
@@ -197,6 +199,7 @@ select
     agent_session_id,
     sent_parent_agent_session_id,
     agent_name,
+    agent_version,
     model_name,
     session_source,
     has_started_event,

@@ -51,16 +51,13 @@ runs as (
         {{ dbt.any_value('interaction_id') }} as interaction_id,
         min(parent_interaction_id) as sent_parent_interaction_id,
         -- who asked is known best by the prompt, then by the completion
+        {%- for column in ['user_id', 'anonymous_id', 'plan_name'] + passthrough_columns() | list %}
         coalesce(
-            min(case when source_rank = 1 then user_id end),
-            min(case when source_rank = 2 then user_id end),
-            min(user_id)
-        ) as user_id,
-        coalesce(
-            min(case when source_rank = 1 then anonymous_id end),
-            min(case when source_rank = 2 then anonymous_id end),
-            min(anonymous_id)
-        ) as anonymous_id,
+            min(case when source_rank = 1 then {{ column }} end),
+            min(case when source_rank = 2 then {{ column }} end),
+            min({{ column }})
+        ) as {{ column }},
+        {%- endfor %}
         min(source_id) as source_id,
         min(workflow_name) as workflow_name,
         min(environment) as environment,
@@ -155,6 +152,10 @@ assembled as (
         parents.run_key as parent_run_key,
         runs.user_id as user_id,
         runs.anonymous_id as anonymous_id,
+        runs.plan_name as plan_name,
+        {%- for column in passthrough_columns() %}
+        runs.{{ column }} as {{ column }},
+        {%- endfor %}
         runs.source_id as source_id,
         runs.workflow_name as workflow_name,
         runs.environment as environment,
@@ -172,10 +173,12 @@ assembled as (
         end as trigger_type,
         runs.sent_execution_mode,
 
+        first_prompts.event_id as prompt_event_id,
         first_prompts.event_id is not null as has_prompt,
         first_prompts.event_at as prompted_at,
         first_prompts.input_method as input_method,
         first_prompts.intent as intent,
+        first_prompts.request_category as sent_request_category,
         first_prompts.prompt_hash as prompt_hash,
         first_prompts.prompt_length as prompt_length,
         coalesce(first_prompts.prompt_count, 0) as prompt_count,
@@ -196,6 +199,8 @@ assembled as (
         last_completions.reported_agents_count as reported_agents_count,
         last_completions.reported_steps_count as reported_steps_count,
         last_completions.response_length as response_length,
+        last_completions.output_type as output_type,
+        last_completions.result_location as result_location,
         {{ plausible_token_count('last_completions.sent_prompt_tokens') }} as sent_prompt_tokens,
         {{ plausible_token_count('last_completions.sent_completion_tokens') }} as sent_completion_tokens,
         {{ plausible_token_count('last_completions.sent_cache_read_tokens') }} as sent_cache_read_tokens,

@@ -12,8 +12,8 @@
 } -%}
 {%- set columns = [
     'run_key', 'conversation_id', 'interaction_id', 'parent_interaction_id', 'user_id', 'anonymous_id',
-    'source_id', 'workflow_name', 'environment', 'trigger_type', 'execution_mode'
-] -%}
+    'source_id', 'workflow_name', 'environment', 'trigger_type', 'execution_mode', 'plan_name'
+] + passthrough_columns() | list -%}
 
 with events as (
 
