@@ -24,6 +24,14 @@
 {%- endmacro %}
 
 
+{% macro renamed_agent_columns() -%}
+    agent_session_id as sent_agent_session_id,
+        parent_agent_session_id as sent_parent_agent_session_id,
+        agent_name as sent_agent_name,
+        agent_version
+{%- endmacro %}
+
+
 {% macro renamed_usage_columns() -%}
     prompt_tokens as sent_prompt_tokens,
         completion_tokens as sent_completion_tokens,

@@ -17,12 +17,9 @@ renamed as (
     select
         -- ids, context, times and data quality
         {{ renamed_event_columns() }},
-        agent_session_id as sent_agent_session_id,
-        parent_agent_session_id as sent_parent_agent_session_id,
+        {{ renamed_agent_columns() }},
 
         -- what started
-        agent_name as sent_agent_name,
-        agent_version,
         model_used as model_name
     from raw_events
 

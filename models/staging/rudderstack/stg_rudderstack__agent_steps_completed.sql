@@ -9,12 +9,9 @@ renamed as (
     select
         -- ids, context, times and data quality
         {{ renamed_event_columns() }},
-        agent_session_id as sent_agent_session_id,
-        parent_agent_session_id as sent_parent_agent_session_id,
+        {{ renamed_agent_columns() }},
 
         -- what happened
-        agent_name as sent_agent_name,
-        agent_version,
         model_name,
         tool_name,
         {{ word_label('step_type', ['llm_call', 'tool_call']) }} as step_type,
