@@ -4,7 +4,8 @@
         interaction_id as sent_interaction_id,
         parent_interaction_id,
         user_id,
-        anonymous_id,
+        -- a system that answers is no person
+        nullif(anonymous_id, 'ai_system') as anonymous_id,
         context_source_id as source_id,
         context_library_name as library_name,
         raw_schema,

@@ -4,7 +4,7 @@
         {'name': 'user_id', 'type': 'id'},
         {'name': 'anonymous_id', 'type': 'id'},
         {'name': 'context_source_id', 'type': 'text'},
-        {'name': 'context_library_name', 'type': 'text'},
+        {'name': 'context_library_name', 'type': 'text', 'raw_names': ['context_wrapper_library_name', 'context_library_name']},
         {'name': 'received_at', 'type': 'timestamp'},
         {'name': 'original_timestamp', 'type': 'timestamp'},
         {'name': 'sent_at', 'type': 'timestamp'},

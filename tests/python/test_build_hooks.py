@@ -234,7 +234,7 @@ def test_default_schema_may_be_missing_before_the_first_event(dbt):
 
 
 UNREAD = (
-    "no model reads these event tables: rudderstack.ai_response_received (12 rows), "
+    "no model reads these event tables: rudderstack.ai_llm_response_received (12 rows), "
     "rudderstack.mcp_tool_called (3 rows); see docs/raw_events.md\n"
 )
 
@@ -245,7 +245,7 @@ def test_event_tables_that_no_model_reads_are_named_with_their_rows(dbt, raw, ca
     assert capfd.readouterr().out == ""
     with duckdb.connect(str(raw)) as connection:
         connection.execute("create table rudderstack.mcp_tool_called as select 1 from range(3)")
-        connection.execute("create table rudderstack.ai_response_received as from range(12)")
+        connection.execute("create table rudderstack.ai_llm_response_received as from range(12)")
         connection.execute("create table rudderstack.order_completed as from range(5)")
     assert dbt.start("--warn-error") == []
     assert capfd.readouterr().out == UNREAD

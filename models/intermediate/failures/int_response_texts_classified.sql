@@ -12,7 +12,8 @@
     'ai_agent_step_completed': ('agent_steps_completed', 'response_text'),
     'ai_agent_session_completed': ('agent_sessions_completed', 'response_text'),
     'ai_agent_response_received': ('agent_responses', 'response_text'),
-    'ai_interaction_completed': ('interactions_completed', 'final_response_text')
+    'ai_interaction_completed': ('interactions_completed', 'final_response_text'),
+    'ai_response_received': ('answers', 'response_text')
 } -%}
 
 with rules as (

@@ -122,7 +122,7 @@ completed as (
     from {{ events }}
     where
         event_disposition = 'accepted'
-        and source_table = 'ai_interaction_completed'
+        and source_table in ('{{ completion_tables() | join("', '") }}')
         and run_key in (select run_key from passed_by)
 
 ),

@@ -1,3 +1,10 @@
+{%- set lone_columns = [
+    'lone_agent_session_key', 'run_key', 'conversation_id', 'interaction_id', 'agent_name', 'agent_version', 'model_name', 'has_clock_skew',
+    'event_id', 'event_status', 'sent_status', 'duration_ms', 'reported_steps_count', 'response_length', 'sent_prompt_tokens',
+    'sent_completion_tokens', 'sent_cache_read_tokens', 'sent_cache_write_tokens', 'sent_cache_write_1h_tokens', 'sent_reasoning_tokens',
+    'sent_total_tokens', 'reported_cost_usd', 'service_tier', 'is_cache_hit', 'source_id', 'library_name', 'error_type', 'finish_reason',
+    'error_message_class', 'failure_signal_key', 'event_at'
+] -%}
 with reported_sessions as (
 
     select * from {{ ref('int_agent_sessions_reported') }}
@@ -103,6 +110,20 @@ with_session_id as (
 
 ),
 
+lone_executions as (
+
+    select
+        {{ lone_columns | join(',\n        ') }}
+    from lone_responses
+
+    union all
+
+    select
+        {{ lone_columns | join(',\n        ') }}
+    from {{ ref('int_answers_usage') }}
+
+),
+
 -- a team that sends only standard events has no session ids: each response is an execution
 from_responses as (
 
@@ -149,7 +170,7 @@ from_responses as (
         cast(null as {{ type_utc_timestamp() }}) as first_step_started_at,
         event_at as completed_event_at,
         event_at as last_event_at
-    from lone_responses
+    from lone_executions
 
 ),
 

@@ -26,7 +26,7 @@ prompts as (
 completions as (
 
     select * from {{ ref('int_events_accepted') }}
-    where source_table = 'ai_interaction_completed'
+    where source_table in ('{{ completion_tables() | join("', '") }}')
 
 ),
 
@@ -127,7 +127,7 @@ completions_ranked as (
         ) as completion_rank,
         count(*) over (partition by run_key) as completion_count
     from {{ ref('int_events_accepted') }}
-    where source_table = 'ai_interaction_completed'
+    where source_table in ('{{ completion_tables() | join("', '") }}')
 
 ),
 
@@ -177,7 +177,7 @@ assembled as (
         first_prompts.event_id is not null as has_prompt,
         first_prompts.event_at as prompted_at,
         first_prompts.input_method as input_method,
-        first_prompts.intent as intent,
+        coalesce(first_prompts.intent, last_completions.intent) as intent,
         first_prompts.request_category as sent_request_category,
         first_prompts.prompt_hash as prompt_hash,
         first_prompts.prompt_length as prompt_length,

@@ -5,6 +5,7 @@
 {%- set ranks = {
     'ai_user_prompt_created': 1,
     'ai_interaction_completed': 2,
+    'ai_response_received': 2,
     'ai_agent_session_started': 3,
     'ai_agent_session_completed': 4,
     'ai_agent_response_received': 5,
