@@ -142,6 +142,8 @@ select
     topologies.topology,
     topologies.max_depth,
     topologies.path_signature,
+    topologies.first_specialist,
+    coalesce(topologies.is_rerouted, false) as is_rerouted,
     coalesce(topologies.handoff_count, 0) as handoff_count,
     topologies.redundant_step_count,
     coalesce(topologies.has_loop, false) as has_loop,

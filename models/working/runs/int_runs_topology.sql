@@ -3,6 +3,8 @@
 {%- set all_before = 'rows between unbounded preceding and 1 preceding' -%}
 {%- set start_ms = epoch_milliseconds('started_at') -%}
 {%- set end_ms = epoch_milliseconds('ended_at') -%}
+{%- set directing_roles = "('orchestrator', 'planner', 'router')" -%}
+{%- set not_directing = 'agent_role not in ' ~ directing_roles -%}
 {%- set of_these_runs = of_affected_runs('ended_at') -%}
 
 with facts as (
@@ -43,7 +45,7 @@ sessions as (
         facts.ended_at > facts.started_at as has_length,
         {{ plausible_duration('facts.duration_ms') }} as plausible_duration_ms,
         facts.is_on_critical_path,
-        coalesce(facts.agent_role in ('orchestrator', 'planner', 'router'), false) as has_directing_role,
+        coalesce(facts.agent_role in {{ directing_roles }}, false) as has_directing_role,
         facts.cost_usd,
         priced_sessions.has_unknown_cost,
         facts.tool_cost_usd,
@@ -217,6 +219,69 @@ paths as (
 
 ),
 
+-- the first session of an agent that does not direct others
+first_numbers as (
+
+    select
+        run_key,
+        min(session_number) as first_number
+    from {{ ref('fct_agent_sessions') }}
+    where
+        agent_name is not null
+        and coalesce({{ not_directing }}, true)
+        and {{ of_these_runs }}
+    group by run_key
+
+),
+
+first_specialists as (
+
+    select
+        specialists.run_key,
+        specialists.agent_name,
+        specialists.agent_role,
+        specialists.session_number,
+        coalesce(not specialists.is_successful, false) as has_failed
+    from {{ ref('fct_agent_sessions') }} as specialists
+    inner join first_numbers
+        on
+            specialists.run_key = first_numbers.run_key
+            and specialists.session_number = first_numbers.first_number
+
+),
+
+followers as (
+
+    select
+        run_key,
+        session_number,
+        agent_name,
+        agent_role,
+        coalesce(agent_role = 'router', false) as is_router
+    from {{ ref('fct_agent_sessions') }}
+    where {{ of_these_runs }}
+
+),
+
+routes as (
+
+    select
+        first_specialists.run_key as run_of_route,
+        max(first_specialists.agent_name) as first_specialist,
+        {{ count_where(
+            'followers.is_router'
+            ~ ' or first_specialists.has_failed and followers.agent_role = first_specialists.agent_role'
+            ~ ' and followers.agent_name != first_specialists.agent_name'
+        ) }} as rerouting_count
+    from first_specialists
+    left join followers
+        on
+            first_specialists.run_key = followers.run_key
+            and first_specialists.session_number < followers.session_number
+    group by first_specialists.run_key
+
+),
+
 handoffs as (
 
     select
@@ -275,6 +340,8 @@ select
     cast(shaped.max_depth as {{ dbt.type_bigint() }}) as max_depth,
     shaped.is_multi_agent,
     paths.path_signature,
+    routes.first_specialist,
+    coalesce(routes.rerouting_count > 0, false) as is_rerouted,
     shaped.critical_path_ms,
     shaped.sequential_sibling_ms,
     case when shaped.is_multi_agent then shaped.last_worker_ended_at end as last_worker_ended_at,
@@ -287,5 +354,6 @@ select
     shaped.topology = 'loop' or coalesce(repetitions.max_occurrence_count >= 5, false) as has_loop
 from shaped
 left join paths on shaped.run_key = paths.run_of_path
+left join routes on shaped.run_key = routes.run_of_route
 left join handoffs on shaped.run_key = handoffs.run_of_handoffs
 left join repetitions on shaped.run_key = repetitions.run_of_repetitions
