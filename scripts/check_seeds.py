@@ -163,6 +163,13 @@ def price(value: str) -> str | None:
     )
 
 
+def amount(value: str) -> str | None:
+    """Refuse numbers below zero."""
+    return number(value) or (
+        f"{value} is negative; an amount of money cannot be" if Decimal(value) < 0 else None
+    )
+
+
 def multiplier(value: str) -> str | None:
     """Refuse zero, numbers below, and those that are no multiplier of a price."""
     message = number(value)
@@ -226,6 +233,13 @@ SEEDS: dict[str, dict[str, Check]] = {
     "pricing/service_tiers.csv": {
         "word": required(status_word),
         "tier": required(one_of("standard", "batch", "flex", "priority")),
+    },
+    "pricing/tool_rate_card.csv": {
+        "tool_name": required(),
+        "usd_per_call": optional(amount),
+        "usd_per_second": optional(amount),
+        "valid_from": optional(iso_date),
+        "valid_to": optional(iso_date),
     },
     "taxonomy/failure_mode_rules.csv": {
         "priority": required(whole_number),
@@ -292,7 +306,15 @@ SEEDS: dict[str, dict[str, Check]] = {
         "role": required(lower_case),
         "execution_mode": required(one_of("sync", "async", "*")),
         "latency_slo_ms": required(whole_number),
+        "infrastructure_usd_per_hour": optional(amount),
         "description": optional(),
+    },
+    "taxonomy/workflow_catalog.csv": {
+        "workflow_name": required(),
+        "execution_mode": required(one_of("sync", "async", "*")),
+        "latency_slo_ms": optional(whole_number),
+        "success_slo": optional(share),
+        "cost_budget_usd": optional(amount),
     },
 }
 
@@ -341,7 +363,11 @@ def check_seeds(folder: Path) -> tuple[list[Problem], int]:
         problems += duplicates(rows["pricing/service_tiers.csv"], ("word",))
         problems += duplicates(rows["taxonomy/status_words.csv"], ("word",))
         problems += duplicates(rows["taxonomy/agent_aliases.csv"], ("agent_name",))
+        problems += check_tool_rates(rows["pricing/tool_rate_card.csv"])
         problems += check_agents(rows["taxonomy/agent_catalog.csv"])
+        problems += duplicates(
+            rows["taxonomy/workflow_catalog.csv"], ("workflow_name", "execution_mode")
+        )
     return problems, sum(len(found) for found in rows.values())
 
 
@@ -483,6 +509,26 @@ def check_intervals(rows: list[Row]) -> Iterator[Problem]:
                 f"{later['valid_from']} overlaps with the price of {later['canonical_model']!r} in "
                 f"line {earlier.line}; set its valid_to to {later['valid_from']}",
             )
+
+
+def check_tool_rates(rates: list[Row]) -> Iterator[Problem]:
+    """Yield problems of the prices of tools: none given, empty intervals, overlaps."""
+    by_tool: dict[str, list[Row]] = {}
+    for row in rates:
+        by_tool.setdefault(row["tool_name"], []).append(row)
+        if not row["usd_per_call"] and not row["usd_per_second"]:
+            yield row.problem("usd_per_call", "is empty, and so is usd_per_second; fill in one")
+        if row["valid_to"] and row["valid_to"] <= row["valid_from"]:
+            yield row.problem("valid_to", f"{row['valid_to']} must be after {row['valid_from']}")
+    for rows in by_tool.values():
+        ordered = sorted(rows, key=lambda row: row["valid_from"])
+        for earlier, later in pairwise(ordered):
+            if not earlier["valid_to"] or earlier["valid_to"] > later["valid_from"]:
+                yield later.problem(
+                    "valid_from",
+                    f"{later['valid_from']!r} overlaps with the price of {later['tool_name']!r} in "
+                    f"line {earlier.line}; end that one before",
+                )
 
 
 def check_aliases(prices: list[Row], aliases: list[Row]) -> Iterator[Problem]:
@@ -640,6 +686,16 @@ def check_agents(agents: list[Row]) -> Iterator[Problem]:
         yield agents[-1].problem(
             "agent_name", "there is no row for the agent * and mode *; add one"
         )
+    first_rows: dict[str, Row] = {}
+    for row in agents:
+        first = first_rows.setdefault(row["agent_name"], row)
+        for column in ("role", "infrastructure_usd_per_hour"):
+            if row[column] != first[column]:
+                yield row.problem(
+                    column,
+                    f"{row['agent_name']!r} has {first[column]!r} in line {first.line}; it is the "
+                    "agent's in every mode",
+                )
 
 
 if __name__ == "__main__":

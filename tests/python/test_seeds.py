@@ -567,6 +567,8 @@ RULES = "taxonomy/failure_mode_rules.csv"
 SCALES = "taxonomy/feedback_scales.csv"
 AGENTS = "taxonomy/agent_catalog.csv"
 REQUESTS = "taxonomy/request_rules.csv"
+RATES = "pricing/tool_rate_card.csv"
+WORKFLOW_CATALOG = "taxonomy/workflow_catalog.csv"
 
 # File, text to replace ("" appends), replacement, and what the problem line must say.
 MISTAKES = {
@@ -828,6 +830,54 @@ MISTAKES = {
         "*,default,*,",
         "*,default,sometimes,",
         "execution_mode: 'sometimes' is not known",
+    ),
+    "two roles of one agent": (
+        AGENTS,
+        "*,default,sync,",
+        "*,helper,sync,",
+        "role: '*' has 'default' in line 2",
+    ),
+    "two rates of one agent": (
+        AGENTS,
+        "*,default,sync,30000,,",
+        "*,default,sync,30000,0.1,",
+        "infrastructure_usd_per_hour: '*' has '' in line 2",
+    ),
+    "negative rate of an agent": (
+        AGENTS,
+        ",300000,0.12,",
+        ",300000,-0.12,",
+        "infrastructure_usd_per_hour: -0.12 is negative",
+    ),
+    "tool without a price": (
+        RATES,
+        "web_search,0.005,,,",
+        "web_search,,,,",
+        "usd_per_call: is empty, and so is usd_per_second",
+    ),
+    "tool with two prices on one day": (
+        RATES,
+        "",
+        "web_search,0.006,,2026-05-01,\n",
+        "valid_from: '2026-05-01' overlaps with the price of 'web_search' in line",
+    ),
+    "tool price that ends before it starts": (
+        RATES,
+        "",
+        "browser,0.006,,2026-05-01,2026-05-01\n",
+        "valid_to: 2026-05-01 must be after 2026-05-01",
+    ),
+    "workflow twice": (
+        WORKFLOW_CATALOG,
+        "",
+        "customer_support,sync,1000,,\n",
+        "execution_mode: 'customer_support sync' is already in line",
+    ),
+    "success above 1": (
+        WORKFLOW_CATALOG,
+        "customer_support,sync,60000,0.9,",
+        "customer_support,sync,60000,90,",
+        "success_slo: 90 must be from 0 to 1",
     ),
 }
 

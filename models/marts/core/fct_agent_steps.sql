@@ -74,10 +74,23 @@ select
     steps.reported_cost_usd,
     steps.list_cost_usd,
     steps.list_cost_today_usd,
+    steps.input_cost_usd,
+    steps.output_cost_usd,
+    steps.cache_read_cost_usd,
+    steps.cache_write_cost_usd,
+    steps.tool_cost_usd,
 
     -- structure of the texts
     steps.response_length,
     steps.tool_input_hash,
     steps.tool_input_length,
-    steps.tool_output_length
+    steps.tool_output_length,
+    -- two blanks stand in no name
+    case
+        when steps.tool_input_hash is not null
+            then {{ key_of(
+                "steps.tool_input_hash || '  ' || coalesce(steps.agent_name, '') || '  ' || coalesce(steps.step_type, '')"
+                ~ " || '  ' || coalesce(steps.tool_name, steps.model_name, '')"
+            ) }}
+    end as signature_hash
 from steps

@@ -239,17 +239,62 @@ timed as (
         coalesce(completed_at, last_event_at) as ended_at
     from assembled
 
+),
+
+ended as (
+
+    select
+        *,
+        coalesce(sent_execution_mode, case
+            when trigger_type = 'user' then 'sync'
+            when trigger_type != 'unknown' then 'async'
+        end) as execution_mode,
+        coalesce(
+            reported_duration_ms,
+            {{ milliseconds_between('started_at', 'ended_at') }}
+        ) as duration_ms,
+        case when reported_duration_ms is not null then 'reported' else 'derived' end as duration_source
+    from timed
+
+),
+
+workflow_catalog as (
+
+    select
+        workflow_name as catalog_workflow_name,
+        execution_mode as catalog_execution_mode,
+        latency_slo_ms
+    from {{ ref('workflow_catalog') }}
+
 )
 
+-- the most telling entry of the catalogue that has one: workflow before any workflow, mode before any mode
 select
-    *,
-    coalesce(sent_execution_mode, case
-        when trigger_type = 'user' then 'sync'
-        when trigger_type != 'unknown' then 'async'
-    end) as execution_mode,
-    coalesce(
-        reported_duration_ms,
-        {{ milliseconds_between('started_at', 'ended_at') }}
-    ) as duration_ms,
-    case when reported_duration_ms is not null then 'reported' else 'derived' end as duration_source
-from timed
+    ended.*,
+    cast(
+        coalesce(
+            workflow_and_mode.latency_slo_ms,
+            workflow_any_mode.latency_slo_ms,
+            any_workflow.latency_slo_ms,
+            (
+                select max(any_mode.latency_slo_ms)
+                from workflow_catalog as any_mode
+                where
+                    any_mode.catalog_workflow_name = '*'
+                    and any_mode.catalog_execution_mode = '*'
+            )
+        ) as {{ dbt.type_bigint() }}
+    ) as slo_ms
+from ended
+left join workflow_catalog as workflow_and_mode
+    on
+        ended.workflow_name = workflow_and_mode.catalog_workflow_name
+        and ended.execution_mode = workflow_and_mode.catalog_execution_mode
+left join workflow_catalog as workflow_any_mode
+    on
+        ended.workflow_name = workflow_any_mode.catalog_workflow_name
+        and workflow_any_mode.catalog_execution_mode = '*'
+left join workflow_catalog as any_workflow
+    on
+        ended.execution_mode = any_workflow.catalog_execution_mode
+        and any_workflow.catalog_workflow_name = '*'

@@ -132,5 +132,6 @@ select
         when failure_severity = 'silent' then 'tool_error'
     end as failure_category,
     case when failure_severity = 'hard' then explained_by end as failure_explained_by,
-    failure_is_billed
+    failure_is_billed,
+    is_reasked
 from judged
