@@ -3,14 +3,30 @@
 with runs as (
 
     select
-        run_key,
         run_date,
         coalesce(workflow_name, '(not set)') as workflow_name,
-        is_final,
+        run_key,
+        price_status,
         is_successful,
-        price_status
+        is_final,
+        {{ reporting_date('last_event_at') }} as last_event_date
     from {{ ref('fct_agent_runs') }}
     where {{ of_affected_days('run_date') }}
+
+),
+
+-- the days on which steps of these runs can have ended, so that those of other days are not read
+step_days as (
+
+    select distinct steps.step_date
+    from {{ ref('fct_agent_steps') }} as steps
+    cross join (
+        select
+            min(run_date) as first_run_date,
+            max(last_event_date) as newest_event_date
+        from runs
+    ) as span
+    where steps.step_date between span.first_run_date and span.newest_event_date
 
 ),
 
@@ -23,6 +39,7 @@ steps as (
         cost_usd,
         known_cost_usd
     from {{ ref('fct_agent_steps') }}
+    where step_date in (select step_date from step_days)
 
 ),
 

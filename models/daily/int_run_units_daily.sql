@@ -53,6 +53,49 @@ runs_by_unit as (
 
 ),
 
+ended_runs as (
+
+    select
+        run_key as key_of_run,
+        run_date,
+        coalesce(workflow_name, '(not set)') as workflow_name,
+        {{ reporting_date('last_event_at') }} as last_event_date
+    from {{ ref('fct_agent_runs') }}
+    where
+        is_final
+        and {{ of_affected_days('run_date') }}
+
+),
+
+-- the days that these runs reach, so that steps and sessions of other days are not read
+step_days as (
+
+    select distinct steps.step_date
+    from {{ ref('fct_agent_steps') }} as steps
+    cross join (
+        select
+            min(run_date) as first_run_date,
+            max(last_event_date) as newest_event_date
+        from ended_runs
+    ) as span
+    where steps.step_date between span.first_run_date and span.newest_event_date
+
+),
+
+session_days as (
+
+    select distinct sessions.session_date
+    from {{ ref('fct_agent_sessions') }} as sessions
+    cross join (
+        select
+            min(run_date) as first_run_date,
+            max(last_event_date) as newest_event_date
+        from ended_runs
+    ) as span
+    where sessions.session_date between span.first_run_date and span.newest_event_date
+
+),
+
 steps as (
 
     select
@@ -65,19 +108,22 @@ steps as (
         cost_usd,
         {{ plausible_duration('duration_ms') }} as duration_ms
     from {{ ref('fct_agent_steps') }}
+    where step_date in (select step_date from step_days)
 
 ),
 
-ended_runs as (
+sessions as (
 
     select
         run_key,
-        run_date,
-        coalesce(workflow_name, '(not set)') as workflow_name
-    from {{ ref('fct_agent_runs') }}
-    where
-        is_final
-        and {{ of_affected_days('run_date') }}
+        agent_session_key,
+        session_number,
+        started_at,
+        price_status,
+        cost_usd,
+        {{ plausible_duration('duration_ms') }} as duration_ms
+    from {{ ref('fct_agent_sessions') }}
+    where session_date in (select session_date from session_days)
 
 ),
 
@@ -100,7 +146,7 @@ steps_in_order as (
             rows between unbounded preceding and current row
         ) as tool_call_position
     from steps
-    inner join ended_runs on steps.run_key = ended_runs.run_key
+    inner join ended_runs on steps.run_key = ended_runs.key_of_run
 
 ),
 
@@ -111,11 +157,11 @@ sessions_in_order as (
         ended_runs.workflow_name,
         sessions.price_status,
         sessions.cost_usd,
-        {{ plausible_duration('sessions.duration_ms') }} as duration_ms,
+        sessions.duration_ms,
         row_number() over (partition by sessions.run_key order by sessions.started_at, sessions.session_number, sessions.agent_session_key)
             as session_position
-    from {{ ref('fct_agent_sessions') }} as sessions
-    inner join ended_runs on sessions.run_key = ended_runs.run_key
+    from sessions
+    inner join ended_runs on sessions.run_key = ended_runs.key_of_run
 
 ),
 

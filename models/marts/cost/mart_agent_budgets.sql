@@ -1,6 +1,6 @@
 with analysis_window as (
 
-    select window_end_date from {{ ref('int_analysis_window') }}
+    select * from {{ ref('int_analysis_window') }}
 
 ),
 
@@ -10,11 +10,7 @@ sessions as (
         agent_name,
         session_date,
         cast({{ dbt.date_trunc('month', 'session_date') }} as date) as month_start_date,
-        {{ bigint_sum('n_all') }} as n_all,
-        {{ bigint_sum('n_used') }} as n_used,
-        {{ bigint_sum('n_unfinished') }} as n_unfinished,
-        {{ bigint_sum('n_unpriced') }} as n_unpriced,
-        {{ bigint_sum('n_partial') }} as n_partial,
+        {{ summed_counts() }},
         {{ usd_sum('cost_usd') }} as cost_usd,
         {{ usd_sum('known_cost_usd') }} as known_cost_usd
     from {{ ref('int_agent_sessions_daily') }}
@@ -54,11 +50,7 @@ months as (
         cast({{ dbt.dateadd('month', 1, 'accumulated.month_start_date') }} as date) as next_month_start_date,
         accumulated.agent_name,
         budgets.monthly_budget_usd as budget_usd,
-        {{ bigint_sum('accumulated.n_all') }} as n_all,
-        {{ bigint_sum('accumulated.n_used') }} as n_used,
-        {{ bigint_sum('accumulated.n_unfinished') }} as n_unfinished,
-        {{ bigint_sum('accumulated.n_unpriced') }} as n_unpriced,
-        {{ bigint_sum('accumulated.n_partial') }} as n_partial,
+        {{ summed_counts('accumulated') }},
         {{ usd_sum('accumulated.cost_usd') }} as cost_to_date_usd,
         {{ usd_sum('accumulated.known_cost_usd') }} as known_cost_usd,
         min(case when accumulated.accumulated_cost_usd > budgets.monthly_budget_usd then accumulated.session_date end) as breached_on
@@ -97,15 +89,23 @@ forecast as (
     select
         *,
         {{ ratio('elapsed_day_count', 'day_count') }} as elapsed_share,
-        {{ to_usd(
-            'cast(cost_to_date_usd as ' ~ type_double() ~ ') * day_count / elapsed_day_count'
-        ) }} as forecast_usd,
-        -- at the pace so far, the day in which the sum passes the budget
-        case
-            when breached_on is null and cost_to_date_usd * day_count > budget_usd * elapsed_day_count
-                then cast(floor(budget_usd * elapsed_day_count / cost_to_date_usd) as {{ dbt.type_int() }})
-        end as days_to_breach
+        {{ ratio('cost_to_date_usd', 'budget_usd') }} as budget_share,
+        {{ to_usd(ratio('cost_to_date_usd', 'elapsed_day_count') ~ ' * day_count') }} as forecast_usd
     from elapsed
+
+),
+
+-- at the pace so far, the days after which the sum passes the budget; rounded as money, so that a whole number is one
+breaches as (
+
+    select
+        *,
+        case
+            when breached_on is null and forecast_usd > budget_usd
+                then cast(floor({{ to_usd(ratio('budget_usd', 'cast(cost_to_date_usd as ' ~ type_double() ~ ')') ~ ' * elapsed_day_count') }})
+                    as {{ dbt.type_int() }})
+        end as days_to_breach
+    from forecast
 
 )
 
@@ -125,12 +125,12 @@ select
     budget_usd,
     cost_to_date_usd,
     known_cost_usd,
-    {{ ratio('cost_to_date_usd', 'budget_usd') }} as budget_share,
+    budget_share,
     elapsed_day_count,
     day_count,
     elapsed_share,
-    {{ ratio('cost_to_date_usd * day_count', '(budget_usd * elapsed_day_count)') }} as burn_rate,
+    budget_share / elapsed_share as burn_rate,
     forecast_usd,
     breached_on is not null as is_breached,
     coalesce(breached_on, cast({{ dbt.dateadd('day', 'days_to_breach', 'month_start_date') }} as date)) as breach_date
-from forecast
+from breaches

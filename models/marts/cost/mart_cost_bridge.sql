@@ -5,11 +5,7 @@ with sessions as (
         workflow_name,
         agent_name,
         canonical_model,
-        {{ bigint_sum('n_all') }} as n_all,
-        {{ bigint_sum('n_used') }} as n_used,
-        {{ bigint_sum('n_unfinished') }} as n_unfinished,
-        {{ bigint_sum('n_unpriced') }} as n_unpriced,
-        {{ bigint_sum('n_partial') }} as n_partial,
+        {{ summed_counts() }},
         {{ usd_sum('coalesce(cost_usd, 0)') }} as cost_usd,
         {{ usd_sum('known_cost_usd') }} as known_cost_usd,
         {{ bigint_sum('coalesce(total_tokens, 0)') }} as total_tokens
@@ -24,7 +20,7 @@ with sessions as (
 
 analysis_window as (
 
-    select window_end_date from {{ ref('int_analysis_window') }}
+    select * from {{ ref('int_analysis_window') }}
 
 ),
 
@@ -88,11 +84,7 @@ compared as (
         workflow_name,
         agent_name,
         canonical_model,
-        {{ bigint_sum('n_all') }} as n_all,
-        {{ bigint_sum('n_used') }} as n_used,
-        {{ bigint_sum('n_unfinished') }} as n_unfinished,
-        {{ bigint_sum('n_unpriced') }} as n_unpriced,
-        {{ bigint_sum('n_partial') }} as n_partial,
+        {{ summed_counts() }},
         {{ usd_sum('cost_usd') }} as cost_usd,
         {{ usd_sum('known_cost_usd') }} as known_cost_usd,
         {{ bigint_sum('total_tokens') }} as total_tokens,

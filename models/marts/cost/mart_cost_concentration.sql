@@ -73,7 +73,11 @@ ranked as (
         month_start_date,
         cost_usd,
         row_number() over (partition by level, workflow_label, month_start_date order by cost_usd desc, run_key) as cost_rank,
-        ntile(10) over (partition by level, workflow_label, month_start_date order by cost_usd desc, run_key) as decile
+        ntile(10) over (partition by level, workflow_label, month_start_date order by cost_usd desc, run_key) as decile,
+        cast(sum(cost_usd) over (
+            partition by level, workflow_label, month_start_date order by cost_usd desc, run_key
+            rows between unbounded preceding and current row
+        ) as {{ type_usd() }}) as running_cost_usd
     from levels
     where is_used
 
@@ -90,9 +94,7 @@ measured as (
         -- the first of each hundred, and of each ten, rounded up
         (ranked.cost_rank - 1) * 100 < totals.n_used as is_top_1_percent,
         (ranked.cost_rank - 1) * 10 < totals.n_used as is_top_10_percent,
-        -- position from the cheapest on, weighted
-        cast(totals.n_used + 1 - ranked.cost_rank as {{ type_double() }})
-        * cast(ranked.cost_usd as {{ type_double() }}) as weighted_cost
+        ranked.running_cost_usd
     from ranked
     inner join totals
         on
@@ -113,7 +115,7 @@ deciles as (
         {{ usd_sum('cost_usd') }} as cost_usd,
         {{ usd_sum('case when is_top_1_percent then cost_usd else 0 end') }} as top_1_percent_cost_usd,
         {{ usd_sum('case when is_top_10_percent then cost_usd else 0 end') }} as top_10_percent_cost_usd,
-        sum(weighted_cost) as weighted_cost
+        {{ usd_sum('running_cost_usd') }} as running_cost_usd
     from measured
     group by
         level,
@@ -134,7 +136,8 @@ accumulated as (
             as all_top_1_percent_cost_usd,
         cast(sum(top_10_percent_cost_usd) over (partition by level, workflow_label, month_start_date) as {{ type_usd() }})
             as all_top_10_percent_cost_usd,
-        sum(weighted_cost) over (partition by level, workflow_label, month_start_date) as all_weighted_cost
+        -- the cheapest run is in one running sum, the next in two: costs times their positions, as money and exact
+        cast(sum(running_cost_usd) over (partition by level, workflow_label, month_start_date) as {{ type_usd() }}) as weighted_cost_usd
     from deciles
 
 )
@@ -169,7 +172,8 @@ select
     accumulated.all_top_10_percent_cost_usd as top_10_percent_cost_usd,
     {{ ratio('accumulated.all_top_10_percent_cost_usd', 'totals.total_cost_usd') }} as top_10_percent_cost_share,
     {{ ratio(
-        '2 * accumulated.all_weighted_cost - (totals.n_used + 1) * cast(totals.total_cost_usd as ' ~ type_double() ~ ')',
+        '2 * cast(accumulated.weighted_cost_usd as ' ~ type_double() ~ ')'
+        ~ ' - (totals.n_used + 1) * cast(totals.total_cost_usd as ' ~ type_double() ~ ')',
         '(totals.n_used * cast(totals.total_cost_usd as ' ~ type_double() ~ '))'
     ) }} as gini_coefficient
 from accumulated

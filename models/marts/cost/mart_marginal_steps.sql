@@ -1,9 +1,6 @@
 with analysis_window as (
 
-    select
-        window_start_date,
-        window_end_date
-    from {{ ref('int_analysis_window') }}
+    select * from {{ ref('int_analysis_window') }}
 
 ),
 
@@ -15,11 +12,7 @@ units as (
         daily.unit_number,
         analysis_window.window_start_date,
         analysis_window.window_end_date,
-        {{ bigint_sum('daily.n_all') }} as n_all,
-        {{ bigint_sum('daily.n_used') }} as n_used,
-        {{ bigint_sum('daily.n_unfinished') }} as n_unfinished,
-        {{ bigint_sum('daily.n_unpriced') }} as n_unpriced,
-        {{ bigint_sum('daily.n_partial') }} as n_partial,
+        {{ summed_counts('daily') }},
         {{ bigint_sum('daily.known_outcome_count') }} as known_outcome_count,
         {{ bigint_sum('daily.successful_run_count') }} as successful_run_count,
         {{ bigint_sum('daily.costed_run_count') }} as costed_run_count,

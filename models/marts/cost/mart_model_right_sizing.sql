@@ -2,10 +2,7 @@
 
 with analysis_window as (
 
-    select
-        window_start_date,
-        window_end_date
-    from {{ ref('int_analysis_window') }}
+    select * from {{ ref('int_analysis_window') }}
 
 ),
 

@@ -182,9 +182,7 @@ both_sides as (
         from_model,
         to_model,
         switched_on,
-        {%- for count in ['n_all', 'n_used', 'n_unfinished', 'n_unpriced', 'n_partial'] %}
-        {{ bigint_sum(count) }} as {{ count }},
-        {%- endfor %}
+        {{ summed_counts() }},
         {{ usd_sum('known_cost_usd') }} as known_cost_usd,
         {%- for side in ['before', 'after'] %}
         {{ bigint_sum("case when side = '" ~ side ~ "' then n_used end") }} as session_count_{{ side }},
