@@ -166,7 +166,7 @@ def price(value: str) -> str | None:
 def amount(value: str) -> str | None:
     """Refuse numbers below zero."""
     return number(value) or (
-        f"{value} is negative; an amount of money cannot be" if Decimal(value) < 0 else None
+        f"{value} is negative; an amount cannot be" if Decimal(value) < 0 else None
     )
 
 
@@ -239,6 +239,23 @@ SEEDS: dict[str, dict[str, Check]] = {
         "usd_per_call": optional(amount),
         "usd_per_second": optional(amount),
         "valid_from": optional(iso_date),
+        "valid_to": optional(iso_date),
+    },
+    "pricing/right_sizing_candidates.csv": {
+        "current_model": required(lower_case),
+        "candidate_model": required(lower_case),
+    },
+    "pricing/plan_prices.csv": {
+        "plan_name": required(),
+        "monthly_price_usd": required(amount),
+        "valid_from": required(iso_date),
+        "valid_to": optional(iso_date),
+        "is_default": required(one_of("true", "false")),
+    },
+    "pricing/agent_budgets.csv": {
+        "agent_name": required(),
+        "monthly_budget_usd": required(amount),
+        "valid_from": required(iso_date),
         "valid_to": optional(iso_date),
     },
     "taxonomy/failure_mode_rules.csv": {
@@ -361,6 +378,11 @@ def check_seeds(folder: Path) -> tuple[list[Problem], int]:
         problems += check_scales(rows["taxonomy/feedback_scales.csv"])
         problems += duplicates(rows["pricing/cost_conventions.csv"], ("sender",))
         problems += duplicates(rows["pricing/service_tiers.csv"], ("word",))
+        problems += check_candidates(
+            rows["pricing/right_sizing_candidates.csv"], rows["pricing/model_pricing.csv"]
+        )
+        problems += check_plans(rows["pricing/plan_prices.csv"])
+        problems += check_periods(rows["pricing/agent_budgets.csv"], "agent_name")
         problems += duplicates(rows["taxonomy/status_words.csv"], ("word",))
         problems += duplicates(rows["taxonomy/agent_aliases.csv"], ("agent_name",))
         problems += check_tool_rates(rows["pricing/tool_rate_card.csv"])
@@ -529,6 +551,56 @@ def check_tool_rates(rates: list[Row]) -> Iterator[Problem]:
                     f"{later['valid_from']!r} overlaps with the price of {later['tool_name']!r} in "
                     f"line {earlier.line}; end that one before",
                 )
+
+
+def check_candidates(candidates: list[Row], prices: list[Row]) -> Iterator[Problem]:
+    """Yield problems of models to weigh up: repeated pairs, and names without a price."""
+    yield from duplicates(candidates, ("current_model", "candidate_model"))
+    models = {row["canonical_model"] for row in prices}
+    for row in candidates:
+        for column in ("current_model", "candidate_model"):
+            if row[column] not in models:
+                yield row.problem(
+                    column, f"{row[column]!r} has no price; name a model of model_pricing.csv"
+                )
+        if row["current_model"] == row["candidate_model"]:
+            yield row.problem("candidate_model", "is the current model; name another one")
+
+
+def check_plans(plans: list[Row]) -> Iterator[Problem]:
+    """Yield problems of plans: those of their prices, and two default plans at one time."""
+    yield from check_periods(plans, "plan_name")
+    defaults = [row for row in plans if row["is_default"] == "true"]
+    for earlier, later in overlaps(defaults):
+        if earlier["plan_name"] != later["plan_name"]:
+            yield later.problem(
+                "is_default",
+                f"{earlier['plan_name']!r} in line {earlier.line} is the default at the same time; "
+                "leave one",
+            )
+
+
+def check_periods(rows: list[Row], column: str) -> Iterator[Problem]:
+    """Yield problems of intervals: ends that are no ends, and overlaps of one name."""
+    by_name: dict[str, list[Row]] = {}
+    for row in rows:
+        by_name.setdefault(row[column], []).append(row)
+        if row["valid_to"] and row["valid_to"] <= row["valid_from"]:
+            yield row.problem("valid_to", f"{row['valid_to']} must be after {row['valid_from']}")
+    for same in by_name.values():
+        for earlier, later in overlaps(same):
+            yield later.problem(
+                "valid_from",
+                f"{later['valid_from']} overlaps with the row of {later[column]!r} in line "
+                f"{earlier.line}; set its valid_to to {later['valid_from']}",
+            )
+
+
+def overlaps(rows: list[Row]) -> Iterator[tuple[Row, Row]]:
+    """Yield neighbours in time of which the earlier one has not ended when the later one begins."""
+    for earlier, later in pairwise(sorted(rows, key=lambda row: row["valid_from"])):
+        if not earlier["valid_to"] or earlier["valid_to"] > later["valid_from"]:
+            yield earlier, later
 
 
 def check_aliases(prices: list[Row], aliases: list[Row]) -> Iterator[Problem]:

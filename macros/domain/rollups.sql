@@ -7,6 +7,13 @@
 {%- endmacro %}
 
 
+{% macro summed_counts(relation=none) -%}
+    {%- for count in ['n_all', 'n_used', 'n_unfinished', 'n_unpriced', 'n_partial'] -%}
+    {{ bigint_sum((relation ~ '.' if relation else '') ~ count) }} as {{ count }}{{ ',\n    ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+
 {% macro rollup_key(columns) -%}
     {%- set hashes = [] -%}
     {%- for column in columns -%}

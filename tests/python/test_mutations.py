@@ -283,6 +283,19 @@ CORRUPTIONS = {
     "assert_latency_rollup_counts_every_session": (
         f"delete from {MARTS_SCHEMA}.fct_agent_sessions where conversation_id = 'c1'"
     ),
+    "assert_agent_cost_equals_session_cost": (
+        f"update {MARTS_SCHEMA}.mart_cost_by_agent set cost_usd = cost_usd * 100"
+    ),
+    "assert_bridge_effects_equal_change_of_cost": (
+        f"update {MARTS_SCHEMA}.mart_cost_bridge set cost_usd = cost_usd + 0.000000001"
+    ),
+    "assert_monthly_cost_equals_run_cost": (
+        f"delete from {MARTS_SCHEMA}.mart_cost_concentration where level = 'workflow'"
+    ),
+    "assert_units_and_steps_count_every_run": (
+        "update analytics_intermediate.int_run_units_daily set n_all = n_all + 1 "
+        "where unit = 'tool_call'"
+    ),
     "assert_failure_rollup_counts_every_failure": (
         f"update {MARTS_SCHEMA}.fct_agent_steps set failure_mode = 'tool_exception'"
     ),

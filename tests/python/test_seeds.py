@@ -569,6 +569,9 @@ AGENTS = "taxonomy/agent_catalog.csv"
 REQUESTS = "taxonomy/request_rules.csv"
 RATES = "pricing/tool_rate_card.csv"
 WORKFLOW_CATALOG = "taxonomy/workflow_catalog.csv"
+CANDIDATES = "pricing/right_sizing_candidates.csv"
+PLANS = "pricing/plan_prices.csv"
+BUDGETS = "pricing/agent_budgets.csv"
 
 # File, text to replace ("" appends), replacement, and what the problem line must say.
 MISTAKES = {
@@ -878,6 +881,66 @@ MISTAKES = {
         "customer_support,sync,60000,0.9,",
         "customer_support,sync,60000,90,",
         "success_slo: 90 must be from 0 to 1",
+    ),
+    "candidate without a price": (
+        CANDIDATES,
+        "",
+        "gpt-4o,no-such-model\n",
+        "candidate_model: 'no-such-model' has no price",
+    ),
+    "current model without a price": (
+        CANDIDATES,
+        "",
+        "no-such-model,gpt-4o\n",
+        "current_model: 'no-such-model' has no price",
+    ),
+    "candidate twice": (
+        CANDIDATES,
+        "",
+        "gpt-4o,gpt-4o-mini\n",
+        "candidate_model: 'gpt-4o gpt-4o-mini' is already in line",
+    ),
+    "candidate for itself": (
+        CANDIDATES,
+        "",
+        "gpt-4o,gpt-4o\n",
+        "candidate_model: is the current model",
+    ),
+    "negative plan price": (
+        PLANS,
+        "starter,10,",
+        "starter,-10,",
+        "monthly_price_usd: -10 is negative; an amount cannot be",
+    ),
+    "plan with two prices at once": (
+        PLANS,
+        "pro,40,2020-01-01,2026-10-01,",
+        "pro,40,2020-01-01,2026-10-02,",
+        "valid_from: 2026-10-01 overlaps with the row of 'pro' in line",
+    ),
+    "plan that ends before it begins": (
+        PLANS,
+        "pro,40,2020-01-01,2026-10-01,",
+        "pro,40,2020-01-01,2019-10-01,",
+        "valid_to: 2019-10-01 must be after 2020-01-01",
+    ),
+    "two default plans": (
+        PLANS,
+        "pro,49,2026-10-01,,false",
+        "pro,49,2026-10-01,,true",
+        "is_default: 'starter' in line 2 is the default at the same time",
+    ),
+    "two budgets at once": (
+        BUDGETS,
+        "",
+        "triage_agent,5,2026-05-01,\n",
+        "valid_from: 2026-05-01 overlaps with the row of 'triage_agent' in line",
+    ),
+    "budget that is no number": (
+        BUDGETS,
+        "",
+        "other_agent,much,2026-05-01,\n",
+        "monthly_budget_usd: 'much' is not a number",
     ),
 }
 

@@ -1,0 +1,101 @@
+{{ config(daily_rollup('month_start_date', reach='month')) }}
+
+{%- set month = 'cast(' ~ dbt.date_trunc('month', 'run_date') ~ ' as date)' %}
+
+with runs as (
+
+    select
+        user_id,
+        {{ month }} as month_start_date,
+        is_final,
+        is_successful,
+        price_status,
+        cost_usd,
+        known_cost_usd,
+        is_final and cost_usd is not null as is_used
+    from {{ ref('fct_agent_runs') }}
+    where
+        user_id is not null
+        and {{ of_affected_days(month) }}
+
+),
+
+plan_prices as (
+
+    select * from {{ ref('plan_prices') }}
+    where is_default
+
+),
+
+users as (
+
+    select
+        user_id,
+        month_start_date,
+        {{ disclosed_counts('is_used', 'not is_final') }},
+        {{ count_where('is_successful') }} as successful_run_count,
+        {{ usd_sum('cost_usd') }} as cost_usd,
+        {{ usd_sum('known_cost_usd') }} as known_cost_usd,
+        cast(
+            sum(case when is_used then cost_usd end) / nullif({{ count_where('is_used') }}, 0) as {{ type_usd() }}
+        ) as cost_per_run_usd
+    from runs
+    group by
+        user_id,
+        month_start_date
+
+),
+
+-- a plan that begins or changes within a month has its new price for the whole of it
+with_plans as (
+
+    select
+        users.*,
+        plan_prices.plan_name,
+        plan_prices.monthly_price_usd as plan_price_usd
+    from users
+    left join plan_prices
+        on
+            plan_prices.valid_from < cast({{ dbt.dateadd('month', 1, 'users.month_start_date') }} as date)
+            and coalesce(plan_prices.valid_to, cast('9999-12-31' as date))
+            >= cast({{ dbt.dateadd('month', 1, 'users.month_start_date') }} as date)
+
+),
+
+margins as (
+
+    select
+        *,
+        cast(plan_price_usd - cost_usd as {{ type_usd() }}) as margin_usd,
+        {{ ratio('plan_price_usd', 'cost_per_run_usd') }} as break_even_run_count
+    from with_plans
+
+)
+
+select
+    {{ rollup_key(['month_start_date', 'user_id']) }} as unit_economics_key,
+    month_start_date,
+    user_id,
+
+    -- what the figures rest on
+    n_all,
+    n_used,
+    n_unfinished,
+    n_unpriced,
+    n_partial,
+
+    -- runs
+    n_all as run_count,
+    successful_run_count,
+
+    -- money
+    cost_usd,
+    known_cost_usd,
+    plan_name,
+    plan_price_usd,
+    margin_usd,
+    {{ ratio('margin_usd', 'plan_price_usd') }} as margin_share,
+    cost_per_run_usd,
+    break_even_run_count,
+    n_all > break_even_run_count as is_above_break_even
+from margins
