@@ -244,7 +244,6 @@ SEEDS: dict[str, dict[str, Check]] = {
         "failure_mode": required(lower_case),
         "severity": required(one_of("hard", "soft", "cancelled")),
         "retryable": required(one_of("yes", "no", "after_fix")),
-        "likely_owner": required(lower_case),
         "step_scope": required(one_of("any", "llm_call", "tool_call", "session")),
         "match_field": required(
             one_of(
@@ -259,6 +258,11 @@ SEEDS: dict[str, dict[str, Check]] = {
         "match_type": required(one_of("in", "regex", "contains")),
         "pattern": required(lower_case),
         "is_billed": required(one_of("true", "false")),
+    },
+    "taxonomy/failure_mode_advice.csv": {
+        "failure_mode": required(lower_case),
+        "likely_owner": required(lower_case),
+        "suggested_fix": required(),
     },
     "taxonomy/status_words.csv": {
         "word": required(status_word),
@@ -325,6 +329,9 @@ def check_seeds(folder: Path) -> tuple[list[Problem], int]:
         problems += check_pricing(*list(rows.values())[:3])
         problems += check_aliases(*list(rows.values())[:2])
         problems += check_rules(rows["taxonomy/failure_mode_rules.csv"])
+        problems += check_advice(
+            rows["taxonomy/failure_mode_rules.csv"], rows["taxonomy/failure_mode_advice.csv"]
+        )
         problems += check_scales(rows["taxonomy/feedback_scales.csv"])
         problems += duplicates(rows["pricing/cost_conventions.csv"], ("sender",))
         problems += duplicates(rows["pricing/service_tiers.csv"], ("word",))
@@ -550,6 +557,28 @@ def check_rules(rules: list[Row]) -> Iterator[Problem]:
             "priority",
             f"no rule from priority {FALL_BACK_PRIORITY} on catches the status 'error' of any row; "
             "add one",
+        )
+
+
+def check_advice(rules: list[Row], advice: list[Row]) -> Iterator[Problem]:
+    """Yield problems of the advice on failure modes: repeated, unknown and forgotten modes."""
+    yield from duplicates(advice, ("failure_mode",))
+    found = {row["failure_mode"] for row in rules}
+    for row in advice:
+        if row["failure_mode"] not in found:
+            yield row.problem(
+                "failure_mode",
+                f"no rule of failure_mode_rules.csv finds {row['failure_mode']!r}; "
+                "correct the name or remove the row",
+            )
+    advised = {row["failure_mode"] for row in advice}
+    forgotten = {
+        row["failure_mode"]: row for row in rules if row["failure_mode"] not in advised
+    }
+    # an empty seed is a team that wants no advice
+    for mode, row in forgotten.items() if advice else ():
+        yield row.problem(
+            "failure_mode", f"{mode!r} has no row in failure_mode_advice.csv; add one"
         )
 
 

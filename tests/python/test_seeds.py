@@ -564,6 +564,7 @@ PRICING = "pricing/model_pricing.csv"
 ALIASES = "pricing/model_aliases.csv"
 CONVENTIONS = "pricing/provider_token_conventions.csv"
 RULES = "taxonomy/failure_mode_rules.csv"
+ADVICE = "taxonomy/failure_mode_advice.csv"
 SCALES = "taxonomy/feedback_scales.csv"
 AGENTS = "taxonomy/agent_catalog.csv"
 
@@ -746,8 +747,8 @@ MISTAKES = {
     ),
     "no last resort": (
         RULES,
-        "unclassified_error,hard,no,data,any",
-        "unclassified_error,hard,no,data,session",
+        "unclassified_error,hard,no,any",
+        "unclassified_error,hard,no,session",
         "no rule from priority 90 on catches",
     ),
     "rating above 1": (SCALES, "", "stars,great,,,1.5\n", "rating: 1.5 must be from 0 to 1"),
