@@ -95,6 +95,7 @@ select
 
     -- what the figures rest on
     {{ disclosed_counts('is_used', 'not is_finished') }},
+    {{ count_where("not is_finished and has_started_event and session_status != 'in_progress'") }} as never_finished_count,
     {{ count_where('is_used and llm_ms is null and tool_ms is null') }} as n_without_step_times,
 
     -- distribution
