@@ -31,6 +31,8 @@ MAX_WHOLE_DIGITS = 12
 MAX_PRICE = 1_000_000
 MAX_MULTIPLIER = 1_000
 MAX_INTEGER = 2_147_483_647
+# More than a year is no window after a run.
+MAX_WINDOW_DAYS = 366
 # What every engine can count with, in nanoseconds also.
 FIRST_DATE, LAST_DATE = date(1970, 1, 1), date(2261, 12, 31)
 # From this priority on a failure rule is a fall-back.
@@ -288,6 +290,11 @@ SEEDS: dict[str, dict[str, Check]] = {
         "latency_slo_ms": required(whole_number),
         "description": optional(),
     },
+    "outcomes/outcome_events.csv": {
+        "event_name": required(),
+        "window_days": required(whole_number),
+        "value_usd": optional(price),
+    },
 }
 
 
@@ -338,6 +345,7 @@ def check_seeds(folder: Path) -> tuple[list[Problem], int]:
         problems += duplicates(rows["taxonomy/status_words.csv"], ("word",))
         problems += duplicates(rows["taxonomy/agent_aliases.csv"], ("agent_name",))
         problems += check_agents(rows["taxonomy/agent_catalog.csv"])
+        problems += check_outcomes(rows["outcomes/outcome_events.csv"])
     return problems, sum(len(found) for found in rows.values())
 
 
@@ -648,6 +656,16 @@ def check_agents(agents: list[Row]) -> Iterator[Problem]:
         yield agents[-1].problem(
             "agent_name", "there is no row for the agent * and mode *; add one"
         )
+
+
+def check_outcomes(outcomes: list[Row]) -> Iterator[Problem]:
+    """Yield problems of outcome events: repeated ones and windows shorter than a day."""
+    yield from duplicates(outcomes, ("event_name",))
+    for row in outcomes:
+        if not 1 <= int(row["window_days"]) <= MAX_WINDOW_DAYS:
+            yield row.problem(
+                "window_days", f"{row['window_days']} is not between 1 and {MAX_WINDOW_DAYS}"
+            )
 
 
 if __name__ == "__main__":
