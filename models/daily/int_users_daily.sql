@@ -27,10 +27,10 @@ select
     {{ count_where('is_final') }} as final_run_count,
     {{ count_where("price_status = 'unpriced'") }} as unpriced_run_count,
     {{ count_where("price_status = 'partial'") }} as partial_run_count,
-    {{ usd_sum('cost_usd') }} as cost_usd,
-    {{ usd_sum('known_cost_usd') }} as known_cost_usd,
     min(started_at) as first_started_at,
-    max(started_at) as last_started_at
+    max(started_at) as last_started_at,
+    {{ usd_sum('cost_usd') }} as cost_usd,
+    {{ usd_sum('known_cost_usd') }} as known_cost_usd
 from runs
 group by
     run_date,

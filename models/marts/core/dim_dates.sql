@@ -27,13 +27,20 @@ numbers as (
 
 ),
 
+day_numbers as (
+
+    select cast(generated_number as {{ dbt.type_int() }}) - 1 as day_number
+    from numbers
+
+),
+
 calendar as (
 
     select
-        cast({{ dbt.dateadd('day', 'cast(numbers.generated_number as ' ~ dbt.type_int() ~ ') - 1', 'ends.first_day') }} as date) as date_day,
+        cast({{ dbt.dateadd('day', 'day_numbers.day_number', 'ends.first_day') }} as date) as date_day,
         ends.last_day
     from ends
-    cross join numbers
+    cross join day_numbers
 
 )
 

@@ -43,12 +43,7 @@ select
 
     -- distribution
     count(plausible_duration_ms) as timed_call_count,
-    avg(cast(plausible_duration_ms as {{ type_double() }})) as mean_duration_ms,
-    cast({{ percentile('plausible_duration_ms', 0.5) }} as {{ type_double() }}) as p50_duration_ms,
-    cast({{ percentile('plausible_duration_ms', 0.9) }} as {{ type_double() }}) as p90_duration_ms,
-    cast({{ percentile('plausible_duration_ms', 0.95) }} as {{ type_double() }}) as p95_duration_ms,
-    cast({{ percentile('plausible_duration_ms', 0.99) }} as {{ type_double() }}) as p99_duration_ms,
-    max(plausible_duration_ms) as max_duration_ms,
+    {{ duration_distribution('plausible_duration_ms') }},
 
     -- speed, of calls whose tokens and time are both known
     {{ bigint_sum('case when plausible_duration_ms > 0 then output_tokens end') }} as timed_output_tokens,

@@ -70,12 +70,7 @@ measured as (
         {{ count_where('is_silent_failure') }} as silent_failure_count,
         {{ count_where('is_retried') }} as retried_call_count,
         count(plausible_duration_ms) as timed_call_count,
-        avg(cast(plausible_duration_ms as {{ type_double() }})) as mean_duration_ms,
-        cast({{ percentile('plausible_duration_ms', 0.5) }} as {{ type_double() }}) as p50_duration_ms,
-        cast({{ percentile('plausible_duration_ms', 0.9) }} as {{ type_double() }}) as p90_duration_ms,
-        cast({{ percentile('plausible_duration_ms', 0.95) }} as {{ type_double() }}) as p95_duration_ms,
-        cast({{ percentile('plausible_duration_ms', 0.99) }} as {{ type_double() }}) as p99_duration_ms,
-        max(plausible_duration_ms) as max_duration_ms,
+        {{ duration_distribution('plausible_duration_ms') }},
         {{ bigint_sum('plausible_duration_ms') }} as tool_ms,
         {{ bigint_sum('case when is_on_critical_path then plausible_duration_ms end') }} as critical_path_ms
     from placed

@@ -7,14 +7,14 @@ with runs as (
         run_date,
         is_final,
         price_status,
-        {{ technical_outcome() }} as technical_outcome,
-        {{ product_outcome() }} as product_outcome,
         cast(rating as {{ type_usd() }}) as rating,
+        is_reasked,
         copied_count > 0 as is_copied,
         shared_count > 0 as is_shared,
         regenerated_count > 0 as is_regenerated,
-        is_reasked,
-        run_status = 'cancelled' as is_cancelled
+        run_status = 'cancelled' as is_cancelled,
+        {{ technical_outcome() }} as technical_outcome,
+        {{ product_outcome() }} as product_outcome
     from {{ ref('fct_agent_runs') }}
     where {{ of_affected_days('run_date') }}
 

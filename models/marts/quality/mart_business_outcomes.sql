@@ -6,25 +6,20 @@ with users_daily as (
 
 ),
 
--- of an event that nobody ever sent it is not known whether it happened
-outcomes as (
+events as (
 
-    select
-        event_name as outcome,
-        window_days,
-        value_usd
-    from {{ ref('outcome_events') }}
-    where event_name in (select outcome_events.event_name from {{ ref('int_outcome_events') }} as outcome_events)
+    select * from {{ ref('int_outcome_events') }}
 
 ),
 
-events as (
+-- of an event that nobody ever sent it is not known whether it happened
+outcomes as (
 
-    select
-        user_id as event_user_id,
-        event_name,
-        event_at
-    from {{ ref('int_outcome_events') }}
+    select distinct
+        outcome,
+        window_days,
+        value_usd
+    from events
 
 ),
 
@@ -63,18 +58,17 @@ reached as (
     select
         user_days.run_date,
         user_days.workflow_name,
-        outcomes.outcome,
+        events.outcome,
         count(distinct user_days.user_id) as outcome_user_count
     from user_days
-    inner join events on user_days.user_id = events.event_user_id
-    inner join outcomes on events.event_name = outcomes.outcome
+    inner join events on user_days.user_id = events.user_id
     where
         events.event_at > user_days.first_started_at
-        and events.event_at <= {{ add_milliseconds('user_days.last_started_at', 'outcomes.window_days * 86400000') }}
+        and events.event_at <= {{ add_milliseconds('user_days.last_started_at', 'events.window_days * 86400000') }}
     group by
         user_days.run_date,
         user_days.workflow_name,
-        outcomes.outcome
+        events.outcome
 
 ),
 

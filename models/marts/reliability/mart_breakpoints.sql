@@ -17,11 +17,7 @@ failed_runs as (
 
 advice as (
 
-    select
-        failure_mode as advised_mode,
-        likely_owner,
-        suggested_fix
-    from {{ ref('failure_mode_advice') }}
+    select * from {{ ref('failure_mode_advice') }}
 
 ),
 
@@ -94,12 +90,14 @@ breakpoints as (
 )
 
 select
-    {{ rollup_key(['workflow_name', 'agent_name', 'step_type', 'tool_name', 'failure_mode']) }} as breakpoints_key,
+    {{ rollup_key([
+        'breakpoints.workflow_name', 'breakpoints.agent_name', 'breakpoints.step_type', 'breakpoints.tool_name', 'breakpoints.failure_mode'
+    ]) }} as breakpoints_key,
     breakpoints.workflow_name,
     breakpoints.agent_name,
     breakpoints.step_type,
     breakpoints.tool_name,
-    breakpoints.failure_mode,
+    breakpoints.failure_mode as failure_mode,
     breakpoints.window_start_date,
     breakpoints.window_end_date,
 
@@ -113,9 +111,15 @@ select
     -- how much breaks here
     cast(row_number() over (
         order by
-            breakpoints.n_all desc, breakpoints.user_count desc, breakpoints.known_wasted_cost_usd desc nulls last,
-            breakpoints.lost_minutes desc nulls last, breakpoints.workflow_name, breakpoints.agent_name,
-            breakpoints.step_type, breakpoints.tool_name, breakpoints.failure_mode
+            breakpoints.n_all desc,
+            breakpoints.user_count desc,
+            breakpoints.known_wasted_cost_usd desc nulls last,
+            breakpoints.lost_minutes desc nulls last,
+            breakpoints.workflow_name asc,
+            breakpoints.agent_name asc,
+            breakpoints.step_type asc,
+            breakpoints.tool_name asc,
+            breakpoints.failure_mode asc
     ) as {{ dbt.type_bigint() }}) as impact_rank,
     breakpoints.n_all as failed_run_count,
     breakpoints.user_count,
@@ -129,4 +133,4 @@ select
     advice.likely_owner,
     advice.suggested_fix
 from breakpoints
-left join advice on breakpoints.failure_mode = advice.advised_mode
+left join advice on breakpoints.failure_mode = advice.failure_mode

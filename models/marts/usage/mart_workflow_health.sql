@@ -3,9 +3,9 @@
 -- every run counts once for its workflow and once for the system
 with levels as (
 
-    select 'workflow' as level
+    select 'workflow' as level_name
     union all
-    select 'system' as level
+    select 'system' as level_name
 
 ),
 
@@ -14,21 +14,21 @@ runs as (
     select
         runs_of_day.run_key,
         runs_of_day.run_date,
-        levels.level,
-        case when levels.level = 'workflow' then coalesce(runs_of_day.workflow_name, '(not set)') else '' end as workflow_label
+        levels.level_name,
+        case when levels.level_name = 'workflow' then coalesce(runs_of_day.workflow_name, '(not set)') else '' end as workflow_label
     from {{ ref('fct_agent_runs') }} as runs_of_day
     cross join levels
     where {{ of_affected_days('run_date') }}
 
 ),
 
-{#- Read once more: the columns of every run would be kept in memory for the joins below. -#}
+-- read once more, so that the columns of every run need not be kept for the joins below
 measured_runs as (
 
     select
         runs_of_day.run_date,
-        levels.level,
-        case when levels.level = 'workflow' then coalesce(runs_of_day.workflow_name, '(not set)') else '' end as workflow_label,
+        levels.level_name,
+        case when levels.level_name = 'workflow' then coalesce(runs_of_day.workflow_name, '(not set)') else '' end as workflow_label,
         runs_of_day.run_status,
         runs_of_day.is_final,
         runs_of_day.is_successful,
@@ -48,7 +48,7 @@ measured as (
 
     select
         run_date,
-        level,
+        level_name,
         workflow_label,
         {{ disclosed_counts('is_successful is not null', 'not is_final') }},
         {{ count_where('is_successful') }} as successful_run_count,
@@ -65,7 +65,7 @@ measured as (
     from measured_runs
     group by
         run_date,
-        level,
+        level_name,
         workflow_label
 
 ),
@@ -88,7 +88,7 @@ operations as (
 
     select
         runs.run_date,
-        runs.level,
+        runs.level_name,
         runs.workflow_label,
         {{ count_where('repeated_steps.is_retried') }} as repeated_step_count,
         {{ count_where('repeated_steps.is_retry and not repeated_steps.is_retried') }} as retried_operation_count
@@ -96,7 +96,7 @@ operations as (
     inner join runs on repeated_steps.run_key = runs.run_key
     group by
         runs.run_date,
-        runs.level,
+        runs.level_name,
         runs.workflow_label
 
 ),
@@ -118,7 +118,7 @@ agents as (
 
     select
         runs.run_date,
-        runs.level,
+        runs.level_name,
         runs.workflow_label,
         sessions.agent_label,
         {{ ratio('sum(sessions.measured_duration_ms)', 'count(sessions.measured_duration_ms)') }} as mean_duration_ms,
@@ -127,7 +127,7 @@ agents as (
     inner join runs on sessions.run_key = runs.run_key
     group by
         runs.run_date,
-        runs.level,
+        runs.level_name,
         runs.workflow_label,
         sessions.agent_label
 
@@ -151,7 +151,7 @@ failures as (
 
     select
         runs.run_date,
-        runs.level,
+        runs.level_name,
         runs.workflow_label,
         failed_runs.first_failing_agent,
         failed_runs.first_failing_step_type,
@@ -165,7 +165,7 @@ candidates as (
 
     select
         run_date,
-        level,
+        level_name,
         workflow_label,
         'slowest_agent' as title,
         agent_label as candidate,
@@ -176,7 +176,7 @@ candidates as (
 
     select
         run_date,
-        level,
+        level_name,
         workflow_label,
         'costliest_agent' as title,
         agent_label as candidate,
@@ -192,7 +192,7 @@ candidates as (
 
     select
         run_date,
-        level,
+        level_name,
         workflow_label,
         '{{ title }}' as title,
         {{ column }} as candidate,
@@ -200,7 +200,7 @@ candidates as (
     from failures
     group by
         run_date,
-        level,
+        level_name,
         workflow_label,
         {{ column }}
 
@@ -213,7 +213,7 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by run_date, level, workflow_label, title order by amount desc, candidate
+            partition by run_date, level_name, workflow_label, title order by amount desc, candidate asc
         ) as position_in_title
     from candidates
     where
@@ -226,7 +226,7 @@ holders as (
 
     select
         run_date,
-        level,
+        level_name,
         workflow_label,
         max(case when title = 'slowest_agent' then candidate end) as slowest_agent,
         max(case when title = 'costliest_agent' then candidate end) as costliest_agent,
@@ -237,15 +237,15 @@ holders as (
     where position_in_title = 1
     group by
         run_date,
-        level,
+        level_name,
         workflow_label
 
 )
 
 select
-    {{ rollup_key(['measured.run_date', 'measured.level', 'measured.workflow_label']) }} as workflow_health_key,
+    {{ rollup_key(['measured.run_date', 'measured.level_name', 'measured.workflow_label']) }} as workflow_health_key,
     measured.run_date as run_date,
-    measured.level as level,
+    measured.level_name as level,
     nullif(measured.workflow_label, '') as workflow_name,
 
     -- what the figures rest on
@@ -294,10 +294,10 @@ from measured
 left join operations
     on
         measured.run_date = operations.run_date
-        and measured.level = operations.level
+        and measured.level_name = operations.level_name
         and measured.workflow_label = operations.workflow_label
 left join holders
     on
         measured.run_date = holders.run_date
-        and measured.level = holders.level
+        and measured.level_name = holders.level_name
         and measured.workflow_label = holders.workflow_label
