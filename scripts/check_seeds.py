@@ -580,9 +580,7 @@ def check_advice(rules: list[Row], advice: list[Row]) -> Iterator[Problem]:
                 "correct the name or remove the row",
             )
     advised = {row["failure_mode"] for row in advice}
-    forgotten = {
-        row["failure_mode"]: row for row in rules if row["failure_mode"] not in advised
-    }
+    forgotten = {row["failure_mode"]: row for row in rules if row["failure_mode"] not in advised}
     # an empty seed is a team that wants no advice
     for mode, row in forgotten.items() if advice else ():
         yield row.problem(
