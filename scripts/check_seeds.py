@@ -31,6 +31,8 @@ MAX_WHOLE_DIGITS = 12
 MAX_PRICE = 1_000_000
 MAX_MULTIPLIER = 1_000
 MAX_INTEGER = 2_147_483_647
+# More than a year is no window after a run.
+MAX_WINDOW_DAYS = 366
 # What every engine can count with, in nanoseconds also.
 FIRST_DATE, LAST_DATE = date(1970, 1, 1), date(2261, 12, 31)
 # From this priority on a failure rule is a fall-back.
@@ -238,7 +240,7 @@ SEEDS: dict[str, dict[str, Check]] = {
         "tool_name": required(),
         "usd_per_call": optional(amount),
         "usd_per_second": optional(amount),
-        "valid_from": optional(iso_date),
+        "valid_from": required(iso_date),
         "valid_to": optional(iso_date),
     },
     "pricing/right_sizing_candidates.csv": {
@@ -275,7 +277,6 @@ SEEDS: dict[str, dict[str, Check]] = {
         "failure_mode": required(lower_case),
         "severity": required(one_of("hard", "soft", "cancelled")),
         "retryable": required(one_of("yes", "no", "after_fix")),
-        "likely_owner": required(lower_case),
         "step_scope": required(one_of("any", "llm_call", "tool_call", "session")),
         "match_field": required(
             one_of(
@@ -290,6 +291,11 @@ SEEDS: dict[str, dict[str, Check]] = {
         "match_type": required(one_of("in", "regex", "contains")),
         "pattern": required(lower_case),
         "is_billed": required(one_of("true", "false")),
+    },
+    "taxonomy/failure_mode_advice.csv": {
+        "failure_mode": required(lower_case),
+        "likely_owner": required(lower_case),
+        "suggested_fix": required(),
     },
     "taxonomy/status_words.csv": {
         "word": required(status_word),
@@ -333,6 +339,11 @@ SEEDS: dict[str, dict[str, Check]] = {
         "success_slo": optional(share),
         "cost_budget_usd": optional(amount),
     },
+    "outcomes/outcome_events.csv": {
+        "event_name": required(),
+        "window_days": required(whole_number),
+        "value_usd": optional(price),
+    },
 }
 
 
@@ -375,6 +386,9 @@ def check_seeds(folder: Path) -> tuple[list[Problem], int]:
         problems += check_aliases(*list(rows.values())[:2])
         problems += check_rules(rows["taxonomy/failure_mode_rules.csv"])
         problems += check_request_rules(rows["taxonomy/request_rules.csv"])
+        problems += check_advice(
+            rows["taxonomy/failure_mode_rules.csv"], rows["taxonomy/failure_mode_advice.csv"]
+        )
         problems += check_scales(rows["taxonomy/feedback_scales.csv"])
         problems += duplicates(rows["pricing/cost_conventions.csv"], ("sender",))
         problems += duplicates(rows["pricing/service_tiers.csv"], ("word",))
@@ -390,6 +404,7 @@ def check_seeds(folder: Path) -> tuple[list[Problem], int]:
         problems += duplicates(
             rows["taxonomy/workflow_catalog.csv"], ("workflow_name", "execution_mode")
         )
+        problems += check_outcomes(rows["outcomes/outcome_events.csv"])
     return problems, sum(len(found) for found in rows.values())
 
 
@@ -534,23 +549,11 @@ def check_intervals(rows: list[Row]) -> Iterator[Problem]:
 
 
 def check_tool_rates(rates: list[Row]) -> Iterator[Problem]:
-    """Yield problems of the prices of tools: none given, empty intervals, overlaps."""
-    by_tool: dict[str, list[Row]] = {}
+    """Yield problems of the prices of tools: none given, and those of their periods."""
+    yield from check_periods(rates, "tool_name")
     for row in rates:
-        by_tool.setdefault(row["tool_name"], []).append(row)
         if not row["usd_per_call"] and not row["usd_per_second"]:
             yield row.problem("usd_per_call", "is empty, and so is usd_per_second; fill in one")
-        if row["valid_to"] and row["valid_to"] <= row["valid_from"]:
-            yield row.problem("valid_to", f"{row['valid_to']} must be after {row['valid_from']}")
-    for rows in by_tool.values():
-        ordered = sorted(rows, key=lambda row: row["valid_from"])
-        for earlier, later in pairwise(ordered):
-            if not earlier["valid_to"] or earlier["valid_to"] > later["valid_from"]:
-                yield later.problem(
-                    "valid_from",
-                    f"{later['valid_from']!r} overlaps with the price of {later['tool_name']!r} in "
-                    f"line {earlier.line}; end that one before",
-                )
 
 
 def check_candidates(candidates: list[Row], prices: list[Row]) -> Iterator[Problem]:
@@ -692,6 +695,26 @@ def check_request_rules(rules: list[Row]) -> Iterator[Problem]:
             yield row.problem("pattern", message)
 
 
+def check_advice(rules: list[Row], advice: list[Row]) -> Iterator[Problem]:
+    """Yield problems of the advice on failure modes: repeated, unknown and forgotten modes."""
+    yield from duplicates(advice, ("failure_mode",))
+    found = {row["failure_mode"] for row in rules}
+    for row in advice:
+        if row["failure_mode"] not in found:
+            yield row.problem(
+                "failure_mode",
+                f"no rule of failure_mode_rules.csv finds {row['failure_mode']!r}; "
+                "correct the name or remove the row",
+            )
+    advised = {row["failure_mode"] for row in advice}
+    forgotten = {row["failure_mode"]: row for row in rules if row["failure_mode"] not in advised}
+    # an empty seed is a team that wants no advice
+    for mode, row in forgotten.items() if advice else ():
+        yield row.problem(
+            "failure_mode", f"{mode!r} has no row in failure_mode_advice.csv; add one"
+        )
+
+
 def check_status_rule(row: Row) -> Iterator[Problem]:
     """Yield problems of a rule on status words, which SQL takes apart at `|`."""
     if row["match_type"] != "in":
@@ -768,6 +791,16 @@ def check_agents(agents: list[Row]) -> Iterator[Problem]:
                     f"{row['agent_name']!r} has {first[column]!r} in line {first.line}; it is the "
                     "agent's in every mode",
                 )
+
+
+def check_outcomes(outcomes: list[Row]) -> Iterator[Problem]:
+    """Yield problems of outcome events: repeated ones and windows shorter than a day."""
+    yield from duplicates(outcomes, ("event_name",))
+    for row in outcomes:
+        if not 1 <= int(row["window_days"]) <= MAX_WINDOW_DAYS:
+            yield row.problem(
+                "window_days", f"{row['window_days']} is not between 1 and {MAX_WINDOW_DAYS}"
+            )
 
 
 if __name__ == "__main__":

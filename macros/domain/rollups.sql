@@ -21,3 +21,13 @@
     {%- endfor -%}
     {{ text_hash(hashes | join(' || ')) }}
 {%- endmacro %}
+
+
+{% macro duration_distribution(duration_ms) -%}
+    avg(cast({{ duration_ms }} as {{ type_double() }})) as mean_duration_ms,
+    cast({{ percentile(duration_ms, 0.5) }} as {{ type_double() }}) as p50_duration_ms,
+    cast({{ percentile(duration_ms, 0.9) }} as {{ type_double() }}) as p90_duration_ms,
+    cast({{ percentile(duration_ms, 0.95) }} as {{ type_double() }}) as p95_duration_ms,
+    cast({{ percentile(duration_ms, 0.99) }} as {{ type_double() }}) as p99_duration_ms,
+    max({{ duration_ms }}) as max_duration_ms
+{%- endmacro %}

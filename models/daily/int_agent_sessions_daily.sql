@@ -16,7 +16,9 @@ with sessions as (
         cache_write_tokens,
         total_tokens,
         cost_usd,
-        known_cost_usd
+        known_cost_usd,
+        started_at,
+        ended_at
     from {{ ref('fct_agent_sessions') }}
     where {{ of_affected_days('session_date') }}
 
@@ -48,7 +50,9 @@ placed as (
         sessions.cache_write_tokens,
         sessions.total_tokens,
         sessions.cost_usd,
-        sessions.known_cost_usd
+        sessions.known_cost_usd,
+        sessions.started_at,
+        sessions.ended_at
     from sessions
     inner join runs on sessions.run_key = runs.run_key
 
@@ -69,7 +73,9 @@ select
     {{ bigint_sum('case when is_priced then output_tokens end') }} as output_tokens,
     {{ bigint_sum('case when is_priced then cache_read_tokens end') }} as cache_read_tokens,
     {{ bigint_sum('case when is_priced then cache_write_tokens end') }} as cache_write_tokens,
-    {{ bigint_sum('case when is_priced then total_tokens end') }} as total_tokens
+    {{ bigint_sum('case when is_priced then total_tokens end') }} as total_tokens,
+    min(coalesce(started_at, ended_at)) as first_seen_at,
+    max(coalesce(ended_at, started_at)) as last_seen_at
 from placed
 group by
     session_date,

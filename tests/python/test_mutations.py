@@ -233,6 +233,195 @@ MUTATIONS = [
         "count_where('is_used')",
         "cost_rollup_says_what_it_left_out",
     ),
+    Mutation(
+        "unfinished runs of a user count as ended",
+        "models/daily/int_users_daily.sql",
+        "{{ count_where('is_final') }} as final_run_count",
+        "count(*) as final_run_count",
+        "runs_are_counted_per_user_and_day",
+    ),
+    Mutation(
+        "a conversation counts once per run",
+        "models/daily/int_run_volume_daily.sql",
+        "count(distinct conversation_id)",
+        "count(conversation_id)",
+        "volume_of_a_day_counts_users_and_conversations_once",
+    ),
+    Mutation(
+        "users are new twice",
+        "models/marts/usage/mart_run_volume.sql",
+        "where position_of_user = 1",
+        "where position_of_user <= 2",
+        "new_users_count_where_their_first_run_is",
+    ),
+    Mutation(
+        "users begin with their last week",
+        "models/marts/usage/mart_user_retention.sql",
+        "min(run_week) as cohort_week",
+        "max(run_week) as cohort_week",
+        "retention_is_of_the_users_of_the_first_week",
+    ),
+    Mutation(
+        "every attempt is an operation",
+        "models/marts/usage/mart_workflow_health.sql",
+        "measured.step_count - coalesce(operations.repeated_step_count, 0) as operation_count",
+        "measured.step_count as operation_count",
+        "health_of_the_system_is_that_of_all_its_workflows",
+    ),
+    Mutation(
+        "operations are counted where they begin",
+        "models/daily/int_operations_daily.sql",
+        "{{ count_where('not is_retried') }} as operation_count",
+        "{{ count_where('not is_retry') }} as operation_count",
+        "operation_counts_where_its_last_attempt_lies",
+    ),
+    Mutation(
+        "retries are a share of attempts",
+        "models/marts/reliability/mart_retry_rates.sql",
+        "ratio('retried_operation_count', 'operation_count')",
+        "ratio('retried_operation_count', 'n_all')",
+        "retry_rate_is_of_operations_and_not_of_attempts",
+    ),
+    Mutation(
+        "cancelled runs break something",
+        "models/daily/int_failed_runs_daily.sql",
+        "run_status in ('error', 'timeout')",
+        "run_status in ('error', 'timeout', 'cancelled')",
+        "failed_runs_are_counted_where_they_failed_first",
+    ),
+    Mutation(
+        "a week has eight days",
+        "models/marts/reliability/mart_breakpoints.sql",
+        "'day', -6, 'window_end_date'",
+        "'day', -7, 'window_end_date'",
+        "breakpoints_look_at_the_window_and_its_last_two_weeks",
+    ),
+    Mutation(
+        "time off the critical path is taken for time on it",
+        "models/marts/latency/mart_tool_performance.sql",
+        "    where is_on_critical_path\n",
+        "    where not is_on_critical_path\n",
+        "tool_is_measured_by_its_calls",
+    ),
+    Mutation(
+        "cached tokens are no input",
+        "models/marts/latency/mart_model_performance.sql",
+        "+ coalesce(sum(cache_read_tokens), 0) ",
+        "",
+        "model_is_measured_by_calls_that_used_it",
+    ),
+    Mutation(
+        "sessions without a start never finished",
+        "models/marts/latency/mart_agent_latency.sql",
+        "not is_finished and has_started_event and",
+        "not is_finished and",
+        "session_that_sent_its_start_only_never_finished",
+    ),
+    Mutation(
+        "runs without a rating have the worst",
+        "models/marts/quality/mart_quality.sql",
+        "ratio('sum(rating)', 'count(rating)')",
+        "ratio('sum(rating)', 'count(*)')",
+        "quality_tells_technical_success_from_usefulness",
+    ),
+    Mutation(
+        "cancelled runs failed",
+        "macros/domain/outcomes.sql",
+        "in ('error', 'timeout')",
+        "in ('error', 'timeout', 'cancelled')",
+        "quality_tells_technical_success_from_usefulness",
+    ),
+    Mutation(
+        "a run counts once per session of the agent",
+        "models/marts/quality/mart_agent_quality.sql",
+        "    select distinct\n        run_key,",
+        "    select\n        run_key,",
+        "agent_is_rated_by_runs_it_took_part_in",
+    ),
+    Mutation(
+        "ranges of lengths include their upper end",
+        "models/daily/int_runs_daily.sql",
+        "prompt_length < 100 then",
+        "prompt_length <= 100 then",
+        "runs_are_counted_by_kind_of_input",
+    ),
+    Mutation(
+        "the window ends a day early",
+        "models/marts/quality/mart_input_patterns.sql",
+        "runs_daily.run_date <= analysis_window",
+        "runs_daily.run_date < analysis_window",
+        "input_pattern_is_compared_with_its_workflow",
+    ),
+    Mutation(
+        "outcomes of nobody count",
+        "models/intermediate/outcomes/int_outcome_events.sql",
+        "and user_id is not null",
+        "and 1 = 1",
+        "outcome_is_an_event_of_the_seed_with_a_user",
+    ),
+    Mutation(
+        "an outcome at the moment of a run comes after it",
+        "models/marts/quality/mart_business_outcomes.sql",
+        "events.event_at > user_days.first_started_at",
+        "events.event_at >= user_days.first_started_at",
+        "outcome_counts_within_its_window_after_a_run",
+    ),
+    Mutation(
+        "a session without an end was never seen",
+        "models/daily/int_agent_sessions_daily.sql",
+        "max(coalesce(ended_at, started_at))",
+        "max(ended_at)",
+        "sessions_are_counted_per_agent_and_model",
+    ),
+    Mutation(
+        "Saturday is a working day",
+        "models/marts/core/dim_dates.sql",
+        ">= 5 as is_weekend",
+        "> 5 as is_weekend",
+        "calendar_has_every_day_from_the_first_to_the_newest",
+    ),
+    Mutation(
+        "an agent that was never seen has unknown sessions",
+        "models/marts/core/dim_agents.sql",
+        "coalesce(seen.session_count, 0)",
+        "seen.session_count",
+        "agent_is_known_by_its_sessions_or_its_entry",
+    ),
+    Mutation(
+        "a model has its oldest price",
+        "models/marts/core/dim_models.sql",
+        "order by valid_from desc",
+        "order by valid_from asc",
+        "model_has_its_newest_list_price",
+    ),
+    Mutation(
+        "no tool is a tool",
+        "models/marts/core/dim_tools.sql",
+        "where tool_name != '(none)'",
+        "where 1 = 1",
+        "tool_is_known_by_its_calls",
+    ),
+    Mutation(
+        "nobody is a user",
+        "models/marts/core/dim_users.sql",
+        "where user_id is not null",
+        "where 1 = 1",
+        "user_is_known_by_their_runs",
+    ),
+    Mutation(
+        "a workflow was last seen on its first day",
+        "models/marts/core/dim_workflows.sql",
+        "max(last_started_at)",
+        "min(last_started_at)",
+        "workflow_is_known_by_its_runs",
+    ),
+    Mutation(
+        "the run that ended last ends a conversation",
+        "models/marts/core/fct_conversations.sql",
+        "order by started_at desc nulls last",
+        "order by ended_at desc nulls last",
+        "conversation_is_told_by_its_first_and_last_runs",
+    ),
 ]
 
 # One row per integrity test: a statement that breaks what the test guards.
@@ -298,6 +487,18 @@ CORRUPTIONS = {
     ),
     "assert_failure_rollup_counts_every_failure": (
         f"update {MARTS_SCHEMA}.fct_agent_steps set failure_mode = 'tool_exception'"
+    ),
+    "assert_rollups_of_days_count_every_run": (
+        f"update {MARTS_SCHEMA}.fct_agent_runs set run_date = run_date - 1"
+    ),
+    "assert_rollups_of_days_count_every_step": (
+        f"update {MARTS_SCHEMA}.fct_agent_steps set is_retried = true"
+    ),
+    "assert_dimensions_count_every_row": (
+        f"delete from {MARTS_SCHEMA}.fct_agent_runs where conversation_id = 'c1'"
+    ),
+    "assert_advice_looks_at_every_run_of_its_window": (
+        f"update {MARTS_SCHEMA}.fct_agent_runs set run_date = run_date - 365"
     ),
     "assert_response_and_session_match_once": (
         f"insert into {WORKING}.int_agent_responses_matched "

@@ -20,6 +20,7 @@ def test_it_has_what_the_staging_models_read():
         "ai_agent_session_completed",
         "ai_agent_step_completed",
         "rudder_discards",
+        "tracks",
     }
     steps = {column["name"]: column for column in tables["ai_agent_step_completed"]}
     # of a macro that calls another, of one that makes its list, of the model itself

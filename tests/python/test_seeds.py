@@ -564,6 +564,7 @@ PRICING = "pricing/model_pricing.csv"
 ALIASES = "pricing/model_aliases.csv"
 CONVENTIONS = "pricing/provider_token_conventions.csv"
 RULES = "taxonomy/failure_mode_rules.csv"
+ADVICE = "taxonomy/failure_mode_advice.csv"
 SCALES = "taxonomy/feedback_scales.csv"
 AGENTS = "taxonomy/agent_catalog.csv"
 REQUESTS = "taxonomy/request_rules.csv"
@@ -752,8 +753,8 @@ MISTAKES = {
     ),
     "no last resort": (
         RULES,
-        "unclassified_error,hard,no,data,any",
-        "unclassified_error,hard,no,data,session",
+        "unclassified_error,hard,no,any",
+        "unclassified_error,hard,no,session",
         "no rule from priority 90 on catches",
     ),
     "rating above 1": (SCALES, "", "stars,great,,,1.5\n", "rating: 1.5 must be from 0 to 1"),
@@ -854,15 +855,15 @@ MISTAKES = {
     ),
     "tool without a price": (
         RATES,
-        "web_search,0.005,,,",
-        "web_search,,,,",
+        "web_search,0.005,,2020-01-01,",
+        "web_search,,,2020-01-01,",
         "usd_per_call: is empty, and so is usd_per_second",
     ),
     "tool with two prices on one day": (
         RATES,
         "",
         "web_search,0.006,,2026-05-01,\n",
-        "valid_from: '2026-05-01' overlaps with the price of 'web_search' in line",
+        "valid_from: 2026-05-01 overlaps with the row of 'web_search' in line",
     ),
     "tool price that ends before it starts": (
         RATES,

@@ -95,15 +95,11 @@ select
 
     -- what the figures rest on
     {{ disclosed_counts('is_used', 'not is_finished') }},
+    {{ count_where("not is_finished and has_started_event and session_status != 'in_progress'") }} as never_finished_count,
     {{ count_where('is_used and llm_ms is null and tool_ms is null') }} as n_without_step_times,
 
     -- distribution
-    avg(cast(measured_duration_ms as {{ type_double() }})) as mean_duration_ms,
-    cast({{ percentile('measured_duration_ms', 0.5) }} as {{ type_double() }}) as p50_duration_ms,
-    cast({{ percentile('measured_duration_ms', 0.9) }} as {{ type_double() }}) as p90_duration_ms,
-    cast({{ percentile('measured_duration_ms', 0.95) }} as {{ type_double() }}) as p95_duration_ms,
-    cast({{ percentile('measured_duration_ms', 0.99) }} as {{ type_double() }}) as p99_duration_ms,
-    max(measured_duration_ms) as max_duration_ms,
+    {{ duration_distribution('measured_duration_ms') }},
 
     -- where the time goes; the three parts add up to duration_ms
     {{ bigint_sum('measured_duration_ms') }} as duration_ms,

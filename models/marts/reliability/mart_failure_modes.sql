@@ -106,6 +106,16 @@ failing_rows as (
 
 ),
 
+advice as (
+
+    select
+        failure_mode as advised_mode,
+        likely_owner,
+        suggested_fix
+    from {{ ref('failure_mode_advice') }}
+
+),
+
 people as (
 
     select
@@ -197,6 +207,8 @@ select
     counted.user_count,
     counted.wasted_cost_usd,
     counted.lost_minutes,
+    advice.likely_owner,
+    advice.suggested_fix,
     bases.n_all,
     bases.n_used,
     bases.n_all - bases.n_used as n_unfinished,
@@ -207,3 +219,4 @@ inner join bases
     on
         counted.failure_date = bases.failure_date
         and counted.grain = bases.grain
+left join advice on counted.failure_mode = advice.advised_mode

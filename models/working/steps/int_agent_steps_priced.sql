@@ -44,8 +44,8 @@ rates as (
         tool_name as rated_tool,
         usd_per_call,
         usd_per_second,
-        -- open ends, so that the join needs no null case
-        coalesce(valid_from, cast('1970-01-01' as date)) as valid_from,
+        valid_from,
+        -- an open end, so that the join needs no null case
         coalesce(valid_to, cast('9999-12-31' as date)) as valid_to
     from {{ ref('tool_rate_card') }}
 

@@ -1,0 +1,59 @@
+{{ config(daily_rollup('run_date')) }}
+
+with runs as (
+
+    select
+        run_date,
+        coalesce(workflow_name, '(not set)') as workflow_label,
+        is_final,
+        price_status,
+        {{ technical_outcome() }} as technical_outcome,
+        {{ product_outcome() }} as product_outcome,
+        cast(rating as {{ type_usd() }}) as rating,
+        copied_count > 0 as is_copied,
+        shared_count > 0 as is_shared,
+        regenerated_count > 0 as is_regenerated,
+        is_reasked,
+        run_status = 'cancelled' as is_cancelled
+    from {{ ref('fct_agent_runs') }}
+    where {{ of_affected_days('run_date') }}
+
+)
+
+select
+    {{ rollup_key(['run_date', 'workflow_label']) }} as quality_key,
+    run_date,
+    workflow_label as workflow_name,
+
+    -- what the figures rest on
+    {{ disclosed_counts('is_final', 'not is_final') }},
+    count(*) as run_count,
+
+    -- what users said
+    count(rating) as rated_run_count,
+    {{ ratio('count(rating)', 'count(*)') }} as feedback_coverage,
+    {{ ratio('sum(rating)', 'count(rating)') }} as mean_rating,
+
+    -- what users did
+    {{ count_where('is_copied') }} as copied_run_count,
+    {{ count_where('is_shared') }} as shared_run_count,
+    {{ count_where('is_regenerated') }} as regenerated_run_count,
+    {{ count_where('is_reasked') }} as reasked_run_count,
+    {{ count_where('is_cancelled') }} as cancelled_run_count,
+    {{ count_where('is_copied or is_shared or is_regenerated or is_reasked or is_cancelled') }} as signalled_run_count,
+    {{ ratio(count_where('is_copied or is_shared or is_regenerated or is_reasked or is_cancelled'), 'count(*)') }} as implicit_coverage,
+
+    -- technical by product outcome
+    {{ count_where("technical_outcome = 'success' and product_outcome = 'useful'") }} as success_useful_count,
+    {{ count_where("technical_outcome = 'success' and product_outcome = 'useless'") }} as success_useless_count,
+    {{ count_where("technical_outcome = 'success' and product_outcome = 'unknown'") }} as success_unknown_count,
+    {{ count_where("technical_outcome = 'failed' and product_outcome = 'useful'") }} as failed_useful_count,
+    {{ count_where("technical_outcome = 'failed' and product_outcome = 'useless'") }} as failed_useless_count,
+    {{ count_where("technical_outcome = 'failed' and product_outcome = 'unknown'") }} as failed_unknown_count,
+    {{ count_where("technical_outcome = 'other' and product_outcome = 'useful'") }} as other_useful_count,
+    {{ count_where("technical_outcome = 'other' and product_outcome = 'useless'") }} as other_useless_count,
+    {{ count_where("technical_outcome = 'other' and product_outcome = 'unknown'") }} as other_unknown_count
+from runs
+group by
+    run_date,
+    workflow_label
