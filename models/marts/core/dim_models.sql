@@ -14,7 +14,7 @@ sessions as (
 
     select
         canonical_model as used_model,
-        session_count,
+        n_all as session_count,
         first_seen_at,
         last_seen_at
     from {{ ref('int_agent_sessions_daily') }}
@@ -50,7 +50,7 @@ used as (
     select
         used_model,
         {{ bigint_sum('model_call_count') }} as call_count,
-        {{ bigint_sum('n_all') }} as session_count,
+        {{ bigint_sum('session_count') }} as session_count,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at
     from uses
