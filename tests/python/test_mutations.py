@@ -444,6 +444,9 @@ CORRUPTIONS = {
     "assert_model_pricing_intervals_do_not_overlap": (
         "update analytics_seeds.model_pricing set valid_to = valid_from"
     ),
+    "assert_tool_rates_do_not_overlap": (
+        "insert into analytics_seeds.tool_rate_card from analytics_seeds.tool_rate_card"
+    ),
     "assert_one_price_per_model_and_start": (
         "insert into analytics_seeds.model_pricing from analytics_seeds.model_pricing"
     ),
