@@ -422,6 +422,122 @@ MUTATIONS = [
         "order by ended_at desc nulls last",
         "conversation_is_told_by_its_first_and_last_runs",
     ),
+    Mutation(
+        "what rounding leaves over belongs to no class",
+        "macros/domain/tokens_and_cost.sql",
+        "then {{ listed_usd }} - ({{ costs | join(' + ') }})",
+        "then 0",
+        "list_cost_of_the_classes_adds_up_to_the_list_cost",
+    ),
+    Mutation(
+        "a tool without a rate is free",
+        "models/working/steps/int_agent_steps_priced.sql",
+        "when rates.rated_tool is not null\n",
+        "when 1 = 1\n",
+        "tool_call_costs_what_the_rate_card_says_of_its_day",
+    ),
+    Mutation(
+        "retries are redundant steps",
+        "models/working/sessions/int_agent_sessions_step_totals.sql",
+        "count(case when not is_retry then signature_hash end)",
+        "count(signature_hash)",
+        "step_that_does_the_same_again_is_redundant",
+    ),
+    Mutation(
+        "an unknown cost of models is 0 in the full cost",
+        "models/marts/core/fct_agent_sessions.sql",
+        "priced_sessions.cost_usd + coalesce(step_totals.tool_cost_usd, 0)",
+        "coalesce(priced_sessions.cost_usd, 0) + coalesce(step_totals.tool_cost_usd, 0)",
+        "full_cost_adds_tools_and_infrastructure",
+    ),
+    Mutation(
+        "a handoff waits from the latest step of all",
+        "models/working/handoffs/int_agent_handoffs.sql",
+        "and steps.ended_at <= handoffs.handed_at",
+        "",
+        "session_with_a_parent_has_its_work_from_there",
+    ),
+    Mutation(
+        "any open session of the run above hands over",
+        "models/working/handoffs/int_agent_handoffs.sql",
+        "when open_sessions.open_count = 1",
+        "when open_sessions.open_count > 0",
+        "run_below_another_has_its_work_from_the_one_open_session",
+    ),
+    Mutation(
+        "an overlap of clocks is a fan-out",
+        "models/working/runs/int_runs_topology.sql",
+        "> 10 * {{ start_ms }} + ({{ end_ms }} - {{ start_ms }})",
+        "> 10 * {{ start_ms }}",
+        "topology_of_a_run_without_parents",
+    ),
+    Mutation(
+        "four times the same is a loop",
+        "models/working/runs/int_runs_topology.sql",
+        "repetitions.max_occurrence_count >= 5",
+        "repetitions.max_occurrence_count >= 4",
+        "five_times_the_same_is_a_loop",
+    ),
+    Mutation(
+        "what users do goes on with a conversation",
+        "models/working/runs/int_runs_ending_conversations.sql",
+        "and source_table != 'ai_user_action'",
+        "",
+        "failure_ends_a_conversation_when_no_run_goes_on",
+    ),
+    Mutation(
+        "the objective of any workflow comes first",
+        "models/working/reported/int_runs_assembled.sql",
+        "            workflow_and_mode.latency_slo_ms,\n"
+        "            workflow_any_mode.latency_slo_ms,\n"
+        "            any_workflow.latency_slo_ms,",
+        "            any_workflow.latency_slo_ms,\n"
+        "            workflow_and_mode.latency_slo_ms,\n"
+        "            workflow_any_mode.latency_slo_ms,",
+        "run_may_take_what_the_catalogue_of_workflows_says",
+    ),
+    Mutation(
+        "runs that go on are part of the figures of orchestration",
+        "models/marts/orchestration/mart_orchestration.sql",
+        "        is_final and topology is not null as is_used,",
+        "        topology is not null as is_used,",
+        "orchestration_counts_ended_runs_with_sessions",
+    ),
+    Mutation(
+        "independent runs are a share of those in order",
+        "models/marts/orchestration/mart_parallelization.sql",
+        "{{ ratio('independent_run_count', 'n_used') }}",
+        "{{ ratio('independent_run_count', 'sequential_run_count') }}",
+        "pair_that_sometimes_runs_otherwise_is_independent",
+    ),
+    Mutation(
+        "the day after the window is a part of it",
+        "models/marts/orchestration/mart_paths.sql",
+        "in_analysis_window('days.run_date')",
+        "'days.run_date >= analysis_window.window_start_date'",
+        "path_has_its_share_of_the_runs_of_its_workflow",
+    ),
+    Mutation(
+        "requests of all kinds are one whole",
+        "models/marts/orchestration/mart_routes.sql",
+        "'sum(summed.n_all) over (partition by summed.workflow_name, summed.request_category)'",
+        "'sum(summed.n_all) over (partition by summed.workflow_name)'",
+        "route_has_its_share_of_the_requests_of_its_kind",
+    ),
+    Mutation(
+        "agents that take turns count as often as they do",
+        "models/daily/int_agent_pairs_daily.sql",
+        "first_forward_number < first_backward_number",
+        "first_forward_number > first_backward_number",
+        "pair_of_agents_counts_once_per_run",
+    ),
+    Mutation(
+        "an unknown outcome is a failure",
+        "models/daily/int_run_routes_daily.sql",
+        "{{ count_where('is_final and is_successful is not null') }}",
+        "{{ count_where('is_final') }}",
+        "runs_of_a_day_are_counted_by_the_way_they_went",
+    ),
 ]
 
 # One row per integrity test: a statement that breaks what the test guards.
@@ -462,6 +578,29 @@ CORRUPTIONS = {
     ),
     "assert_token_classes_add_up": (
         f"update {MARTS_SCHEMA}.fct_agent_steps set input_tokens = input_tokens + cache_read_tokens"
+    ),
+    "assert_token_class_costs_add_up": (
+        f"update {MARTS_SCHEMA}.fct_agent_steps set input_cost_usd = input_cost_usd + 0.000000001"
+    ),
+    "assert_full_cost_is_its_parts": (
+        f"update {MARTS_SCHEMA}.fct_agent_runs set full_cost_usd = full_cost_usd + 0.000000001"
+    ),
+    "assert_orchestrators_and_workers_are_all_sessions": (
+        f"update {MARTS_SCHEMA}.fct_agent_runs set worker_cost_usd = 2 * worker_cost_usd"
+    ),
+    "assert_sessions_with_a_parent_were_handed_their_work": (
+        f"update {MARTS_SCHEMA}.fct_agent_runs set handoff_count = 1 + handoff_count"
+    ),
+    "assert_orchestration_rollups_count_every_run": (
+        f"update {MARTS_SCHEMA}.mart_orchestration set linear_run_count = linear_run_count + 1"
+    ),
+    "assert_paths_and_routes_are_all_runs_of_the_window": (
+        f"insert into {MARTS_SCHEMA}.mart_paths from {MARTS_SCHEMA}.mart_paths"
+    ),
+    "assert_pairs_of_siblings_are_those_of_the_window": (
+        f"update {MARTS_SCHEMA}.fct_agent_sessions set run_key = "
+        f"(select min(run_key) from {MARTS_SCHEMA}.fct_agent_runs), session_number = case "
+        "conversation_id when 'c1' then 1 else 2 end"
     ),
     "assert_unknown_cost_is_null_and_never_zero": (
         f"update {MARTS_SCHEMA}.fct_agent_steps set cost_usd = coalesce(cost_usd, 0)"
@@ -518,6 +657,9 @@ CORRUPTIONS = {
     ),
     "assert_model_pricing_intervals_do_not_overlap": (
         "update analytics_seeds.model_pricing set valid_to = valid_from"
+    ),
+    "assert_tool_rates_do_not_overlap": (
+        "insert into analytics_seeds.tool_rate_card from analytics_seeds.tool_rate_card"
     ),
     "assert_one_price_per_model_and_start": (
         "insert into analytics_seeds.model_pricing from analytics_seeds.model_pricing"

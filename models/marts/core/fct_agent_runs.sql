@@ -42,13 +42,6 @@ topologies as (
 
 ),
 
-ending_conversations as (
-
-    select run_key as ending_run_key
-    from {{ ref('int_runs_ending_conversations') }}
-
-),
-
 categorized as (
 
     select * from {{ ref('int_runs_categorized') }}
@@ -102,7 +95,7 @@ select
         case when classified_runs.is_reasked then 1 else 0 end
         + coalesce(user_actions.regenerated_count, 0)
         + case when runs.run_status = 'cancelled' then 1 else 0 end
-        + case when ending_conversations.ending_run_key is not null then 1 else 0 end
+        + case when classified_runs.has_ended_conversation then 1 else 0 end
         as {{ dbt.type_bigint() }}
     ) as friction_count,
 
@@ -230,4 +223,3 @@ left join session_totals on runs.run_key = session_totals.run_key
 left join failing_steps on runs.run_key = failing_steps.run_key
 left join user_actions on runs.run_key = user_actions.run_key
 left join topologies on runs.run_key = topologies.run_key
-left join ending_conversations on runs.run_key = ending_conversations.ending_run_key

@@ -1,8 +1,4 @@
 {{ config(fact_by_run('session_date', 'agent_session_key')) }}
-{%- set infrastructure_cost = to_usd(
-    'cast(' ~ plausible_duration('sessions.duration_ms') ~ ' as ' ~ type_double() ~ ') / 3600000.0'
-    ~ ' * cast(coalesce(agent_catalog.infrastructure_usd_per_hour, any_agent.infrastructure_usd_per_hour) as ' ~ type_double() ~ ')'
-) %}
 
 with assembled_sessions as (
 
@@ -58,27 +54,6 @@ classified_sessions as (
 
 ),
 
--- role and rate are the agent's, whatever the mode
-agent_catalog as (
-
-    select
-        agent_name as catalog_agent_name,
-        max(role) as role,
-        max(infrastructure_usd_per_hour) as infrastructure_usd_per_hour
-    from {{ ref('agent_catalog') }}
-    group by agent_name
-
-),
-
-any_agent as (
-
-    select
-        max(case when agent_name = '*' then role end) as role,
-        max(case when agent_name = '*' then infrastructure_usd_per_hour end) as infrastructure_usd_per_hour
-    from {{ ref('agent_catalog') }}
-
-),
-
 descendants as (
 
     select
@@ -105,7 +80,7 @@ select
     -- what
     sessions.agent_name,
     sessions.agent_version,
-    coalesce(agent_catalog.role, any_agent.role) as agent_role,
+    sessions.agent_role,
     cast(tree.depth as {{ dbt.type_bigint() }}) as depth,
     tree.session_number,
     sessions.final_status as session_status,
@@ -186,10 +161,11 @@ select
         end as {{ type_usd() }}
     ) as inclusive_cost_usd,
     step_totals.tool_cost_usd as tool_cost_usd,
-    {{ infrastructure_cost }} as infrastructure_cost_usd,
+    sessions.infrastructure_cost_usd as infrastructure_cost_usd,
     -- where no rate is known nothing is added
     cast(
-        priced_sessions.cost_usd + coalesce(step_totals.tool_cost_usd, 0) + coalesce({{ infrastructure_cost }}, 0) as {{ type_usd() }}
+        priced_sessions.cost_usd + coalesce(step_totals.tool_cost_usd, 0) + coalesce(sessions.infrastructure_cost_usd, 0)
+        as {{ type_usd() }}
     ) as full_cost_usd,
     coalesce(descendants.unknown_cost_descendant_count, 0)
     + case when priced_sessions.has_unknown_cost then 1 else 0 end as inclusive_unknown_cost_count,
@@ -200,5 +176,3 @@ inner join priced_sessions on sessions.agent_session_key = priced_sessions.agent
 left join step_totals on sessions.agent_session_key = step_totals.agent_session_key
 left join classified_sessions on sessions.agent_session_key = classified_sessions.agent_session_key
 left join descendants on sessions.agent_session_key = descendants.agent_session_key
-left join agent_catalog on sessions.agent_name = agent_catalog.catalog_agent_name
-cross join any_agent

@@ -18,20 +18,14 @@ summed as (
         days.workflow_name,
         days.agent_a,
         days.agent_b,
-        {{ bigint_sum('days.n_all') }} as n_all,
-        {{ bigint_sum('days.n_used') }} as n_used,
-        {{ bigint_sum('days.n_unfinished') }} as n_unfinished,
-        {{ bigint_sum('days.n_unpriced') }} as n_unpriced,
-        {{ bigint_sum('days.n_partial') }} as n_partial,
+        {{ summed_disclosed_counts('days') }},
         {{ bigint_sum('days.overlapping_run_count') }} as overlapping_run_count,
         {{ bigint_sum('days.forward_run_count') }} as forward_run_count,
         {{ bigint_sum('days.backward_run_count') }} as backward_run_count,
         {{ bigint_sum('days.savable_ms') }} as savable_ms
     from days
     cross join analysis_window
-    where
-        days.run_date >= analysis_window.window_start_date
-        and days.run_date <= analysis_window.window_end_date
+    where {{ in_analysis_window('days.run_date') }}
     group by
         analysis_window.window_start_date,
         analysis_window.window_end_date,

@@ -17,11 +17,7 @@ summed as (
         analysis_window.window_end_date,
         days.workflow_name,
         days.path_signature,
-        {{ bigint_sum('days.n_all') }} as n_all,
-        {{ bigint_sum('days.n_used') }} as n_used,
-        {{ bigint_sum('days.n_unfinished') }} as n_unfinished,
-        {{ bigint_sum('days.n_unpriced') }} as n_unpriced,
-        {{ bigint_sum('days.n_partial') }} as n_partial,
+        {{ summed_disclosed_counts('days') }},
         {{ bigint_sum('days.successful_run_count') }} as successful_run_count,
         {{ bigint_sum('days.judged_run_count') }} as judged_run_count,
         {{ bigint_sum('days.costed_run_count') }} as costed_run_count,
@@ -32,9 +28,7 @@ summed as (
         {{ bigint_sum('days.ended_duration_ms') }} as ended_duration_ms
     from days
     cross join analysis_window
-    where
-        days.run_date >= analysis_window.window_start_date
-        and days.run_date <= analysis_window.window_end_date
+    where {{ in_analysis_window('days.run_date') }}
     group by
         analysis_window.window_start_date,
         analysis_window.window_end_date,

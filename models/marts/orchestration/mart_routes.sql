@@ -15,7 +15,7 @@ agent_catalog as (
 
     select
         agent_name as catalog_agent_name,
-        max(role) as role
+        max(role) as agent_role
     from {{ ref('agent_catalog') }}
     group by agent_name
 
@@ -29,11 +29,7 @@ summed as (
         days.workflow_name,
         days.request_category,
         days.first_specialist,
-        {{ bigint_sum('days.n_all') }} as n_all,
-        {{ bigint_sum('days.n_used') }} as n_used,
-        {{ bigint_sum('days.n_unfinished') }} as n_unfinished,
-        {{ bigint_sum('days.n_unpriced') }} as n_unpriced,
-        {{ bigint_sum('days.n_partial') }} as n_partial,
+        {{ summed_disclosed_counts('days') }},
         {{ bigint_sum('days.successful_run_count') }} as successful_run_count,
         {{ bigint_sum('days.judged_run_count') }} as judged_run_count,
         {{ bigint_sum('days.rerouted_run_count') }} as rerouted_run_count,
@@ -44,9 +40,7 @@ summed as (
         {{ usd_sum('days.ended_cost_usd') }} as ended_cost_usd
     from days
     cross join analysis_window
-    where
-        days.run_date >= analysis_window.window_start_date
-        and days.run_date <= analysis_window.window_end_date
+    where {{ in_analysis_window('days.run_date') }}
     group by
         analysis_window.window_start_date,
         analysis_window.window_end_date,
@@ -78,7 +72,7 @@ select
     ) as category_run_count,
     {{ ratio('summed.n_all', 'sum(summed.n_all) over (partition by summed.workflow_name, summed.request_category)') }} as run_share,
     case
-        when summed.first_specialist != '(none)' then coalesce(agent_catalog.role, 'default') in ('default', 'generalist')
+        when summed.first_specialist != '(none)' then coalesce(agent_catalog.agent_role, 'default') in ('default', 'generalist')
     end as is_generic_agent,
     summed.successful_run_count,
     summed.judged_run_count,

@@ -31,9 +31,10 @@ parents as (
     from {{ ref('fct_agent_sessions') }}
     where
         agent_session_key in (
-            select parent_agent_session_key from {{ ref('fct_agent_sessions') }}
+            select children.parent_agent_session_key
+            from {{ ref('fct_agent_sessions') }} as children
             where
-                parent_agent_session_key is not null
+                children.parent_agent_session_key is not null
                 and {{ of_these_runs }}
         )
 
@@ -171,7 +172,10 @@ steps as (
     from {{ ref('fct_agent_steps') }}
     where
         not {{ of_these_runs }}
-        and agent_session_key in (select from_agent_session_key from handoffs where is_cross_run)
+        and agent_session_key in (
+            select handoffs.from_agent_session_key from handoffs
+            where handoffs.is_cross_run
+        )
 
 ),
 

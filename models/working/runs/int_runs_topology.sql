@@ -1,4 +1,5 @@
-{#- How the sessions of a run stand to each other. Siblings have the same parent in the run, or none. A session of no length overlaps nothing. -#}
+{#- How the sessions of a run stand to each other. Siblings have the same parent in the run, or none. A session of no length overlaps
+    nothing. -#}
 {%- set start_order = 'order by started_at nulls last, ended_at nulls last, ' ~ key_order('agent_session_key') -%}
 {%- set all_before = 'rows between unbounded preceding and 1 preceding' -%}
 {%- set start_ms = epoch_milliseconds('started_at') -%}
