@@ -233,6 +233,182 @@ MUTATIONS = [
         "count_where('is_used')",
         "cost_rollup_says_what_it_left_out",
     ),
+    Mutation(
+        "shares of agents are of all days together",
+        "models/marts/cost/mart_cost_by_agent.sql",
+        "sum(cost_usd) over (partition by session_date)",
+        "sum(cost_usd) over ()",
+        "cost_of_agents_is_a_share_of_their_day",
+    ),
+    Mutation(
+        "sessions under way count in the cost per session",
+        "models/marts/cost/mart_cost_by_agent.sql",
+        "session_status != 'in_progress' and cost_usd is not null as is_used",
+        "cost_usd is not null as is_used",
+        "cost_of_agents_is_a_share_of_their_day",
+    ),
+    Mutation(
+        "the cheapest runs are the first tenth",
+        "models/marts/cost/mart_cost_concentration.sql",
+        "ntile(10) over (partition by level, workflow_label, month_start_date order by "
+        "cost_usd desc, run_key asc) as decile",
+        "ntile(10) over (partition by level, workflow_label, month_start_date order by "
+        "cost_usd asc, run_key asc) as decile",
+        "one_dear_run_of_ten_takes_ninety_one_hundredths",
+    ),
+    Mutation(
+        "the dearest tenth is rounded down",
+        "models/marts/cost/mart_cost_concentration.sql",
+        "(ranked.cost_rank - 1) * 10 < totals.n_used",
+        "ranked.cost_rank * 10 <= totals.n_used",
+        "gini_is_none_for_equals_and_half_for_five_uneven_runs",
+    ),
+    Mutation(
+        "the day of a run is part of its own baseline",
+        "models/marts/cost/mart_cost_outliers.sql",
+        "whole_numbers(1, baseline_days, 'days_before')",
+        "whole_numbers(0, baseline_days, 'days_before')",
+        "run_is_dear_against_the_28_days_before_it",
+    ),
+    Mutation(
+        "few runs are a baseline",
+        "models/marts/cost/mart_cost_outliers.sql",
+        "medians.n_used >= 30",
+        "medians.n_used >= 3",
+        "run_is_dear_against_the_28_days_before_it",
+    ),
+    Mutation(
+        "no deviation, nothing dear",
+        "models/marts/cost/mart_cost_outliers.sql",
+        "or (baseline_mad_usd = 0 and cost_usd > 3 * baseline_median_usd)",
+        "",
+        "among_equal_costs_three_times_the_median_is_dear",
+    ),
+    Mutation(
+        "intensity is measured at the new price",
+        "models/marts/cost/mart_cost_bridge.sql",
+        "'n_used * (u1 - u0) * previous_cost_per_session / u0'",
+        "'n_used * (u1 - u0) * cost_usd / n_used / u1'",
+        "cost_moves_by_volume_mix_intensity_and_price",
+    ),
+    Mutation(
+        "a gone group vanishes from the bridge",
+        "models/marts/cost/mart_cost_bridge.sql",
+        "compared.n_all > 0 or compared.previous_n_used > 0",
+        "compared.n_all > 0",
+        "groups_that_come_go_and_count_no_tokens_balance",
+    ),
+    Mutation(
+        "candidates are weighed up at the prices of once",
+        "models/marts/cost/mart_model_right_sizing.sql",
+        "from {{ ref('int_model_prices') }}\n    where is_newest",
+        "from {{ ref('int_model_prices') }}\n    where is_newest or 1 = 1",
+        "cheaper_model_is_tried_or_left_by_its_success",
+    ),
+    Mutation(
+        "a model that may be worse is a switch",
+        "models/marts/cost/mart_model_right_sizing.sql",
+        "when success_difference_low >= -0.02",
+        "when success_difference_low >= -0.05",
+        "cheaper_model_is_tried_or_left_by_its_success",
+    ),
+    Mutation(
+        "a wordy candidate is taken for cheaper",
+        "models/marts/cost/mart_model_right_sizing.sql",
+        "coalesce(costs_of_pairs.observed_cost_usd, costs_of_pairs.same_tokens_cost_usd)",
+        "costs_of_pairs.same_tokens_cost_usd",
+        "model_switches_only_with_enough_successes_seen",
+    ),
+    Mutation(
+        "long calls have the price of short ones",
+        "models/marts/cost/mart_model_right_sizing.sql",
+        "usage_as_billed.context_above_tokens >= prices.long_context_threshold_tokens",
+        "false",
+        "tokens_are_priced_by_class_and_length_of_context",
+    ),
+    Mutation(
+        "six days make a switch",
+        "models/marts/cost/mart_model_switches.sql",
+        "and day_count_after = 7",
+        "and day_count_after >= 6",
+        "main_model_switches_after_seven_days_and_for_seven",
+    ),
+    Mutation(
+        "a run without a user is somebody's",
+        "models/marts/cost/mart_unit_economics.sql",
+        "user_id is not null\n        and ",
+        "",
+        "plan_breaks_even_at_its_price_by_cost_per_run",
+    ),
+    Mutation(
+        "a plan holds before it begins",
+        "models/marts/cost/mart_unit_economics.sql",
+        "plan_prices.valid_from < cast({{ dbt.dateadd('month', 1, "
+        "'users.month_start_date') }} as date)\n"
+        "            and ",
+        "",
+        "plan_breaks_even_at_its_price_by_cost_per_run",
+    ),
+    Mutation(
+        "the month has always ended",
+        "models/marts/cost/mart_agent_budgets.sql",
+        "case when days_of_data < days_of_month then days_of_data else days_of_month end",
+        "days_of_month",
+        "budget_lasts_as_far_as_the_pace_so_far_carries",
+    ),
+    Mutation(
+        "a first number of units is compared with none",
+        "models/marts/cost/mart_marginal_steps.sql",
+        "where mean_cost_usd is not null",
+        "where 1 = 1",
+        "second_step_costs_and_succeeds_more_than_the_first",
+    ),
+    Mutation(
+        "runs without a unit count",
+        "models/marts/cost/mart_marginal_steps.sql",
+        "and daily.unit_number > 0",
+        "",
+        "second_step_costs_and_succeeds_more_than_the_first",
+    ),
+    Mutation(
+        "runs with a step are among those without",
+        "models/marts/cost/mart_step_influence.sql",
+        "workflows.n_used - steps.run_count_with as run_count_without",
+        "workflows.n_used as run_count_without",
+        "steps_help_hurt_or_cost_without_effect",
+    ),
+    Mutation(
+        "tokens of unpriced sessions count",
+        "models/daily/int_agent_sessions_daily.sql",
+        "bigint_sum('case when is_priced then input_tokens end')",
+        "bigint_sum('input_tokens')",
+        "tokens_of_a_day_are_those_of_sessions_with_a_cost",
+    ),
+    Mutation(
+        "a call at the threshold is a long one",
+        "models/daily/int_model_calls_daily.sql",
+        "{{ context_tokens }} <= (select least_threshold_tokens from least)",
+        "{{ context_tokens }} < (select least_threshold_tokens from least)",
+        "calls_are_counted_by_the_thresholds_they_exceed",
+    ),
+    Mutation(
+        "steps are in the order of their sessions",
+        "models/daily/int_run_units_daily.sql",
+        "partition by steps.run_key order by steps.ended_at, steps.step_number, "
+        "steps.step_key\n"
+        "        )",
+        "partition by steps.run_key order by steps.step_number, steps.ended_at, "
+        "steps.step_key\n"
+        "        )",
+        "units_of_a_run_are_counted_in_their_order",
+    ),
+    Mutation(
+        "a run counts once for each step",
+        "models/daily/int_run_steps_daily.sql",
+        "{{ count_where('is_final and is_successful is not null') }}",
+        "{{ bigint_sum('step_count') }}",
+        "run_counts_once_for_each_type_of_step_it_has",
+    ),
 ]
 
 # One row per integrity test: a statement that breaks what the test guards.

@@ -113,7 +113,10 @@ with_all as (
         or compared.previous_n_used > 0 and compared.previous_total_tokens = 0 as is_without_tokens
     from compared
     cross join months
-    where compared.month_start_date <= months.last_month_start_date
+    where
+        compared.month_start_date <= months.last_month_start_date
+        -- what had no cost the month before has not gone
+        and (compared.n_all > 0 or compared.previous_n_used > 0)
 
 ),
 

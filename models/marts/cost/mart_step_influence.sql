@@ -80,13 +80,13 @@ with_and_without as (
 rates as (
 
     select
-        *,
-        {{ ratio('known_cost_usd', 'workflow_known_cost_usd') }} as cost_share,
-        {%- for side in ['with', 'without'] %}
+        {% for side in ['with', 'without'] -%}
         {{ ratio('successful_run_count_' ~ side, 'run_count_' ~ side) }} as success_rate_{{ side }},
         {{ wilson_low('successful_run_count_' ~ side, 'run_count_' ~ side) }} as success_low_{{ side }},
-        {{ wilson_high('successful_run_count_' ~ side, 'run_count_' ~ side) }} as success_high_{{ side }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {{ wilson_high('successful_run_count_' ~ side, 'run_count_' ~ side) }} as success_high_{{ side }},
+        {% endfor -%}
+        {{ ratio('known_cost_usd', 'workflow_known_cost_usd') }} as cost_share,
+        with_and_without.*
     from with_and_without
 
 ),
