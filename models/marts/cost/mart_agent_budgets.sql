@@ -71,8 +71,10 @@ month_lengths as (
 
     select
         months.*,
-        {{ dbt.datediff('month_start_date', 'next_month_date', 'day') }} as days_of_month,
-        {{ dbt.datediff('month_start_date', 'window_end_date', 'day') }} + 1 as days_of_data
+        {{ dbt.datediff('month_start_date', 'next_month_date', 'day') }}
+            as days_of_month,
+        {{ dbt.datediff('month_start_date', 'window_end_date', 'day') }}
+        + 1 as days_of_data
     from months
     cross join analysis_window
 
