@@ -289,7 +289,7 @@ MUTATIONS = [
         "models/marts/cost/mart_cost_bridge.sql",
         "'n_used * (u1 - u0) * previous_cost_per_session / u0'",
         "'n_used * (u1 - u0) * cost_usd / n_used / u1'",
-        "cost_moves_by_volume_mix_intensity_and_price",
+        "groups_that_come_go_and_count_no_tokens_balance",
     ),
     Mutation(
         "a gone group vanishes from the bridge",
