@@ -128,6 +128,7 @@ select
     cost_share,
 
     -- success
+    is_small_sample,
     run_count_with,
     successful_run_count_with,
     success_rate_with,
@@ -137,7 +138,6 @@ select
     success_difference,
     success_difference_low,
     success_difference_high,
-    is_small_sample,
     case
         when is_small_sample then 'unclear'
         when success_difference_low > 0 then 'helps'
