@@ -343,9 +343,7 @@ MUTATIONS = [
     Mutation(
         "a plan holds before it begins",
         "models/marts/cost/mart_unit_economics.sql",
-        "plan_prices.valid_from < cast({{ dbt.dateadd('month', 1, "
-        "'users.month_start_date') }} as date)\n"
-        "            and ",
+        "plan_prices.valid_from < months.next_month_start_date\n        and ",
         "",
         "plan_breaks_even_at_its_price_by_cost_per_run",
     ),
@@ -387,8 +385,8 @@ MUTATIONS = [
     Mutation(
         "a call at the threshold is a long one",
         "models/daily/int_model_calls_daily.sql",
-        "{{ context_tokens }} <= (select least_threshold_tokens from least)",
-        "{{ context_tokens }} < (select least_threshold_tokens from least)",
+        "{{ context_tokens }} <= (select least_threshold_tokens from least_threshold)",
+        "{{ context_tokens }} < (select least_threshold_tokens from least_threshold)",
         "calls_are_counted_by_the_thresholds_they_exceed",
     ),
     Mutation(
