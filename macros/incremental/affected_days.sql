@@ -81,3 +81,16 @@ where {{ arguments.unique_key }} in (select replaced_date from {{ days_replaced_
     {%- for number in range(first, last + 1) -%}{%- do rows.append('select ' ~ number ~ ' as ' ~ name) -%}{%- endfor -%}
     {{- return(rows | join(' union all ')) -}}
 {% endmacro %}
+
+
+{% macro days_reached_by(runs, fact, date_column) -%}
+    select distinct {{ date_column }}
+    from {{ fact }}
+    cross join (
+        select
+            min(run_date) as first_run_date,
+            max({{ reporting_date('last_event_at') }}) as last_event_date
+        from {{ runs }}
+    ) as reach_of_runs
+    where {{ date_column }} between first_run_date and last_event_date
+{%- endmacro %}

@@ -20,7 +20,7 @@ ranges as (
 
 ),
 
-least as (
+least_threshold as (
 
     select coalesce(min(threshold_tokens), 1000000000) as least_threshold_tokens
     from thresholds
@@ -44,7 +44,7 @@ short_calls as (
     where
         canonical_model is not null
         and total_tokens is not null
-        and {{ context_tokens }} <= (select least_threshold_tokens from least)
+        and {{ context_tokens }} <= (select least_threshold_tokens from least_threshold)
         and {{ of_affected_days('step_date') }}
 
 ),
@@ -64,7 +64,7 @@ long_steps as (
     where
         canonical_model is not null
         and total_tokens is not null
-        and {{ context_tokens }} > (select least_threshold_tokens from least)
+        and {{ context_tokens }} > (select least_threshold_tokens from least_threshold)
         and {{ of_affected_days('step_date') }}
 
 ),
@@ -86,10 +86,10 @@ calls as (
         long_steps.cache_read_tokens,
         long_steps.cache_write_tokens
     from long_steps
-    inner join ranges
-        on
-            long_steps.context_tokens > ranges.context_above_tokens
-            and long_steps.context_tokens <= ranges.context_up_to_tokens
+    cross join ranges
+    where
+        long_steps.context_tokens > ranges.context_above_tokens
+        and long_steps.context_tokens <= ranges.context_up_to_tokens
 
 )
 

@@ -9,24 +9,15 @@ with runs as (
         price_status,
         is_successful,
         is_final,
-        {{ reporting_date('last_event_at') }} as last_event_date
+        last_event_at
     from {{ ref('fct_agent_runs') }}
     where {{ of_affected_days('run_date') }}
 
 ),
 
--- the days on which steps of these runs can have ended, so that those of other days are not read
 step_days as (
 
-    select distinct steps.step_date
-    from {{ ref('fct_agent_steps') }} as steps
-    cross join (
-        select
-            min(run_date) as first_run_date,
-            max(last_event_date) as newest_event_date
-        from runs
-    ) as span
-    where steps.step_date between span.first_run_date and span.newest_event_date
+    {{ days_reached_by('runs', ref('fct_agent_steps'), 'step_date') }}
 
 ),
 

@@ -59,7 +59,7 @@ ended_runs as (
         run_key as key_of_run,
         run_date,
         coalesce(workflow_name, '(not set)') as workflow_name,
-        {{ reporting_date('last_event_at') }} as last_event_date
+        last_event_at
     from {{ ref('fct_agent_runs') }}
     where
         is_final
@@ -67,32 +67,15 @@ ended_runs as (
 
 ),
 
--- the days that these runs reach, so that steps and sessions of other days are not read
 step_days as (
 
-    select distinct steps.step_date
-    from {{ ref('fct_agent_steps') }} as steps
-    cross join (
-        select
-            min(run_date) as first_run_date,
-            max(last_event_date) as newest_event_date
-        from ended_runs
-    ) as span
-    where steps.step_date between span.first_run_date and span.newest_event_date
+    {{ days_reached_by('ended_runs', ref('fct_agent_steps'), 'step_date') }}
 
 ),
 
 session_days as (
 
-    select distinct sessions.session_date
-    from {{ ref('fct_agent_sessions') }} as sessions
-    cross join (
-        select
-            min(run_date) as first_run_date,
-            max(last_event_date) as newest_event_date
-        from ended_runs
-    ) as span
-    where sessions.session_date between span.first_run_date and span.newest_event_date
+    {{ days_reached_by('ended_runs', ref('fct_agent_sessions'), 'session_date') }}
 
 ),
 

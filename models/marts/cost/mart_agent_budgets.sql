@@ -47,7 +47,7 @@ months as (
 
     select
         accumulated.month_start_date,
-        cast({{ dbt.dateadd('month', 1, 'accumulated.month_start_date') }} as date) as next_month_start_date,
+        cast({{ dbt.dateadd('month', 1, 'accumulated.month_start_date') }} as date) as next_month_date,
         accumulated.agent_name,
         budgets.monthly_budget_usd as budget_usd,
         {{ summed_counts('accumulated') }},
@@ -67,20 +67,28 @@ months as (
 
 ),
 
-elapsed as (
+month_lengths as (
 
     select
         months.*,
-        cast({{ dbt.datediff('months.month_start_date', 'months.next_month_start_date', 'day') }} as {{ dbt.type_bigint() }})
-            as day_count,
-        -- up to the day of the newest event, which counts as a whole one
-        case
-            when analysis_window.window_end_date < months.next_month_start_date
-                then cast({{ dbt.datediff('months.month_start_date', 'analysis_window.window_end_date', 'day') }} as {{ dbt.type_bigint() }}) + 1
-            else cast({{ dbt.datediff('months.month_start_date', 'months.next_month_start_date', 'day') }} as {{ dbt.type_bigint() }})
-        end as elapsed_day_count
+        {{ dbt.datediff('month_start_date', 'next_month_date', 'day') }}
+            as days_of_month,
+        {{ dbt.datediff('month_start_date', 'window_end_date', 'day') }}
+        + 1 as days_of_data
     from months
     cross join analysis_window
+
+),
+
+-- up to the day of the newest event, which counts as a whole one
+elapsed as (
+
+    select
+        *,
+        cast(days_of_month as {{ dbt.type_bigint() }}) as day_count,
+        cast(case when days_of_data < days_of_month then days_of_data else days_of_month end as {{ dbt.type_bigint() }})
+            as elapsed_day_count
+    from month_lengths
 
 ),
 
@@ -102,10 +110,18 @@ breaches as (
         *,
         case
             when breached_on is null and forecast_usd > budget_usd
-                then cast(floor({{ to_usd(ratio('budget_usd', 'cast(cost_to_date_usd as ' ~ type_double() ~ ')') ~ ' * elapsed_day_count') }})
-                    as {{ dbt.type_int() }})
+                then {{ to_usd(ratio('budget_usd', 'cast(cost_to_date_usd as ' ~ type_double() ~ ')') ~ ' * elapsed_day_count') }}
         end as days_to_breach
     from forecast
+
+),
+
+dated as (
+
+    select
+        *,
+        cast({{ dbt.dateadd('day', 'cast(floor(days_to_breach) as ' ~ dbt.type_int() ~ ')', 'month_start_date') }} as date) as expected_on
+    from breaches
 
 )
 
@@ -132,5 +148,5 @@ select
     budget_share / elapsed_share as burn_rate,
     forecast_usd,
     breached_on is not null as is_breached,
-    coalesce(breached_on, cast({{ dbt.dateadd('day', 'days_to_breach', 'month_start_date') }} as date)) as breach_date
-from breaches
+    coalesce(breached_on, expected_on) as breach_date
+from dated

@@ -42,14 +42,14 @@ both_months as (
         workflow_name,
         agent_name,
         canonical_model,
+        cost_usd,
+        known_cost_usd,
+        total_tokens,
         n_all,
         n_used,
         n_unfinished,
         n_unpriced,
         n_partial,
-        cost_usd,
-        known_cost_usd,
-        total_tokens,
         0 as previous_n_used,
         cast(0 as {{ type_usd() }}) as previous_cost_usd,
         0 as previous_total_tokens
@@ -62,14 +62,14 @@ both_months as (
         workflow_name,
         agent_name,
         canonical_model,
+        cast(0 as {{ type_usd() }}) as cost_usd,
+        cast(null as {{ type_usd() }}) as known_cost_usd,
+        0 as total_tokens,
         0 as n_all,
         0 as n_used,
         0 as n_unfinished,
         0 as n_unpriced,
         0 as n_partial,
-        cast(0 as {{ type_usd() }}) as cost_usd,
-        cast(null as {{ type_usd() }}) as known_cost_usd,
-        0 as total_tokens,
         n_used as previous_n_used,
         cost_usd as previous_cost_usd,
         total_tokens as previous_total_tokens
@@ -113,7 +113,10 @@ with_all as (
         or compared.previous_n_used > 0 and compared.previous_total_tokens = 0 as is_without_tokens
     from compared
     cross join months
-    where compared.month_start_date <= months.last_month_start_date
+    where
+        compared.month_start_date <= months.last_month_start_date
+        -- what had no cost the month before has not gone
+        and (compared.n_all > 0 or compared.previous_n_used > 0)
 
 ),
 

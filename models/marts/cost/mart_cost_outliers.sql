@@ -24,15 +24,30 @@ with judged_runs as (
 
 ),
 
+judged_days as (
+
+    select distinct
+        workflow_label,
+        run_date
+    from judged_runs
+
+),
+
+distances as (
+
+    {{ whole_numbers(1, baseline_days, 'days_before') }}
+
+),
+
 -- the days before each day that is judged
 baseline_days as (
 
     select
         judged_days.workflow_label,
         judged_days.run_date as judged_date,
-        cast({{ dbt.dateadd('day', '-days_before', 'judged_days.run_date') }} as date) as baseline_date
-    from (select distinct workflow_label, run_date from judged_runs) as judged_days
-    cross join ({{ whole_numbers(1, baseline_days, 'days_before') }}) as before
+        cast({{ dbt.dateadd('day', '-distances.days_before', 'judged_days.run_date') }} as date) as baseline_date
+    from judged_days
+    cross join distances
 
 ),
 

@@ -93,26 +93,26 @@ long_calls as (
 usage_parts as (
 
     select
+        {% for tokens in token_classes -%}
+        cast({{ tokens }} as {{ type_double() }}) as {{ tokens }},
+        {% endfor -%}
         agent_name,
         canonical_model,
-        context_above_tokens,
-        {%- for tokens in token_classes %}
-        cast({{ tokens }} as {{ type_double() }}) as {{ tokens }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        context_above_tokens
     from calls
     where context_above_tokens > 0
 
     union all
 
     select
-        sessions.agent_name as agent_name,
-        sessions.canonical_model as canonical_model,
-        0 as context_above_tokens,
-        {%- for tokens in token_classes %}
+        {% for tokens in token_classes -%}
         cast(
             greatest(coalesce(sessions.{{ tokens }}, 0) - coalesce(long_calls.{{ tokens }}, 0), 0) as {{ type_double() }}
-        ) as {{ tokens }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        ) as {{ tokens }},
+        {% endfor -%}
+        sessions.agent_name as agent_name,
+        sessions.canonical_model as canonical_model,
+        0 as context_above_tokens
     from sessions
     left join long_calls
         on
@@ -138,30 +138,59 @@ prices as (
 
 ),
 
+models_that_ran as (
+
+    select distinct canonical_model as model_that_ran
+    from sessions
+
+),
+
 -- models that ran anywhere, and those that somebody wants to have considered
 pairs as (
 
     select
-        sessions.agent_name as agent_name,
+        sessions.agent_name,
         sessions.canonical_model as current_model,
-        models_that_ran.canonical_model as candidate_model
+        models_that_ran.model_that_ran as candidate_model,
+        sessions.n_used as current_n_used
     from sessions
-    cross join (select distinct canonical_model from sessions) as models_that_ran
+    cross join models_that_ran
     where
         sessions.n_used > 0
-        and sessions.canonical_model != models_that_ran.canonical_model
+        and sessions.canonical_model != models_that_ran.model_that_ran
 
     union distinct
 
     select
-        sessions.agent_name,
-        sessions.canonical_model as current_model,
-        listed_candidates.candidate_model
-    from sessions
-    inner join listed_candidates on sessions.canonical_model = listed_candidates.current_model
+        current_sessions.agent_name,
+        current_sessions.canonical_model as current_model,
+        listed_candidates.candidate_model,
+        current_sessions.n_used as current_n_used
+    from sessions as current_sessions
+    inner join listed_candidates on current_sessions.canonical_model = listed_candidates.current_model
     where
-        sessions.n_used > 0
-        and sessions.canonical_model != listed_candidates.candidate_model
+        current_sessions.n_used > 0
+        and current_sessions.canonical_model != listed_candidates.candidate_model
+
+),
+
+variants as (
+
+    select
+        'current' as variant,
+        1.0 as output_factor
+
+    union all
+
+    select
+        'same' as variant,
+        1.0 as output_factor
+
+    union all
+
+    select
+        'longer' as variant,
+        1.5 as output_factor
 
 ),
 
@@ -174,23 +203,17 @@ usage_of_pairs as (
         pairs.candidate_model,
         variants.variant,
         case when variants.variant = 'current' then pairs.current_model else pairs.candidate_model end as priced_model,
-        usage_parts.context_above_tokens,
         usage_parts.input_tokens as input_tokens,
         usage_parts.output_tokens * variants.output_factor as output_tokens,
         usage_parts.cache_read_tokens as cache_read_tokens,
-        usage_parts.cache_write_tokens as cache_write_tokens
+        usage_parts.cache_write_tokens as cache_write_tokens,
+        usage_parts.context_above_tokens
     from pairs
     inner join usage_parts
         on
             pairs.agent_name = usage_parts.agent_name
             and pairs.current_model = usage_parts.canonical_model
-    cross join (
-        select 'current' as variant, 1.0 as output_factor
-        union all
-        select 'same' as variant, 1.0 as output_factor
-        union all
-        select 'longer' as variant, 1.5 as output_factor
-    ) as variants
+    cross join variants
 
     union all
 
@@ -200,15 +223,11 @@ usage_of_pairs as (
         pairs.candidate_model,
         'observed' as variant,
         pairs.candidate_model as priced_model,
-        usage_parts.context_above_tokens,
-        {%- for tokens in token_classes %}
-        usage_parts.{{ tokens }} * {{ ratio('current_sessions.n_used', 'candidate_sessions.n_used') }} as {{ tokens }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {% for tokens in token_classes -%}
+        usage_parts.{{ tokens }} * {{ ratio('pairs.current_n_used', 'candidate_sessions.n_used') }} as {{ tokens }},
+        {% endfor -%}
+        usage_parts.context_above_tokens
     from pairs
-    inner join sessions as current_sessions
-        on
-            pairs.agent_name = current_sessions.agent_name
-            and pairs.current_model = current_sessions.canonical_model
     inner join sessions as candidate_sessions
         on
             pairs.agent_name = candidate_sessions.agent_name
@@ -386,8 +405,6 @@ select
     agent_name,
     current_model,
     candidate_model,
-    window_start_date,
-    window_end_date,
 
     -- what the figures rest on
     n_all,
@@ -395,6 +412,8 @@ select
     n_unfinished,
     n_unpriced,
     n_partial,
+    window_start_date,
+    window_end_date,
 
     -- money at today's list prices
     n_used as session_count,

@@ -6,12 +6,12 @@
 with sessions as (
 
     select
+        {% for column in session_sums -%}
+        sum({{ column }}) as {{ column }},
+        {% endfor -%}
         session_date,
         agent_name,
-        canonical_model,
-        {%- for column in session_sums %}
-        sum({{ column }}) as {{ column }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        canonical_model
     from {{ ref('int_agent_sessions_daily') }}
     group by
         session_date,
@@ -26,7 +26,7 @@ ranked as (
         session_date,
         agent_name,
         canonical_model,
-        row_number() over (partition by agent_name, session_date order by n_all desc, canonical_model) as model_rank
+        row_number() over (partition by agent_name, session_date order by n_all desc, canonical_model asc) as model_rank
     from sessions
     where n_all >= 10
 
@@ -77,21 +77,21 @@ switches as (
 sides as (
 
     select
+        {% for column in session_sums -%}
+        sum(sessions.{{ column }}) as {{ column }},
+        {% endfor -%}
         switches.switching_agent_name,
         switches.from_model,
         switches.to_model,
         switches.switched_on,
-        case when sessions.session_date < switches.switched_on then 'before' else 'after' end as side,
-        {%- for column in session_sums %}
-        sum(sessions.{{ column }}) as {{ column }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        case when sessions.session_date < switches.switched_on then 'before' else 'after' end as side
     from switches
     inner join sessions
         on
             switches.switching_agent_name = sessions.agent_name
             and sessions.session_date between switches.first_date_before and switches.last_date_after
-            and sessions.canonical_model
-            = case when sessions.session_date < switches.switched_on then switches.from_model else switches.to_model end
+            and case when sessions.session_date < switches.switched_on then switches.from_model else switches.to_model end
+            = sessions.canonical_model
     group by
         switches.switching_agent_name,
         switches.from_model,
@@ -128,8 +128,8 @@ medians as (
         on
             switches.switching_agent_name = durations.agent_name
             and durations.session_date between switches.first_date_before and switches.last_date_after
-            and durations.canonical_model
-            = case when durations.session_date < switches.switched_on then switches.from_model else switches.to_model end
+            and case when durations.session_date < switches.switched_on then switches.from_model else switches.to_model end
+            = durations.canonical_model
     group by
         switches.switching_agent_name,
         switches.switched_on
@@ -178,19 +178,18 @@ predictions as (
 both_sides as (
 
     select
-        switching_agent_name,
-        from_model,
-        to_model,
-        switched_on,
         {{ summed_counts() }},
-        {{ usd_sum('known_cost_usd') }} as known_cost_usd,
-        {%- for side in ['before', 'after'] %}
+        {% for side in ['before', 'after'] -%}
         {{ bigint_sum("case when side = '" ~ side ~ "' then n_used end") }} as session_count_{{ side }},
         {{ usd_sum("case when side = '" ~ side ~ "' then cost_usd end") }} as cost_usd_{{ side }},
         {{ bigint_sum("case when side = '" ~ side ~ "' then finished_session_count end") }} as finished_session_count_{{ side }},
-        {{ bigint_sum("case when side = '" ~ side ~ "' then successful_session_count end") }}
-            as successful_session_count_{{ side }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {{ bigint_sum("case when side = '" ~ side ~ "' then successful_session_count end") }} as successful_session_count_{{ side }},
+        {% endfor -%}
+        {{ usd_sum('known_cost_usd') }} as known_cost_usd,
+        switching_agent_name,
+        from_model,
+        to_model,
+        switched_on
     from sides
     group by
         switching_agent_name,
@@ -203,13 +202,12 @@ both_sides as (
 rates as (
 
     select
-        *,
-        {%- for side in ['before', 'after'] %}
+        {% for side in ['before', 'after'] -%}
         {{ ratio('successful_session_count_' ~ side, 'finished_session_count_' ~ side) }} as success_rate_{{ side }},
         {{ wilson_low('successful_session_count_' ~ side, 'finished_session_count_' ~ side) }} as success_low_{{ side }},
-        {{ wilson_high('successful_session_count_' ~ side, 'finished_session_count_' ~ side) }}
-            as success_high_{{ side }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {{ wilson_high('successful_session_count_' ~ side, 'finished_session_count_' ~ side) }} as success_high_{{ side }},
+        {% endfor -%}
+        both_sides.*
     from both_sides
 
 )

@@ -80,13 +80,13 @@ with_and_without as (
 rates as (
 
     select
-        *,
-        {{ ratio('known_cost_usd', 'workflow_known_cost_usd') }} as cost_share,
-        {%- for side in ['with', 'without'] %}
+        {% for side in ['with', 'without'] -%}
         {{ ratio('successful_run_count_' ~ side, 'run_count_' ~ side) }} as success_rate_{{ side }},
         {{ wilson_low('successful_run_count_' ~ side, 'run_count_' ~ side) }} as success_low_{{ side }},
-        {{ wilson_high('successful_run_count_' ~ side, 'run_count_' ~ side) }} as success_high_{{ side }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {{ wilson_high('successful_run_count_' ~ side, 'run_count_' ~ side) }} as success_high_{{ side }},
+        {% endfor -%}
+        {{ ratio('known_cost_usd', 'workflow_known_cost_usd') }} as cost_share,
+        with_and_without.*
     from with_and_without
 
 ),
@@ -128,6 +128,7 @@ select
     cost_share,
 
     -- success
+    is_small_sample,
     run_count_with,
     successful_run_count_with,
     success_rate_with,
@@ -137,7 +138,6 @@ select
     success_difference,
     success_difference_low,
     success_difference_high,
-    is_small_sample,
     case
         when is_small_sample then 'unclear'
         when success_difference_low > 0 then 'helps'

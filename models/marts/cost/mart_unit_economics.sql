@@ -46,19 +46,38 @@ users as (
 
 ),
 
+months as (
+
+    select distinct
+        month_start_date as month_of_plan,
+        cast({{ dbt.dateadd('month', 1, 'month_start_date') }} as date) as next_month_start_date
+    from users
+
+),
+
 -- a plan that begins or changes within a month has its new price for the whole of it
+plans as (
+
+    select
+        months.month_of_plan,
+        plan_prices.plan_name,
+        plan_prices.monthly_price_usd as plan_price_usd
+    from months
+    cross join plan_prices
+    where
+        plan_prices.valid_from < months.next_month_start_date
+        and coalesce(plan_prices.valid_to, cast('9999-12-31' as date)) >= months.next_month_start_date
+
+),
+
 with_plans as (
 
     select
         users.*,
-        plan_prices.plan_name,
-        plan_prices.monthly_price_usd as plan_price_usd
+        plans.plan_name,
+        plans.plan_price_usd
     from users
-    left join plan_prices
-        on
-            plan_prices.valid_from < cast({{ dbt.dateadd('month', 1, 'users.month_start_date') }} as date)
-            and coalesce(plan_prices.valid_to, cast('9999-12-31' as date))
-            >= cast({{ dbt.dateadd('month', 1, 'users.month_start_date') }} as date)
+    left join plans on users.month_start_date = plans.month_of_plan
 
 ),
 
