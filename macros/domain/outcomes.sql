@@ -15,3 +15,17 @@
         else 'unknown'
     end
 {%- endmacro %}
+
+
+{% macro outcome_matrix() -%}
+    {%- set counts = [] -%}
+    {%- for technical in ['success', 'failed', 'other'] -%}
+        {%- for product in ['useful', 'useless', 'unknown'] -%}
+            {%- do counts.append(
+                count_where("technical_outcome = '" ~ technical ~ "' and product_outcome = '" ~ product ~ "'")
+                ~ ' as ' ~ technical ~ '_' ~ product ~ '_count'
+            ) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ counts | join(',\n    ') }}
+{%- endmacro %}
