@@ -56,12 +56,7 @@ measured as (
         {{ disclosed_counts('is_final', 'not is_final') }},
         count(runs.rating) as rated_run_count,
         sum(runs.rating) as rating_sum,
-        {{ count_where('is_copied') }} as copied_run_count,
-        {{ count_where('is_shared') }} as shared_run_count,
-        {{ count_where('is_regenerated') }} as regenerated_run_count,
-        {{ count_where('is_reasked') }} as reasked_run_count,
-        {{ count_where('is_cancelled') }} as cancelled_run_count,
-        {{ count_where('is_copied or is_shared or is_regenerated or is_reasked or is_cancelled') }} as signalled_run_count,
+        {{ user_signals() }},
         {{ outcome_matrix() }}
     from runs
     inner join agents_of_runs on runs.run_key = agents_of_runs.run_key

@@ -35,12 +35,7 @@ select
     {{ ratio('sum(rating)', 'count(rating)') }} as mean_rating,
 
     -- what users did
-    {{ count_where('is_copied') }} as copied_run_count,
-    {{ count_where('is_shared') }} as shared_run_count,
-    {{ count_where('is_regenerated') }} as regenerated_run_count,
-    {{ count_where('is_reasked') }} as reasked_run_count,
-    {{ count_where('is_cancelled') }} as cancelled_run_count,
-    {{ count_where('is_copied or is_shared or is_regenerated or is_reasked or is_cancelled') }} as signalled_run_count,
+    {{ user_signals() }},
     {{ ratio(count_where('is_copied or is_shared or is_regenerated or is_reasked or is_cancelled'), 'count(*)') }} as implicit_coverage,
 
     -- technical by product outcome
