@@ -7,11 +7,11 @@ with runs as (
         coalesce(user_id, '') as user_label,
         coalesce(workflow_name, '(not set)') as workflow_label,
         trigger_type,
-        started_at,
         is_final,
-        price_status,
+        started_at,
         cost_usd,
-        known_cost_usd
+        known_cost_usd,
+        price_status
     from {{ ref('fct_agent_runs') }}
     where {{ of_affected_days('run_date') }}
 

@@ -24,7 +24,7 @@ counts as (
     select
         'failed runs of mart_breakpoints' as counted,
         (select coalesce(sum(failed_run_count), 0) from {{ ref('mart_breakpoints') }}) as found,
-        (select count(*) from runs where run_status in ('error', 'timeout')) as expected
+        (select count(case when run_status in ('error', 'timeout') then 1 end) from runs) as expected
 
 )
 

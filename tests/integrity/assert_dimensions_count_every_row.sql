@@ -58,7 +58,7 @@ counts as (
 
     select
         'users of all cohorts of mart_user_retention' as counted,
-        (select sum(active_user_count) from {{ ref('mart_user_retention') }} where week_number = 0) as found,
+        (select sum(case when week_number = 0 then active_user_count end) from {{ ref('mart_user_retention') }}) as found,
         (select count(distinct user_id) from {{ ref('fct_agent_runs') }}) as expected
 
     union all

@@ -566,6 +566,7 @@ CONVENTIONS = "pricing/provider_token_conventions.csv"
 RULES = "taxonomy/failure_mode_rules.csv"
 ADVICE = "taxonomy/failure_mode_advice.csv"
 SCALES = "taxonomy/feedback_scales.csv"
+OUTCOMES = "outcomes/outcome_events.csv"
 AGENTS = "taxonomy/agent_catalog.csv"
 REQUESTS = "taxonomy/request_rules.csv"
 RATES = "pricing/tool_rate_card.csv"
@@ -625,6 +626,43 @@ MISTAKES = {
         "2025-06-10,,,8",
         "input_usd_per_million_tokens: is empty; fill it in",
     ),
+    "advice on a mode that no rule finds": (
+        ADVICE,
+        "rate_limited,platform",
+        "rate_limit,platform",
+        "failure_mode: no rule of failure_mode_rules.csv finds 'rate_limit'",
+    ),
+    "mode without advice": (
+        ADVICE,
+        "rate_limited,platform",
+        "run_timeout,platform",
+        "failure_mode: there is no row for 'rate_limited'; add one",
+    ),
+    "two pieces of advice on a mode": (
+        ADVICE,
+        "rate_limited,platform",
+        "run_timeout,platform",
+        "failure_mode: 'run_timeout' is already in line",
+    ),
+    "advice without an owner": (
+        ADVICE,
+        "rate_limited,platform",
+        "rate_limited,",
+        "likely_owner: is empty",
+    ),
+    "outcome twice": (
+        OUTCOMES,
+        "",
+        "order_completed,7,25\n",
+        "event_name: 'order_completed' is already in line",
+    ),
+    "outcome long after a run": (
+        OUTCOMES,
+        "completed,7,",
+        "completed,400,",
+        "window_days: 400 is more than 366",
+    ),
+    "outcome with a negative value": (OUTCOMES, ",7,25", ",7,-25", "value_usd: -25 is negative"),
     "unknown column": (
         PRICING,
         "valid_from,",

@@ -56,21 +56,8 @@ measured as (
         {{ disclosed_counts('is_final', 'not is_final') }},
         count(runs.rating) as rated_run_count,
         sum(runs.rating) as rating_sum,
-        {{ count_where('is_copied') }} as copied_run_count,
-        {{ count_where('is_shared') }} as shared_run_count,
-        {{ count_where('is_regenerated') }} as regenerated_run_count,
-        {{ count_where('is_reasked') }} as reasked_run_count,
-        {{ count_where('is_cancelled') }} as cancelled_run_count,
-        {{ count_where('is_copied or is_shared or is_regenerated or is_reasked or is_cancelled') }} as signalled_run_count,
-        {{ count_where("technical_outcome = 'success' and product_outcome = 'useful'") }} as success_useful_count,
-        {{ count_where("technical_outcome = 'success' and product_outcome = 'useless'") }} as success_useless_count,
-        {{ count_where("technical_outcome = 'success' and product_outcome = 'unknown'") }} as success_unknown_count,
-        {{ count_where("technical_outcome = 'failed' and product_outcome = 'useful'") }} as failed_useful_count,
-        {{ count_where("technical_outcome = 'failed' and product_outcome = 'useless'") }} as failed_useless_count,
-        {{ count_where("technical_outcome = 'failed' and product_outcome = 'unknown'") }} as failed_unknown_count,
-        {{ count_where("technical_outcome = 'other' and product_outcome = 'useful'") }} as other_useful_count,
-        {{ count_where("technical_outcome = 'other' and product_outcome = 'useless'") }} as other_useless_count,
-        {{ count_where("technical_outcome = 'other' and product_outcome = 'unknown'") }} as other_unknown_count
+        {{ user_signals() }},
+        {{ outcome_matrix() }}
     from runs
     inner join agents_of_runs on runs.run_key = agents_of_runs.run_key
     group by

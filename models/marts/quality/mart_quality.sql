@@ -35,24 +35,11 @@ select
     {{ ratio('sum(rating)', 'count(rating)') }} as mean_rating,
 
     -- what users did
-    {{ count_where('is_copied') }} as copied_run_count,
-    {{ count_where('is_shared') }} as shared_run_count,
-    {{ count_where('is_regenerated') }} as regenerated_run_count,
-    {{ count_where('is_reasked') }} as reasked_run_count,
-    {{ count_where('is_cancelled') }} as cancelled_run_count,
-    {{ count_where('is_copied or is_shared or is_regenerated or is_reasked or is_cancelled') }} as signalled_run_count,
+    {{ user_signals() }},
     {{ ratio(count_where('is_copied or is_shared or is_regenerated or is_reasked or is_cancelled'), 'count(*)') }} as implicit_coverage,
 
     -- technical by product outcome
-    {{ count_where("technical_outcome = 'success' and product_outcome = 'useful'") }} as success_useful_count,
-    {{ count_where("technical_outcome = 'success' and product_outcome = 'useless'") }} as success_useless_count,
-    {{ count_where("technical_outcome = 'success' and product_outcome = 'unknown'") }} as success_unknown_count,
-    {{ count_where("technical_outcome = 'failed' and product_outcome = 'useful'") }} as failed_useful_count,
-    {{ count_where("technical_outcome = 'failed' and product_outcome = 'useless'") }} as failed_useless_count,
-    {{ count_where("technical_outcome = 'failed' and product_outcome = 'unknown'") }} as failed_unknown_count,
-    {{ count_where("technical_outcome = 'other' and product_outcome = 'useful'") }} as other_useful_count,
-    {{ count_where("technical_outcome = 'other' and product_outcome = 'useless'") }} as other_useless_count,
-    {{ count_where("technical_outcome = 'other' and product_outcome = 'unknown'") }} as other_unknown_count
+    {{ outcome_matrix() }}
 from runs
 group by
     run_date,

@@ -107,7 +107,7 @@ select
     cohort_weeks.cohort_week as cohort_week,
     cast(cohort_weeks.week_number as {{ dbt.type_bigint() }}) as week_number,
     cohort_weeks.week_start_date,
-    cast({{ dbt.dateadd('day', 6, 'cohort_weeks.week_start_date') }} as date) <= newest.newest_run_date as is_whole_week,
+    cast({{ dbt.dateadd('day', 6, 'cohort_weeks.week_start_date') }} as date) < newest.newest_run_date as is_whole_week,
 
     -- what the figures rest on
     coalesce(activity.run_count, 0) as n_all,
