@@ -33,15 +33,6 @@
 {%- endmacro %}
 
 
-{% macro summed_disclosed_counts(relation) -%}
-    {%- for name in ['n_all', 'n_used', 'n_unfinished', 'n_unpriced', 'n_partial'] -%}
-    {{ bigint_sum(relation ~ '.' ~ name) }} as {{ name }}
-    {%- if not loop.last %},
-    {% endif %}
-    {%- endfor %}
-{%- endmacro %}
-
-
 {% macro in_analysis_window(date_expression) -%}
     {{ date_expression }} >= analysis_window.window_start_date
     and {{ date_expression }} <= analysis_window.window_end_date

@@ -6,7 +6,7 @@ with runs as (
         run_date,
         coalesce(workflow_name, '(not set)') as workflow_name,
         -- the one place that says what users wanted
-        coalesce(intent, '(not set)') as request_category,
+        coalesce(request_category, '(not set)') as request_category,
         coalesce(first_specialist, '(none)') as first_specialist,
         coalesce(path_signature, '(none)') as path_signature,
         is_final,

@@ -22,6 +22,7 @@ summed as (
         {{ count_where('is_successful') }} as successful_session_count,
         {{ usd_sum('cost_usd') }} as cost_usd,
         {{ usd_sum('known_cost_usd') }} as known_cost_usd,
+        {{ usd_sum('full_cost_usd') }} as full_cost_usd,
         {{ to_usd(ratio('sum(case when is_used then cost_usd end)', count_where('is_used'))) }} as cost_per_session_usd,
         {{ bigint_sum('input_tokens') }} as input_tokens,
         {{ bigint_sum('output_tokens') }} as output_tokens,
@@ -66,6 +67,7 @@ select
     -- money
     cost_usd,
     known_cost_usd,
+    full_cost_usd,
     day_cost_usd,
     {{ ratio('cost_usd', 'day_cost_usd') }} as cost_share,
     cost_per_session_usd,

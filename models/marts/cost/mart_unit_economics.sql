@@ -7,6 +7,14 @@ with runs as (
     select
         user_id,
         {{ month }} as month_start_date,
+        -- the plan that was sent last is the one of the month
+        case
+            when plan_name is not null then row_number() over (
+                partition by user_id, {{ month }}
+                order by case when plan_name is null then 1 else 0 end, started_at desc nulls last, {{ key_order('run_key') }}
+            )
+        end as plan_rank,
+        plan_name,
         is_final,
         is_successful,
         price_status,
@@ -23,7 +31,6 @@ with runs as (
 plan_prices as (
 
     select * from {{ ref('plan_prices') }}
-    where is_default
 
 ),
 
@@ -33,6 +40,7 @@ users as (
         user_id,
         month_start_date,
         {{ disclosed_counts('is_used', 'not is_final') }},
+        max(case when plan_rank = 1 then plan_name end) as sent_plan_name,
         {{ count_where('is_successful') }} as successful_run_count,
         {{ usd_sum('cost_usd') }} as cost_usd,
         {{ usd_sum('known_cost_usd') }} as known_cost_usd,
@@ -60,8 +68,9 @@ plans as (
 
     select
         months.month_of_plan,
-        plan_prices.plan_name,
-        plan_prices.monthly_price_usd as plan_price_usd
+        plan_prices.plan_name as priced_plan_name,
+        plan_prices.monthly_price_usd,
+        plan_prices.is_default
     from months
     cross join plan_prices
     where
@@ -74,10 +83,20 @@ with_plans as (
 
     select
         users.*,
-        plans.plan_name,
-        plans.plan_price_usd
+        coalesce(users.sent_plan_name, default_plans.priced_plan_name) as plan_name,
+        case
+            when users.sent_plan_name is null then default_plans.monthly_price_usd
+            else sent_plans.monthly_price_usd
+        end as plan_price_usd
     from users
-    left join plans on users.month_start_date = plans.month_of_plan
+    left join plans as sent_plans
+        on
+            users.month_start_date = sent_plans.month_of_plan
+            and users.sent_plan_name = sent_plans.priced_plan_name
+    left join plans as default_plans
+        on
+            users.month_start_date = default_plans.month_of_plan
+            and default_plans.is_default
 
 ),
 

@@ -18,7 +18,7 @@ summed as (
         days.workflow_name,
         days.agent_a,
         days.agent_b,
-        {{ summed_disclosed_counts('days') }},
+        {{ summed_counts('days') }},
         {{ bigint_sum('days.overlapping_run_count') }} as overlapping_run_count,
         {{ bigint_sum('days.forward_run_count') }} as forward_run_count,
         {{ bigint_sum('days.backward_run_count') }} as backward_run_count,

@@ -17,7 +17,7 @@ summed as (
         analysis_window.window_end_date,
         days.workflow_name,
         days.path_signature,
-        {{ summed_disclosed_counts('days') }},
+        {{ summed_counts('days') }},
         {{ bigint_sum('days.successful_run_count') }} as successful_run_count,
         {{ bigint_sum('days.judged_run_count') }} as judged_run_count,
         {{ bigint_sum('days.costed_run_count') }} as costed_run_count,

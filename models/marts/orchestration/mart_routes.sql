@@ -29,7 +29,7 @@ summed as (
         days.workflow_name,
         days.request_category,
         days.first_specialist,
-        {{ summed_disclosed_counts('days') }},
+        {{ summed_counts('days') }},
         {{ bigint_sum('days.successful_run_count') }} as successful_run_count,
         {{ bigint_sum('days.judged_run_count') }} as judged_run_count,
         {{ bigint_sum('days.rerouted_run_count') }} as rerouted_run_count,
