@@ -198,6 +198,25 @@ def _handoffs(sessions: list[_Session]) -> int:
     return sum(not _overlaps(one, following) for one, following in pairwise(sessions))
 
 
+def calls_from_above(
+    *, run: Ints, parent: Ints, start_ms: Ints, end_ms: Ints, above: Ints, count: int
+) -> Ints:
+    """Return 1 for runs whose first session has its work from a run above them, 0 for others.
+
+    It has where exactly one session of that run (`above`, -1 for none) was open when it started.
+    """
+    calls = np.zeros(count, dtype=np.int64)
+    firsts = {}
+    for row in np.lexsort((end_ms, start_ms)).tolist():
+        if parent[row] < 0 and above[run[row]] >= 0:
+            firsts.setdefault(int(run[row]), row)
+    for number, row in firsts.items():
+        caller = run == above[number]
+        is_open = caller & (start_ms <= start_ms[row]) & (end_ms > start_ms[row])
+        calls[number] = np.count_nonzero(is_open) == 1
+    return calls
+
+
 def redundant_steps(group: Ints, signature: Ints, is_retry: Bools, count: int) -> tuple[Ints, Ints]:
     """Return per group the repetitions, -1 where no step tells its input, and the most of one.
 

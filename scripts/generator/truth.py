@@ -40,6 +40,7 @@ from scripts.generator.orchestration import (
     LOOP,
     LOOP_REPEATS,
     TOPOLOGIES,
+    calls_from_above,
     redundant_steps,
     run_shapes,
 )
@@ -811,6 +812,15 @@ class TruthWriter:
             names=names,
             count=count,
         )
+        place = _partner(runs.parent, runs.number)
+        called = calls_from_above(
+            run=sessions.run,
+            parent=sessions.parent,
+            start_ms=sessions.start_ms,
+            end_ms=sessions.end_ms,
+            above=np.where((place >= 0) & exists[place], place, -1),
+            count=count,
+        )
         signature = self._signatures(sim, steps, agent)
         redundant, repeats = redundant_steps(
             steps.events.events.run, signature, steps.is_retry, count
@@ -881,7 +891,7 @@ class TruthWriter:
             "path_signature": pa.array([shapes.path[row] for row in rows.tolist()], pa.string()),
             "critical_path_ms": _whole(shapes.critical_path_ms[rows]),
             "sequential_sibling_ms": _whole(shapes.sequential_sibling_ms[rows]),
-            "handoff_count": _whole(shapes.handoffs[rows]),
+            "handoff_count": _whole((shapes.handoffs + called)[rows]),
             "redundant_step_count": _whole(redundant[rows]),
             "has_loop": pa.array(has_loop[rows]),
         }
