@@ -35,6 +35,8 @@ measured_runs as (
         runs_of_day.price_status,
         runs_of_day.cost_usd,
         runs_of_day.known_cost_usd,
+        runs_of_day.total_tokens,
+        runs_of_day.failure_category,
         {{ plausible_duration('runs_of_day.duration_ms') }} as plausible_duration_ms,
         runs_of_day.gap_ms,
         runs_of_day.slo_ms,
@@ -67,6 +69,10 @@ measured as (
         {{ usd_sum('cost_usd') }} as cost_usd,
         {{ usd_sum('known_cost_usd') }} as known_cost_usd,
         {{ usd_sum('case when is_final then cost_usd end') }} as ended_cost_usd,
+        {{ count_where('is_final and cost_usd is not null') }} as costed_run_count,
+        {{ count_where("run_status in ('error', 'timeout') and failure_category = 'unclassified'") }} as unclassified_run_count,
+        {{ count_where('total_tokens is not null') }} as counted_run_count,
+        {{ bigint_sum('total_tokens') }} as total_tokens,
         {{ bigint_sum('step_count') }} as step_count
     from measured_runs
     group by
@@ -268,6 +274,7 @@ select
     measured.failed_run_count,
     {{ ratio('measured.failed_run_count', 'measured.n_used') }} as failure_rate,
     measured.cancelled_run_count,
+    measured.unclassified_run_count,
 
     -- time
     measured.p50_duration_ms,
@@ -283,7 +290,12 @@ select
     measured.cost_usd as cost_usd,
     measured.known_cost_usd as known_cost_usd,
     measured.ended_cost_usd as ended_cost_usd,
+    measured.costed_run_count,
     {{ to_usd(ratio('measured.ended_cost_usd', 'measured.successful_run_count')) }} as cost_per_successful_run_usd,
+
+    -- usage
+    measured.counted_run_count,
+    measured.total_tokens,
 
     -- attempts
     measured.step_count - coalesce(operations.repeated_step_count, 0) as operation_count,
