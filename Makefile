@@ -21,7 +21,12 @@ export DBT_PROFILES_DIR := $(CURDIR)
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup build test test-incremental test-slow test-nightly test-postgres test-spark test-iceberg test-clickhouse test-engines check-dialects lint docs bench lock clean
+# A metric of the semantic layer, what to group it by, and a condition.
+NAME ?=
+BY ?= metric_time__day
+WHERE ?=
+
+.PHONY: help setup build metrics metric test test-incremental test-slow test-nightly test-postgres test-spark test-iceberg test-clickhouse test-engines check-dialects lint docs bench lock clean
 
 help: ## one line per target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -50,6 +55,13 @@ build: $(READY) ## load events (EVENTS="a.ndjson.gz b.ndjson") or traces (TRACES
 	@$(BIN)/python scripts/quality/run_checkpoint.py
 	@$(BIN)/python scripts/publish_marts.py
 	@$(BIN)/python scripts/summarize.py
+
+metrics: $(READY) ## list the metrics of the semantic layer, with what each can be grouped by
+	@$(BIN)/dbt parse --quiet && $(BIN)/mf list metrics
+
+metric: $(READY) ## ask one metric: NAME=cost_per_run BY=metric_time__week [WHERE="{{ Dimension('run__workflow_name') }} = 'support'"]
+	@test -n "$(NAME)" || { echo "error: say which metric, as in make metric NAME=cost_per_run BY=metric_time__week; make metrics lists them" >&2; exit 2; }
+	@$(BIN)/dbt parse --quiet && $(BIN)/mf query --metrics "$(NAME)" --group-by "$(BY)" --order "$(BY)" $(if $(WHERE),--where "$(WHERE)")
 
 test: $(READY) ## everything CI runs
 	@scripts/ci/test
