@@ -157,6 +157,14 @@ listed as (
         tokens_summed.*,
         tokens_summed.input_tokens is not null and tokens_summed.output_tokens is not null as has_all_tokens,
         coalesce(prices.is_extrapolated, false) as is_extrapolated,
+        {% for class in token_classes() -%}
+        cast(
+            case
+                when tokens_summed.has_usable_tokens and tokens_summed.total_tokens > 0
+                    then {{ list_cost_of_class(class, 'prices', 'false') }}
+            end as {{ type_usd() }}
+        ) as own_listed_{{ class }}_usd,
+        {% endfor -%}
         -- the total of a run has a price only when all its sessions used the same model
         cast(
             case
@@ -164,14 +172,6 @@ listed as (
                     then {{ list_cost('prices', 'false') }}
             end as {{ type_usd() }}
         ) as own_listed_usd
-        {%- for class in token_classes() %},
-        cast(
-            case
-                when tokens_summed.has_usable_tokens and tokens_summed.total_tokens > 0
-                    then {{ list_cost_of_class(class, 'prices', 'false') }}
-            end as {{ type_usd() }}
-        ) as own_listed_{{ class }}_usd
-        {%- endfor %}
     from tokens_summed
     left join prices
         on

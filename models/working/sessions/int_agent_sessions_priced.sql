@@ -196,6 +196,16 @@ listed as (
         {{ has_all_tokens('tokens_summed', 'prices') }} as has_all_tokens,
         {{ is_free('prices') }} as is_free,
         prices.is_extrapolated as is_extrapolated,
+        {% for class in token_classes() -%}
+        cast(
+            case
+                when tokens_summed.has_reported_tokens and tokens_summed.total_tokens > 0
+                    then {{ list_cost_of_class(
+                        class, 'prices', 'tokens_summed.is_one_call and tokens_summed.context_tokens > prices.long_context_threshold_tokens'
+                    ) }}
+            end as {{ type_usd() }}
+        ) as own_listed_{{ class }}_usd,
+        {% endfor -%}
         cast(
             case
                 when tokens_summed.has_reported_tokens and tokens_summed.total_tokens > 0
@@ -213,16 +223,6 @@ listed as (
                     ) }}
             end as {{ type_usd() }}
         ) as own_listed_today_usd
-        {%- for class in token_classes() %},
-        cast(
-            case
-                when tokens_summed.has_reported_tokens and tokens_summed.total_tokens > 0
-                    then {{ list_cost_of_class(
-                        class, 'prices', 'tokens_summed.is_one_call and tokens_summed.context_tokens > prices.long_context_threshold_tokens'
-                    ) }}
-            end as {{ type_usd() }}
-        ) as own_listed_{{ class }}_usd
-        {%- endfor %}
     from tokens_summed
     left join prices
         on
