@@ -38,9 +38,9 @@ runs_by_unit as (
         runs.workflow_name,
         units.unit,
         case units.unit
-            when 'step' then runs.step_count
-            when 'tool_call' then runs.tool_call_count
-            else runs.agent_session_count
+            when 'step' then cast(runs.step_count as {{ dbt.type_bigint() }})
+            when 'tool_call' then cast(runs.tool_call_count as {{ dbt.type_bigint() }})
+            else cast(runs.agent_session_count as {{ dbt.type_bigint() }})
         end as unit_number,
         runs.is_final,
         runs.is_successful,

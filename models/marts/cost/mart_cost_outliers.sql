@@ -117,8 +117,8 @@ candidate_days as (
 deviations as (
 
     select
-        candidate_days.workflow_label,
-        candidate_days.judged_date,
+        candidate_days.workflow_label as workflow_label,
+        candidate_days.judged_date as judged_date,
         {{ to_usd(percentile('abs(baseline_costs.cost_usd - candidate_days.baseline_median_usd)', 0.5)) }} as baseline_mad_usd
     from candidate_days
     inner join baseline_days
@@ -191,8 +191,8 @@ baseline_usage as (
 usual as (
 
     select
-        outlier_days.workflow_label,
-        outlier_days.judged_date,
+        outlier_days.workflow_label as workflow_label,
+        outlier_days.judged_date as judged_date,
         {{ percentile('baseline_usage.step_count', 0.5) }} as step_count,
         {{ percentile('baseline_usage.input_side_tokens', 0.5) }} as input_side_tokens,
         {{ percentile('baseline_usage.output_tokens', 0.5) }} as output_tokens,
