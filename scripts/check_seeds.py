@@ -165,6 +165,13 @@ def price(value: str) -> str | None:
     )
 
 
+def amount(value: str) -> str | None:
+    """Refuse numbers below zero."""
+    return number(value) or (
+        f"{value} is negative; an amount cannot be" if Decimal(value) < 0 else None
+    )
+
+
 def multiplier(value: str) -> str | None:
     """Refuse zero, numbers below, and those that are no multiplier of a price."""
     message = number(value)
@@ -229,6 +236,30 @@ SEEDS: dict[str, dict[str, Check]] = {
         "word": required(status_word),
         "tier": required(one_of("standard", "batch", "flex", "priority")),
     },
+    "pricing/tool_rate_card.csv": {
+        "tool_name": required(),
+        "usd_per_call": optional(amount),
+        "usd_per_second": optional(amount),
+        "valid_from": required(iso_date),
+        "valid_to": optional(iso_date),
+    },
+    "pricing/right_sizing_candidates.csv": {
+        "current_model": required(lower_case),
+        "candidate_model": required(lower_case),
+    },
+    "pricing/plan_prices.csv": {
+        "plan_name": required(),
+        "monthly_price_usd": required(amount),
+        "valid_from": required(iso_date),
+        "valid_to": optional(iso_date),
+        "is_default": required(one_of("true", "false")),
+    },
+    "pricing/agent_budgets.csv": {
+        "agent_name": required(),
+        "monthly_budget_usd": required(amount),
+        "valid_from": required(iso_date),
+        "valid_to": optional(iso_date),
+    },
     "taxonomy/failure_mode_rules.csv": {
         "priority": required(whole_number),
         "rule_id": required(lower_case),
@@ -276,6 +307,16 @@ SEEDS: dict[str, dict[str, Check]] = {
         "agent_name": required(),
         "canonical_agent_name": required(),
     },
+    "taxonomy/request_rules.csv": {
+        "priority": required(whole_number),
+        "rule_id": required(lower_case),
+        "match_field": required(
+            one_of("workflow_name", "agent_name", "input_method", "prompt_text")
+        ),
+        "match_type": required(one_of("in", "regex", "contains")),
+        "pattern": required(lower_case),
+        "request_category": required(lower_case),
+    },
     "taxonomy/feedback_scales.csv": {
         "feedback_type": required(lower_case),
         "value_label": optional(lower_case),
@@ -288,7 +329,15 @@ SEEDS: dict[str, dict[str, Check]] = {
         "role": required(lower_case),
         "execution_mode": required(one_of("sync", "async", "*")),
         "latency_slo_ms": required(whole_number),
+        "infrastructure_usd_per_hour": optional(amount),
         "description": optional(),
+    },
+    "taxonomy/workflow_catalog.csv": {
+        "workflow_name": required(),
+        "execution_mode": required(one_of("sync", "async", "*")),
+        "latency_slo_ms": optional(whole_number),
+        "success_slo": optional(share),
+        "cost_budget_usd": optional(amount),
     },
     "outcomes/outcome_events.csv": {
         "event_name": required(),
@@ -336,15 +385,25 @@ def check_seeds(folder: Path) -> tuple[list[Problem], int]:
         problems += check_pricing(*list(rows.values())[:3])
         problems += check_aliases(*list(rows.values())[:2])
         problems += check_rules(rows["taxonomy/failure_mode_rules.csv"])
+        problems += check_request_rules(rows["taxonomy/request_rules.csv"])
         problems += check_advice(
             rows["taxonomy/failure_mode_rules.csv"], rows["taxonomy/failure_mode_advice.csv"]
         )
         problems += check_scales(rows["taxonomy/feedback_scales.csv"])
         problems += duplicates(rows["pricing/cost_conventions.csv"], ("sender",))
         problems += duplicates(rows["pricing/service_tiers.csv"], ("word",))
+        problems += check_candidates(
+            rows["pricing/right_sizing_candidates.csv"], rows["pricing/model_pricing.csv"]
+        )
+        problems += check_plans(rows["pricing/plan_prices.csv"])
+        problems += check_periods(rows["pricing/agent_budgets.csv"], "agent_name")
         problems += duplicates(rows["taxonomy/status_words.csv"], ("word",))
         problems += duplicates(rows["taxonomy/agent_aliases.csv"], ("agent_name",))
+        problems += check_tool_rates(rows["pricing/tool_rate_card.csv"])
         problems += check_agents(rows["taxonomy/agent_catalog.csv"])
+        problems += duplicates(
+            rows["taxonomy/workflow_catalog.csv"], ("workflow_name", "execution_mode")
+        )
         problems += check_outcomes(rows["outcomes/outcome_events.csv"])
     return problems, sum(len(found) for found in rows.values())
 
@@ -489,6 +548,64 @@ def check_intervals(rows: list[Row]) -> Iterator[Problem]:
             )
 
 
+def check_tool_rates(rates: list[Row]) -> Iterator[Problem]:
+    """Yield problems of the prices of tools: none given, and those of their periods."""
+    yield from check_periods(rates, "tool_name")
+    for row in rates:
+        if not row["usd_per_call"] and not row["usd_per_second"]:
+            yield row.problem("usd_per_call", "is empty, and so is usd_per_second; fill in one")
+
+
+def check_candidates(candidates: list[Row], prices: list[Row]) -> Iterator[Problem]:
+    """Yield problems of models to weigh up: repeated pairs, and names without a price."""
+    yield from duplicates(candidates, ("current_model", "candidate_model"))
+    models = {row["canonical_model"] for row in prices}
+    for row in candidates:
+        for column in ("current_model", "candidate_model"):
+            if row[column] not in models:
+                yield row.problem(
+                    column, f"{row[column]!r} has no price; name a model of model_pricing.csv"
+                )
+        if row["current_model"] == row["candidate_model"]:
+            yield row.problem("candidate_model", "is the current model; name another one")
+
+
+def check_plans(plans: list[Row]) -> Iterator[Problem]:
+    """Yield problems of plans: those of their prices, and two default plans at one time."""
+    yield from check_periods(plans, "plan_name")
+    defaults = [row for row in plans if row["is_default"] == "true"]
+    for earlier, later in overlaps(defaults):
+        if earlier["plan_name"] != later["plan_name"]:
+            yield later.problem(
+                "is_default",
+                f"{earlier['plan_name']!r} in line {earlier.line} is the default at the same time; "
+                "leave one",
+            )
+
+
+def check_periods(rows: list[Row], column: str) -> Iterator[Problem]:
+    """Yield problems of intervals: ends that are no ends, and overlaps of one name."""
+    by_name: dict[str, list[Row]] = {}
+    for row in rows:
+        by_name.setdefault(row[column], []).append(row)
+        if row["valid_to"] and row["valid_to"] <= row["valid_from"]:
+            yield row.problem("valid_to", f"{row['valid_to']} must be after {row['valid_from']}")
+    for same in by_name.values():
+        for earlier, later in overlaps(same):
+            yield later.problem(
+                "valid_from",
+                f"{later['valid_from']} overlaps with the row of {later[column]!r} in line "
+                f"{earlier.line}; set its valid_to to {later['valid_from']}",
+            )
+
+
+def overlaps(rows: list[Row]) -> Iterator[tuple[Row, Row]]:
+    """Yield neighbours in time of which the earlier one has not ended when the later one begins."""
+    for earlier, later in pairwise(sorted(rows, key=lambda row: row["valid_from"])):
+        if not earlier["valid_to"] or earlier["valid_to"] > later["valid_from"]:
+            yield earlier, later
+
+
 def check_aliases(prices: list[Row], aliases: list[Row]) -> Iterator[Problem]:
     """Yield problems of aliases: twice there, a wrong star, a missing or useless model."""
     yield from duplicates(aliases, ("alias",))
@@ -566,6 +683,16 @@ def check_rules(rules: list[Row]) -> Iterator[Problem]:
             f"no rule from priority {FALL_BACK_PRIORITY} on catches the status 'error' of any row; "
             "add one",
         )
+
+
+def check_request_rules(rules: list[Row]) -> Iterator[Problem]:
+    """Yield problems of request rules: order, names and patterns."""
+    yield from duplicates(rules, ("priority",))
+    yield from duplicates(rules, ("rule_id",))
+    for row in rules:
+        message = check_pattern(row["match_type"], row["pattern"])
+        if message:
+            yield row.problem("pattern", message)
 
 
 def check_advice(rules: list[Row], advice: list[Row]) -> Iterator[Problem]:
@@ -650,6 +777,16 @@ def check_agents(agents: list[Row]) -> Iterator[Problem]:
         yield agents[-1].problem(
             "agent_name", "there is no row for the agent * and mode *; add one"
         )
+    first_rows: dict[str, Row] = {}
+    for row in agents:
+        first = first_rows.setdefault(row["agent_name"], row)
+        for column in ("role", "infrastructure_usd_per_hour"):
+            if row[column] != first[column]:
+                yield row.problem(
+                    column,
+                    f"{row['agent_name']!r} has {first[column]!r} in line {first.line}; it is the "
+                    "agent's in every mode",
+                )
 
 
 def check_outcomes(outcomes: list[Row]) -> Iterator[Problem]:

@@ -70,3 +70,108 @@
         else JSONExtractRaw({{ keys | join(', ') }})
     end
 {%- endmacro %}
+
+
+{% macro json_items(relation, key_column, list_column) %}
+    {{- return(adapter.dispatch('json_items', 'agent_analytics')(relation, key_column, list_column)) -}}
+{% endmacro %}
+
+{% macro default__json_items(relation, key_column, list_column) -%}
+    select
+        listed.{{ key_column }} as {{ key_column }},
+        numbered.item_position + 1 as item_position,
+        numbered.item
+    from (
+        select
+            {{ key_column }},
+            from_json({{ list_column }}, 'array<string>') as items
+        from {{ relation }}
+    ) as listed
+    lateral view posexplode(listed.items) numbered as item_position, item
+{%- endmacro %}
+
+{% macro duckdb__json_items(relation, key_column, list_column) -%}
+    select
+        {{ key_column }},
+        generate_subscripts(items, 1) as item_position,
+        cast(unnest(items) as varchar) as item
+    from (
+        select
+            {{ key_column }},
+            json_extract({{ list_column }}, '$[*]') as items
+        from {{ relation }}
+        where json_valid({{ list_column }})
+    ) as listed
+{%- endmacro %}
+
+{% macro postgres__json_items(relation, key_column, list_column) -%}
+    select
+        listed.{{ key_column }} as {{ key_column }},
+        numbered.item_position,
+        cast(numbered.item as text) as item
+    from (
+        select
+            {{ key_column }},
+            {{ helper_function('try_jsonb') }}({{ list_column }}) as items
+        from {{ relation }}
+    ) as listed
+    cross join lateral jsonb_array_elements(
+        case when jsonb_typeof(listed.items) = 'array' then listed.items end
+    ) with ordinality as numbered (item, item_position)
+{%- endmacro %}
+
+{#- There a list of JSON cannot be taken apart but by position; the SDKs name few models per answer. -#}
+{% macro redshift__json_items(relation, key_column, list_column) -%}
+    select
+        listed.{{ key_column }} as {{ key_column }},
+        positions.item_position,
+        json_extract_array_element_text(listed.{{ list_column }}, positions.item_position - 1, true) as item
+    from {{ relation }} as listed
+    cross join (
+        {% for position in range(1, 101) -%}
+        select {{ position }} as item_position{{ ' union all ' if not loop.last }}
+        {% endfor %}
+    ) as positions
+    where
+        is_valid_json_array(listed.{{ list_column }})
+        and positions.item_position <= json_array_length(listed.{{ list_column }}, true)
+{%- endmacro %}
+
+{% macro snowflake__json_items(relation, key_column, list_column) -%}
+    select
+        listed.{{ key_column }} as {{ key_column }},
+        numbered.index + 1 as item_position,
+        to_varchar(numbered.value) as item
+    from {{ relation }} as listed
+    cross join lateral flatten(input => try_parse_json(listed.{{ list_column }})) as numbered
+    where is_array(try_parse_json(listed.{{ list_column }}))
+{%- endmacro %}
+
+{% macro bigquery__json_items(relation, key_column, list_column) -%}
+    select
+        listed.{{ key_column }} as {{ key_column }},
+        item_offset + 1 as item_position,
+        item
+    from {{ relation }} as listed
+    cross join unnest(json_query_array(
+        case when safe.parse_json(listed.{{ list_column }}, wide_number_mode => 'round') is not null then listed.{{ list_column }} end
+    )) as item with offset as item_offset
+{%- endmacro %}
+
+{% macro clickhouse__json_items(relation, key_column, list_column) -%}
+    select
+        {{ key_column }},
+        toInt64(numbered.1) as item_position,
+        numbered.2 as item
+    from (
+        select
+            {{ key_column }},
+            arrayJoin(arrayZip(arrayEnumerate(items), items)) as numbered
+        from (
+            select
+                {{ key_column }},
+                JSONExtractArrayRaw(ifNull({{ list_column }}, '')) as items
+            from {{ relation }}
+        ) as listed
+    ) as numbered_items
+{%- endmacro %}

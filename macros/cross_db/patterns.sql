@@ -37,20 +37,20 @@
 {%- endmacro %}
 
 
-{% macro matches_rule_pattern(value_expression) %}
-    {{- return(adapter.dispatch('matches_rule_pattern', 'agent_analytics')(value_expression)) -}}
+{% macro matches_rule_pattern(value_expression, seed='failure_mode_rules') %}
+    {{- return(adapter.dispatch('matches_rule_pattern', 'agent_analytics')(value_expression, seed)) -}}
 {% endmacro %}
 
-{% macro default__matches_rule_pattern(value_expression) -%}
+{% macro default__matches_rule_pattern(value_expression, seed) -%}
     {{ text_matches(value_expression, 'rules.pattern') }}
 {%- endmacro %}
 
 {#- Redshift takes patterns as literals only, so each rule becomes a branch. -#}
-{% macro redshift__matches_rule_pattern(value_expression) -%}
+{% macro redshift__matches_rule_pattern(value_expression, seed) -%}
     {%- set patterns = [] -%}
     {%- if execute -%}
         {%- set patterns = run_query(
-            'select rule_id, pattern from ' ~ ref('failure_mode_rules') ~ " where match_type = 'regex' order by rule_id"
+            'select rule_id, pattern from ' ~ ref(seed) ~ " where match_type = 'regex' order by rule_id"
         ).rows -%}
     {%- endif -%}
     case rules.rule_id

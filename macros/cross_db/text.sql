@@ -165,3 +165,50 @@
 {% macro clickhouse__composed_characters(text_expression) -%}
     normalizeUTF8NFC({{ text_expression }})
 {%- endmacro %}
+
+
+{% macro joined_texts(text_expression, separator, order_expression) %}
+    {{- return(adapter.dispatch('joined_texts', 'agent_analytics')(text_expression, separator, order_expression)) -}}
+{% endmacro %}
+
+{% macro default__joined_texts(text_expression, separator, order_expression) -%}
+    listagg({{ text_expression }}, '{{ separator }}') within group (order by {{ order_expression }})
+{%- endmacro %}
+
+{% macro redshift__joined_texts(text_expression, separator, order_expression) -%}
+    {{ default__joined_texts(text_expression, separator, order_expression) }}
+{%- endmacro %}
+
+{% macro _joined_by_string_agg(text_expression, separator, order_expression) -%}
+    string_agg({{ text_expression }}, '{{ separator }}' order by {{ order_expression }})
+{%- endmacro %}
+
+{% macro duckdb__joined_texts(text_expression, separator, order_expression) -%}
+    {{ _joined_by_string_agg(text_expression, separator, order_expression) }}
+{%- endmacro %}
+
+{% macro postgres__joined_texts(text_expression, separator, order_expression) -%}
+    {{ _joined_by_string_agg(text_expression, separator, order_expression) }}
+{%- endmacro %}
+
+{% macro bigquery__joined_texts(text_expression, separator, order_expression) -%}
+    {{ _joined_by_string_agg(text_expression, separator, order_expression) }}
+{%- endmacro %}
+
+{#- Its lists have no order before version 4. -#}
+{% macro spark__joined_texts(text_expression, separator, order_expression) -%}
+    array_join(
+        transform(
+            array_sort(collect_list(named_struct('place', {{ order_expression }}, 'word', {{ text_expression }}))),
+            pair -> pair.word
+        ),
+        '{{ separator }}'
+    )
+{%- endmacro %}
+
+{% macro clickhouse__joined_texts(text_expression, separator, order_expression) -%}
+    arrayStringConcat(
+        arrayMap(pair -> pair.2, arraySort(groupArray(({{ order_expression }}, assumeNotNull({{ text_expression }}))))),
+        '{{ separator }}'
+    )
+{%- endmacro %}

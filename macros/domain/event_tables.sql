@@ -3,11 +3,17 @@
         'ai_user_prompt_created': 'user_prompts',
         'ai_agent_response_received': 'agent_responses',
         'ai_interaction_completed': 'interactions_completed',
+        'ai_response_received': 'answers',
         'ai_user_action': 'user_actions',
         'ai_agent_session_started': 'agent_sessions_started',
         'ai_agent_session_completed': 'agent_sessions_completed',
         'ai_agent_step_completed': 'agent_steps_completed'
     }) -}}
+{% endmacro %}
+
+
+{% macro completion_tables() %}
+    {{- return(['ai_interaction_completed', 'ai_response_received']) -}}
 {% endmacro %}
 
 
@@ -26,8 +32,8 @@
     {%- set steps = ['agent_steps_completed'] -%}
     {%- set of_sessions = ['agent_sessions_started', 'agent_sessions_completed', 'agent_steps_completed'] -%}
     {%- set of_agents = of_sessions + ['agent_responses'] -%}
-    {%- set outcomes = ['agent_responses', 'interactions_completed', 'agent_sessions_completed', 'agent_steps_completed'] -%}
-    {{- return({
+    {%- set outcomes = ['agent_responses', 'interactions_completed', 'answers', 'agent_sessions_completed', 'agent_steps_completed'] -%}
+    {%- set columns = {
         'event_id': {'type': text},
         'event_key': {'type': type_key()},
         'sent_conversation_id': {'type': text},
@@ -42,9 +48,11 @@
         'raw_schema': {'type': text},
 
         'sent_agent_name': {'type': text, 'events': of_agents},
-        'model_name': {'type': text, 'events': of_agents},
+        'agent_version': {'type': text, 'events': of_agents},
+        'model_name': {'type': text, 'events': of_agents + ['answers']},
         'status_label': {'type': text, 'events': outcomes},
         'duration_ms': {'type': whole, 'events': outcomes},
+        'time_to_first_token_ms': {'type': whole, 'events': steps},
         'reported_agents_count': {'type': whole, 'events': ['interactions_completed']},
         'reported_steps_count': {'type': whole, 'events': outcomes | reject('in', steps) | list},
 
@@ -73,7 +81,11 @@
         'failure_signal_key': {'type': type_key(), 'events': outcomes},
 
         'input_method': {'type': text, 'events': prompts},
-        'intent': {'type': text, 'events': prompts},
+        'intent': {'type': text, 'events': prompts + ['answers']},
+        'usage_breakdown': {'type': text, 'events': ['answers']},
+        'request_category': {'type': text, 'events': prompts},
+        'output_type': {'type': text, 'events': ['interactions_completed']},
+        'result_location': {'type': text, 'events': ['interactions_completed']},
         'prompt_hash': {'type': text, 'events': prompts},
         'prompt_length': {'type': whole, 'events': prompts},
         'response_length': {'type': whole, 'events': outcomes},
@@ -89,6 +101,7 @@
         'environment': {'type': text},
         'trigger_type': {'type': text},
         'execution_mode': {'type': text},
+        'plan_name': {'type': text},
 
         'event_at': {'type': timestamp},
         'original_timestamp': {'type': timestamp, 'events': steps},
@@ -96,5 +109,7 @@
         'loaded_at': {'type': timestamp},
         'has_clock_skew': {'type': boolean},
         'unconverted_columns': {'type': text}
-    }) -}}
+    } -%}
+    {%- for column in passthrough_columns() -%}{%- do columns.update({column: {'type': text}}) -%}{%- endfor -%}
+    {{- return(columns) -}}
 {% endmacro %}

@@ -7,6 +7,13 @@
 {%- endmacro %}
 
 
+{% macro summed_counts(relation=none) -%}
+    {%- for count in ['n_all', 'n_used', 'n_unfinished', 'n_unpriced', 'n_partial'] -%}
+    {{ bigint_sum((relation ~ '.' if relation else '') ~ count) }} as {{ count }}{{ ',\n    ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+
 {% macro rollup_key(columns) -%}
     {%- set hashes = [] -%}
     {%- for column in columns -%}
@@ -23,4 +30,10 @@
     cast({{ percentile(duration_ms, 0.95) }} as {{ type_double() }}) as p95_duration_ms,
     cast({{ percentile(duration_ms, 0.99) }} as {{ type_double() }}) as p99_duration_ms,
     max({{ duration_ms }}) as max_duration_ms
+{%- endmacro %}
+
+
+{% macro in_analysis_window(date_expression) -%}
+    {{ date_expression }} >= analysis_window.window_start_date
+    and {{ date_expression }} <= analysis_window.window_end_date
 {%- endmacro %}

@@ -9,3 +9,8 @@
         or coalesce(trim(tool_output) in ('[]', '{}', 'null'), false)
     )
 {%- endmacro %}
+
+
+{% macro location_without_secrets(location) -%}
+    {{ replace_pattern(replace_pattern(location, '[?#].*$', ''), '//[^/@]*@', '//') }}
+{%- endmacro %}

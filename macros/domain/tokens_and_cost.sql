@@ -81,16 +81,61 @@
 
 
 {% macro list_cost(prices, applies_long_context) -%}
-    {%- set five_minute_writes = 'cache_write_tokens - coalesce(sent_cache_write_1h_tokens, 0)' -%}
     {{ to_usd(
         '('
         ~ _token_class_cost('input_tokens', prices, 'input', applies_long_context)
         ~ ' + ' ~ _token_class_cost('output_tokens', prices, 'output', applies_long_context)
         ~ ' + ' ~ _token_class_cost('cache_read_tokens', prices, 'cache_read', applies_long_context)
-        ~ ' + ' ~ _token_class_cost('(' ~ five_minute_writes ~ ')', prices, 'cache_write', applies_long_context)
-        ~ ' + ' ~ _token_class_cost('sent_cache_write_1h_tokens', prices, 'cache_write_1h', applies_long_context)
+        ~ ' + ' ~ _cache_write_cost(prices, applies_long_context)
         ~ ') / 1000000.0 * ' ~ tier_multiplier(prices)
     ) }}
+{%- endmacro %}
+
+
+{% macro list_cost_of_class(class, prices, applies_long_context) -%}
+    {%- if class == 'cache_write' -%}
+        {%- set cost = '(' ~ _cache_write_cost(prices, applies_long_context) ~ ')' -%}
+    {%- else -%}
+        {%- set cost = _token_class_cost(class ~ '_tokens', prices, class, applies_long_context) -%}
+    {%- endif -%}
+    {{ to_usd(cost ~ ' / 1000000.0 * ' ~ tier_multiplier(prices)) }}
+{%- endmacro %}
+
+
+{% macro listed_by_class(prefix, is_listed, listed_usd, as_prefix='') -%}
+    {%- set classes = token_classes() -%}
+    {%- set costs = [] -%}
+    {%- for class in classes -%}{%- do costs.append(prefix ~ class ~ '_usd') -%}{%- endfor -%}
+    {%- for class in classes %}
+    cast(
+        case
+            when {{ is_listed }}
+                then
+                    {{ costs[loop.index0] }}
+                    -- what the rounding of the classes leaves over goes to the dearest, the first of equals
+                    + case
+                        when
+                            {{ costs[loop.index0] }} = greatest({{ costs | join(', ') }})
+                            {%- for earlier in costs[:loop.index0] %}
+                            and {{ costs[loop.index0] }} != {{ earlier }}
+                            {%- endfor %}
+                            then {{ listed_usd }} - ({{ costs | join(' + ') }})
+                        else 0
+                    end
+        end as {{ type_usd() }}
+    ) as {{ as_prefix }}{{ class }}_cost_usd{{ ',' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+
+{% macro token_classes() %}{{- return(['input', 'output', 'cache_read', 'cache_write']) -}}{% endmacro %}
+
+
+{#- Entries that live for an hour have a price of their own. -#}
+{% macro _cache_write_cost(prices, applies_long_context) -%}
+    {%- set five_minute_writes = 'cache_write_tokens - coalesce(sent_cache_write_1h_tokens, 0)' -%}
+    {{ _token_class_cost('(' ~ five_minute_writes ~ ')', prices, 'cache_write', applies_long_context) }}
+    {{- ' + ' ~ _token_class_cost('sent_cache_write_1h_tokens', prices, 'cache_write_1h', applies_long_context) }}
 {%- endmacro %}
 
 

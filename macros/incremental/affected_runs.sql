@@ -113,6 +113,11 @@ where run_key in (select run_key from {{ affected }});
 {%- endmacro %}
 
 
+{% macro last_of_conversation_rank() -%}
+    row_number() over (partition by conversation_id order by last_event_at desc, {{ key_order('run_key') }} desc)
+{%- endmacro %}
+
+
 {% macro abandoned_between(since) %}
     {%- set clocks = run_query(
         'select min(newest_event_at), max(newest_event_at) from (select newest_event_at from '

@@ -1,4 +1,4 @@
-{% macro version_of_definitions() %}{{- return(4) -}}{% endmacro %}
+{% macro version_of_definitions() %}{{- return(5) -}}{% endmacro %}
 
 
 {% macro build_settings() %}
@@ -10,6 +10,7 @@
         'reporting_timezone=' ~ var('reporting_timezone'),
         'run_abandoned_after_minutes=' ~ whole_number_setting('run_abandoned_after_minutes'),
         'reask_window_minutes=' ~ whole_number_setting('reask_window_minutes'),
+        'passthrough_columns=' ~ passthrough_columns().values() | sort | join(','),
         'AGENT_ANALYTICS_HASH_SALT=' ~ graph.hash_salt_id
     ] | join('\n')) -}}
 {% endmacro %}

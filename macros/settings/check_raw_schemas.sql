@@ -31,7 +31,7 @@
 
 {% macro event_tables_of_sdks() %}
     {{- return([
-        'ai_response_received', 'ai_llm_response_received', 'ai_interaction_classified', 'ai_interaction_scored',
+        'ai_llm_response_received', 'ai_interaction_classified', 'ai_interaction_scored',
         'ai_otel_span', 'mcp_client_seen', 'mcp_tool_called', 'mcp_resource_read', 'mcp_prompt_used',
         'mcp_elicitation_completed', 'mcp_capability_requested', 'mcp_event_subscription_changed', 'mcp_event_delivered'
     ]) -}}

@@ -8,6 +8,11 @@
         'lookback_days': {'kind': 'whole number', 'least': 0, 'most': a_century_of_days},
         'keep_purged_load_days': {'kind': 'boolean', 'allowed': 'true or false, without quotes'},
         'reporting_timezone': {'kind': 'time zone', 'allowed': 'an IANA time zone as it is spelled there, such as Europe/Berlin or UTC'},
+        'passthrough_columns': {
+            'kind': 'properties',
+            'allowed': 'a list of different properties as their columns are called in the raw tables, such as [tenant_id], that are no'
+                ~ ' columns of fct_agent_runs and hold no texts of people'
+        },
         'run_abandoned_after_minutes': {'kind': 'whole number', 'least': 1, 'most': a_century_of_minutes},
         'reask_window_minutes': {'kind': 'whole number', 'least': 0, 'most': a_century_of_minutes},
         'analysis_window_days': {'kind': 'whole number', 'least': 1, 'most': a_century_of_days},
@@ -69,6 +74,18 @@
             {%- do names.append(name | trim | lower if name is string else '') -%}
         {%- endfor -%}
         {{- return(names | length > 0 and '' not in names and names | unique | list | length == names | length) -}}
+    {%- elif setting.kind == 'properties' -%}
+        {%- set is_list = value is sequence and value is not string and value is not mapping -%}
+        {%- set columns_of_runs = graph.get('nodes', {}).get('model.agent_analytics.fct_agent_runs', {}).get('columns', []) -%}
+        {%- set refused = [] -%}
+        {%- for name in (value if is_list else []) -%}
+            {#- A name stands in SQL as it is. -#}
+            {%- if name is not string or not modules.re.match('^[a-z_][a-z0-9_]{0,62}$', name) or name in columns_of_runs
+                or modules.re.search('(^|_)(text|prompt|message|content|input|output|arguments?)(_|$)', name) -%}
+                {%- do refused.append(name) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {{- return(is_list and not refused and value | unique | list | length == value | length) -}}
     {%- elif setting.kind == 'whole number' -%}
         {%- set is_number = value is integer and value is not boolean
             or value is string and modules.re.match('^[0-9]{1,9}$', value | trim) is not none -%}

@@ -4,7 +4,8 @@
         interaction_id as sent_interaction_id,
         parent_interaction_id,
         user_id,
-        anonymous_id,
+        -- a system that answers is no person
+        nullif(anonymous_id, 'ai_system') as anonymous_id,
         context_source_id as source_id,
         context_library_name as library_name,
         raw_schema,
@@ -12,11 +13,23 @@
         environment,
         lower(trigger_type) as trigger_type,
         lower(execution_mode) as execution_mode,
+        plan_name,
+        {%- for column in passthrough_columns() %}
+        {{ column }},
+        {%- endfor %}
         {{ event_time() }} as event_at,
         received_at,
         loaded_at,
         {{ is_clock_skewed() }} as has_clock_skew,
         unconverted_columns
+{%- endmacro %}
+
+
+{% macro renamed_agent_columns() -%}
+    agent_session_id as sent_agent_session_id,
+        parent_agent_session_id as sent_parent_agent_session_id,
+        agent_name as sent_agent_name,
+        agent_version
 {%- endmacro %}
 
 

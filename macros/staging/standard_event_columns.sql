@@ -1,10 +1,10 @@
 {% macro standard_event_columns() %}
-    {{- return([
+    {%- set columns = [
         {'name': 'id', 'type': 'id'},
         {'name': 'user_id', 'type': 'id'},
         {'name': 'anonymous_id', 'type': 'id'},
         {'name': 'context_source_id', 'type': 'text'},
-        {'name': 'context_library_name', 'type': 'text'},
+        {'name': 'context_library_name', 'type': 'text', 'raw_names': ['context_wrapper_library_name', 'context_library_name']},
         {'name': 'received_at', 'type': 'timestamp'},
         {'name': 'original_timestamp', 'type': 'timestamp'},
         {'name': 'sent_at', 'type': 'timestamp'},
@@ -17,8 +17,13 @@
         {'name': 'workflow_name', 'type': 'name', 'raw_names': ['workflow_name', 'workflow']},
         {'name': 'environment', 'type': 'name'},
         {'name': 'trigger_type', 'type': 'text'},
-        {'name': 'execution_mode', 'type': 'text'}
-    ]) -}}
+        {'name': 'execution_mode', 'type': 'text'},
+        {'name': 'plan_name', 'type': 'name', 'raw_names': ['plan_name', 'context_traits_plan_name', 'context_traits_plan']}
+    ] -%}
+    {%- for column, property in passthrough_columns().items() -%}
+        {%- do columns.append({'name': column, 'type': 'text', 'raw_names': [property]}) -%}
+    {%- endfor -%}
+    {{- return(columns) -}}
 {% endmacro %}
 
 

@@ -5,7 +5,7 @@ with runs as (
     select
         run_date,
         coalesce(workflow_name, '(not set)') as workflow_label,
-        coalesce(intent, '(not set)') as category_label,
+        coalesce(request_category, '(not set)') as category_label,
         coalesce(input_method, '(not set)') as input_label,
         case
             when prompt_length is null then '(not set)'

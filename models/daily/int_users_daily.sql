@@ -7,6 +7,13 @@ with runs as (
         coalesce(user_id, '') as user_label,
         coalesce(workflow_name, '(not set)') as workflow_label,
         trigger_type,
+        plan_name,
+        case
+            when plan_name is not null then row_number() over (
+                partition by run_date, user_id
+                order by case when plan_name is null then 1 else 0 end, started_at desc nulls last, {{ key_order('run_key') }}
+            )
+        end as plan_rank,
         is_final,
         started_at,
         cost_usd,
@@ -23,6 +30,8 @@ select
     nullif(user_label, '') as user_id,
     workflow_label as workflow_name,
     trigger_type,
+    -- the one that was sent last that day
+    max(case when plan_rank = 1 then plan_name end) as plan_name,
     count(*) as run_count,
     {{ count_where('is_final') }} as final_run_count,
     {{ count_where("price_status = 'unpriced'") }} as unpriced_run_count,

@@ -120,6 +120,29 @@ create temp macro list_price(i, o, r, w, rate) as
         + case when coalesce(r, 0) = 0 then 0 else r * rate.cache_read end
         + case when coalesce(w, 0) = 0 then 0 else w * rate.cache_write end
     ) / 1000000.0);
+-- costs of the four classes, whose rounded sum meets the list price at the dearest one
+create temp macro settled(costs, listed) as
+    list_transform(
+        costs,
+        (cost, place) -> cast(
+            cost + case
+                when place = list_position(costs, list_max(costs)) then listed - list_sum(costs) else 0
+            end as decimal(28, 9)
+        )
+    );
+create temp macro class_costs(i, o, r, w, rate, listed) as
+    case
+        when listed is not null
+            then settled(
+                [
+                    money(case when coalesce(i, 0) = 0 then 0 else i * rate.input end / 1000000.0),
+                    money(case when coalesce(o, 0) = 0 then 0 else o * rate.output end / 1000000.0),
+                    money(case when coalesce(r, 0) = 0 then 0 else r * rate.cache_read end / 1000000.0),
+                    money(case when coalesce(w, 0) = 0 then 0 else w * rate.cache_write end / 1000000.0)
+                ],
+                listed
+            )
+    end;
 create temp macro text_rule_first(text_rule, signal_rule, field) as
     case
         when text_rule.priority < coalesce(signal_rule.priority, 100000)
@@ -153,6 +176,30 @@ select
     execution_mode,
     cast(latency_slo_ms as bigint) as latency_slo_ms
 from read_csv(getvariable('seeds_dir') || '/taxonomy/agent_catalog.csv', all_varchar = true);
+
+create temp table agent_rates as
+select
+    agent_name,
+    max(role) as agent_role,
+    max(cast(infrastructure_usd_per_hour as double)) as usd_per_hour
+from read_csv(getvariable('seeds_dir') || '/taxonomy/agent_catalog.csv', all_varchar = true)
+group by agent_name;
+
+create temp table workflow_catalog as
+select
+    workflow_name,
+    execution_mode,
+    cast(latency_slo_ms as bigint) as slo_ms
+from read_csv(getvariable('seeds_dir') || '/taxonomy/workflow_catalog.csv', all_varchar = true);
+
+create temp table tool_rates as
+select
+    tool_name as rated_tool,
+    coalesce(cast(usd_per_call as double), 0) as usd_per_call,
+    coalesce(cast(usd_per_second as double), 0) as usd_per_second,
+    coalesce(cast(valid_from as date), date '1970-01-01') as valid_from,
+    coalesce(cast(valid_to as date), date '9999-12-31') as valid_to
+from read_csv(getvariable('seeds_dir') || '/pricing/tool_rate_card.csv', all_varchar = true);
 
 -- A star in an alias stands for any text, as few letters of it as will do.
 create temp table aliases as
@@ -1228,6 +1275,11 @@ priced as (
             )
         ) as believable_usd,
         coalesce(believable_usd, list_cost_usd) as cost_usd,
+        class_costs(
+            input_tokens, sane_output, sane_read, sane_write,
+            case when context_tokens > long_from then long_rate else rate end, list_cost_usd
+        ) as classes,
+        sha256(getvariable('hash_salt') || tool_input) as tool_input_hash,
         case
             when not has_all_tokens or is_refused then null
             when is_newest then list_cost_usd
@@ -1317,11 +1369,31 @@ select
     reported_cost_usd,
     list_cost_usd,
     list_cost_today_usd,
+    classes[1] as input_cost_usd,
+    classes[2] as output_cost_usd,
+    classes[3] as cache_read_cost_usd,
+    classes[4] as cache_write_cost_usd,
+    case
+        when tool_rates.usd_per_second = 0 then money(tool_rates.usd_per_call)
+        else money(tool_rates.usd_per_call + tool_rates.usd_per_second * sane_ms(duration_ms) / 1000.0)
+    end as tool_cost_usd,
     length(response_text) as response_length,
-    sha256(getvariable('hash_salt') || tool_input) as tool_input_hash,
+    tool_input_hash,
     length(tool_input) as tool_input_length,
-    length(tool_output) as tool_output_length
-from priced;
+    length(tool_output) as tool_output_length,
+    case
+        when tool_input_hash is not null
+            then cast(md5(concat(
+                tool_input_hash, '  ', step_agent_name, '  ', lower(step_type), '  ',
+                coalesce(tool_name, step_model_name)
+            )) as uuid)
+    end as signature_hash
+from priced
+left join tool_rates
+    on
+        case when lower(step_type) = 'tool_call' then tool_name end = tool_rates.rated_tool
+        and cast(ended_at as date) >= tool_rates.valid_from
+        and cast(ended_at as date) < tool_rates.valid_to;
 
 drop table step_positions;
 
@@ -1346,6 +1418,19 @@ select
     sum(known_cost_usd) as known_cost_usd,
     sum(list_cost_usd) as list_cost_usd,
     sum(list_cost_today_usd) as list_cost_today_usd,
+    [
+        cast(sum(input_cost_usd) as decimal(28, 9)),
+        cast(sum(output_cost_usd) as decimal(28, 9)),
+        cast(sum(cache_read_cost_usd) as decimal(28, 9)),
+        cast(sum(cache_write_cost_usd) as decimal(28, 9))
+    ] as classes,
+    cast(sum(tool_cost_usd) as decimal(28, 9)) as tool_cost_usd,
+    case
+        when count(signature_hash) > 0
+            then
+                count(signature_hash) filter (not is_retry)
+                - count(distinct signature_hash) filter (not is_retry)
+    end as redundant_count,
     count(*) filter (price_status = 'unpriced') as unpriced_count,
     count(*) filter (has_unknown_cost) as unknown_count,
     count(*) filter (is_price_extrapolated) as extrapolated_count,
@@ -1640,6 +1725,7 @@ select
     coalesce(min(first_at) filter (not is_action), min(first_at)) as first_event_at,
     max(last_at) filter (not is_action and not is_start) as last_event_at,
     max(last_at) as last_of_all_at,
+    max(last_at) filter (not is_action) as last_told_at,
     bool_or(has_clock_skew) as has_clock_skew
 from events
 group by run_hash;
@@ -1720,6 +1806,7 @@ joined as (
         m.conversation_id,
         m.interaction_id,
         m.parent_interaction_id,
+        m.last_told_at,
         parents.run_hash as parent_run_hash,
         cast(md5(md5(parents.conversation_id) || parents.interaction_id) as uuid) as parent_run_key,
         coalesce(p.person_user_id, c.person_user_id, m.user_id) as user_id,
@@ -1836,6 +1923,7 @@ classed as (
         t.known_cost_usd as steps_known_usd,
         t.list_cost_usd as steps_list_usd,
         t.list_cost_today_usd as steps_list_today_usd,
+        t.classes as steps_classes,
         coalesce(t.unpriced_count, 0) as unpriced_count,
         coalesce(t.unknown_count, 0) as unknown_count,
         coalesce(t.extrapolated_count, 0) as extrapolated_count,
@@ -1868,6 +1956,13 @@ listed as (
             when steps_total_tokens = total_tokens and unlisted_count = 0 then steps_list_usd
             when has_all_tokens then own_floor_usd
         end as list_cost_usd,
+        case
+            when steps_total_tokens = total_tokens and unlisted_count = 0 then steps_classes
+            when has_all_tokens
+                then class_costs(
+                    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, rate, own_floor_usd
+                )
+        end as classes,
         case
             when steps_total_tokens = total_tokens and unlisted_today_count = 0 then steps_list_today_usd
             when has_own and has_all_tokens and total_tokens > 0
@@ -2028,6 +2123,7 @@ select
     in_tree.parent_key as parent_agent_session_key,
     coalesce(in_tree.root_key, s.session_key) as root_agent_session_key,
     s.agent_name,
+    coalesce(r.agent_role, any_agent.agent_role) as agent_role,
     cast(coalesce(in_tree.depth, 0) as bigint) as depth,
     s.session_number,
     s.final_status as session_status,
@@ -2076,6 +2172,7 @@ select
     coalesce(t.retried_step_count, 0) as retried_step_count,
     coalesce(t.fallback_step_count, 0) as fallback_step_count,
     coalesce(t.silent_failure_count, 0) as silent_failure_count,
+    t.redundant_count as redundant_step_count,
     p.input_tokens,
     p.output_tokens,
     p.cache_read_tokens,
@@ -2090,6 +2187,16 @@ select
     s.reported_cost_usd,
     p.list_cost_usd,
     p.list_cost_today_usd,
+    p.classes[1] as input_cost_usd,
+    p.classes[2] as output_cost_usd,
+    p.classes[3] as cache_read_cost_usd,
+    p.classes[4] as cache_write_cost_usd,
+    t.tool_cost_usd,
+    money(sane_ms(s.duration_ms) / 3600000.0 * coalesce(r.usd_per_hour, any_agent.usd_per_hour))
+        as infrastructure_cost_usd,
+    cast(
+        p.cost_usd + coalesce(t.tool_cost_usd, 0) + coalesce(infrastructure_cost_usd, 0) as decimal(28, 9)
+    ) as full_cost_usd,
     cast(t.cost_usd as decimal(28, 9)) as steps_cost_usd,
     cast(case
         when p.cost_usd is null and d.descendants_cost_usd is null then null
@@ -2104,7 +2211,9 @@ left join in_tree on s.session_hash = in_tree.session_hash
 left join models on s.model_name = models.model_name
 left join step_totals as t on s.session_key = t.session_key
 left join session_rules as f on s.session_key = f.session_key
-left join descendants as d on s.session_hash = d.session_hash;
+left join descendants as d on s.session_hash = d.session_hash
+left join agent_rates as r on s.agent_name = r.agent_name
+left join agent_rates as any_agent on any_agent.agent_name = '*';
 
 -- Runs, second part -----------------------------------------------------------------------------
 
@@ -2141,6 +2250,12 @@ select
     count(*) filter (p.has_unknown_cost) as unknown_count,
     count(*) filter (p.is_price_extrapolated) as extrapolated_count,
     count(*) filter (p.price_status = 'priced') as listed_count,
+    [
+        cast(sum(p.classes[1]) as decimal(28, 9)),
+        cast(sum(p.classes[2]) as decimal(28, 9)),
+        cast(sum(p.classes[3]) as decimal(28, 9)),
+        cast(sum(p.classes[4]) as decimal(28, 9))
+    ] as sessions_classes,
     case
         when min(coalesce(p.canonical_model, '')) = max(p.canonical_model) then max(p.canonical_model)
     end as only_model,
@@ -2232,6 +2347,240 @@ from (
 )
 where prompt_hash = next_prompt_hash and epoch_us(next_asked_at) <= epoch_us(asked_at) + 600000000;
 
+-- How sessions stand to each other: all pairs of siblings that overlap, found by a join.
+create temp table placed as
+select
+    f.agent_session_key as session_key,
+    f.run_key,
+    f.parent_agent_session_key as parent_key,
+    coalesce(f.parent_agent_session_key, f.run_key) as sibling_group,
+    f.session_number,
+    f.depth,
+    f.agent_name,
+    f.agent_role,
+    coalesce(f.agent_role in ('orchestrator', 'planner', 'router'), false) as is_directing,
+    f.is_successful,
+    f.started_at,
+    f.ended_at,
+    sane_ms(f.duration_ms) as duration_ms,
+    f.is_on_critical_path,
+    f.cost_usd,
+    f.tool_cost_usd,
+    f.infrastructure_cost_usd,
+    p.has_unknown_cost,
+    max(f.depth) over (partition by f.run_key) as max_depth
+from fct_agent_sessions as f
+inner join priced_sessions as p on f.agent_session_key = p.session_key;
+
+create temp table side_by_side as
+select
+    a.run_key,
+    a.session_key as earlier_key,
+    b.session_key as later_key,
+    a.parent_key is not null as have_parent,
+    a.max_depth,
+    coalesce(a.agent_name = b.agent_name, false) as are_of_one_agent,
+    ms_between(b.started_at, least(a.ended_at, b.ended_at)) as overlap_ms,
+    least(ms_between(a.started_at, a.ended_at), ms_between(b.started_at, b.ended_at)) as shorter_ms
+from placed as a
+inner join placed as b on a.sibling_group = b.sibling_group and a.session_number < b.session_number
+where b.started_at < least(a.ended_at, b.ended_at);
+
+create temp table loops as
+select distinct run_key
+from (
+    select
+        run_key,
+        row_number() over calls as call_number,
+        follows,
+        lag(follows) over calls as before_follows
+    from (
+        select
+            *,
+            session_key not in (select later_key from side_by_side where are_of_one_agent) as follows
+        from placed
+        where agent_name is not null
+    )
+    window calls as (partition by sibling_group, agent_name order by session_number)
+)
+where call_number >= 3 and follows and before_follows;
+
+create temp table savings as
+select
+    run_key,
+    cast(sum(saving) as bigint) as sequential_sibling_ms
+from (
+    select run_key, sum(duration_ms) - max(duration_ms) as saving
+    from placed
+    where
+        session_key not in (select later_key from side_by_side)
+        and session_key not in (select earlier_key from side_by_side)
+    group by run_key, sibling_group
+)
+group by run_key;
+
+create temp table critical_times as
+select
+    run_key,
+    cast(sum(greatest(0, epoch_ms(ended_at) - epoch_ms(greatest(started_at, earlier_end)))) as bigint) as critical_path_ms
+from (
+    select
+        run_key,
+        started_at,
+        ended_at,
+        max(ended_at) over (
+            partition by run_key order by started_at, ended_at
+            rows between unbounded preceding and 1 preceding
+        ) as earlier_end
+    from placed
+    where is_on_critical_path
+)
+group by run_key;
+
+create temp table paths as
+select
+    run_key,
+    list(part order by first_number) as parts
+from (
+    select
+        run_key,
+        min(session_number) as first_number,
+        label || case when count(*) > 1 then ' ×' || count(*) else '' end as part
+    from (
+        select
+            run_key,
+            session_number,
+            coalesce(agent_name, '(not set)') as label,
+            session_number
+            - row_number() over (partition by run_key, coalesce(agent_name, '(not set)') order by session_number) as island
+        from placed
+    )
+    group by run_key, label, island
+)
+group by run_key;
+
+create temp table repetitions_in_run as
+select
+    run_key,
+    cast(sum(greatest(times - 1, 0)) as bigint) as redundant_count,
+    max(times) as most_times
+from (
+    select run_key, signature_hash, count(*) filter (not is_retry) as times
+    from fct_agent_steps
+    where signature_hash is not null
+    group by run_key, signature_hash
+)
+group by run_key;
+
+create temp table handoff_counts as
+with in_run as (
+    select
+        run_key,
+        case
+            when max(max_depth) > 0 then count(parent_key)
+            else count(*) filter (
+                previous_end <= started_at or (previous_end is not null and started_at = ended_at)
+            )
+        end as handoff_count
+    from (
+        select
+            *,
+            lag(ended_at) over (partition by run_key order by session_number) as previous_end
+        from placed
+    )
+    group by run_key
+),
+
+entries as (
+    select
+        placed.run_key,
+        runs.parent_run_key,
+        arg_min(placed.started_at, placed.session_number) as entered_at
+    from placed
+    inner join runs on placed.run_key = runs.run_key
+    where runs.parent_run_key is not null and placed.parent_key is null
+    group by placed.run_key, runs.parent_run_key
+),
+
+from_above as (
+    select entries.run_key
+    from entries
+    inner join placed as callers on entries.parent_run_key = callers.run_key
+    where callers.started_at <= entries.entered_at and callers.ended_at > entries.entered_at
+    group by entries.run_key
+    having count(*) = 1
+)
+
+select
+    in_run.run_key,
+    in_run.handoff_count + case when from_above.run_key is not null then 1 else 0 end as handoff_count
+from in_run
+left join from_above on in_run.run_key = from_above.run_key;
+
+create temp table first_specialists as
+select
+    run_key,
+    arg_min(
+        struct_pack(name := agent_name, role := agent_role, has_failed := not is_successful, number := session_number),
+        session_number
+    ) as first
+from placed
+where agent_name is not null and not is_directing
+group by run_key;
+
+create temp table shapes as
+select
+    placed.run_key,
+    placed.max_depth,
+    count(distinct agent_name) > 1 as is_multi_agent,
+    case
+        when count(*) = 1 then 'single'
+        when placed.run_key in (from loops) then 'loop'
+        when placed.max_depth >= 2 then 'nested'
+        when
+            placed.run_key in (
+                select run_key from side_by_side
+                where case when max_depth > 0 then have_parent else 10 * overlap_ms > shorter_ms end
+            )
+            then 'fan_out'
+        else 'linear'
+    end as topology,
+    any_value(first_specialists.first.name) as first_specialist,
+    coalesce(bool_or(
+        placed.session_number > first_specialists.first.number
+        and (
+            placed.agent_role = 'router'
+            or (
+                first_specialists.first.has_failed
+                and placed.agent_role = first_specialists.first.role
+                and placed.agent_name != first_specialists.first.name
+            )
+        )
+    ), false) as is_rerouted,
+    max(placed.ended_at) filter (is_worker) as last_worker_end,
+    case
+        when count(*) filter (is_worker and placed.has_unknown_cost) = 0
+            then cast(coalesce(sum(placed.cost_usd) filter (is_worker), 0) as decimal(28, 9))
+    end as worker_cost_usd,
+    case
+        when count(*) filter (not is_worker and placed.has_unknown_cost) = 0
+            then cast(coalesce(sum(placed.cost_usd) filter (not is_worker), 0) as decimal(28, 9))
+    end as orchestrator_cost_usd,
+    cast(sum(placed.tool_cost_usd) as decimal(28, 9)) as tool_cost_usd,
+    cast(sum(placed.infrastructure_cost_usd) as decimal(28, 9)) as infrastructure_cost_usd
+from (
+    select *, case when max_depth > 0 then parent_key is not null else not is_directing end as is_worker
+    from placed
+) as placed
+left join first_specialists on placed.run_key = first_specialists.run_key
+group by placed.run_key, placed.max_depth;
+
+create temp table conversation_ends as
+select run_key
+from runs
+where last_told_at is not null
+qualify row_number() over (partition by conversation_id order by last_told_at desc, run_key desc) = 1;
+
 create table fct_agent_runs as
 with joined as (
     select
@@ -2243,6 +2592,29 @@ with joined as (
         failing_steps.explanation,
         a.rating, a.rating_count, a.regenerated_count, a.copied_count, a.shared_count,
         runs.run_hash in (from reasked) as is_reasked,
+        runs.run_key in (from conversation_ends) as is_end_of_conversation,
+        shapes.* exclude (run_key),
+        savings.sequential_sibling_ms,
+        critical_times.critical_path_ms,
+        paths.parts,
+        repetitions_in_run.redundant_count,
+        repetitions_in_run.most_times,
+        handoff_counts.handoff_count,
+        coalesce(
+            (
+                select max(c.slo_ms) from workflow_catalog as c
+                where c.workflow_name = runs.workflow_name and c.execution_mode = runs.execution_mode
+            ),
+            (
+                select max(c.slo_ms) from workflow_catalog as c
+                where c.workflow_name = runs.workflow_name and c.execution_mode = '*'
+            ),
+            (
+                select max(c.slo_ms) from workflow_catalog as c
+                where c.workflow_name = '*' and c.execution_mode = runs.execution_mode
+            ),
+            (select max(c.slo_ms) from workflow_catalog as c where c.workflow_name = '*' and c.execution_mode = '*')
+        ) as slo_ms,
         text_rule_first(text_rules.rule, signal_rules.rule, 'failure_mode') as own_mode,
         text_rule_first(text_rules.rule, signal_rules.rule, 'failure_category') as own_category,
         failing_sessions.failure_mode as session_mode,
@@ -2251,6 +2623,12 @@ with joined as (
     from runs
     left join session_totals as t on runs.run_hash = t.run_hash
     left join covered on runs.run_hash = covered.run_hash
+    left join shapes on runs.run_key = shapes.run_key
+    left join savings on runs.run_key = savings.run_key
+    left join critical_times on runs.run_key = critical_times.run_key
+    left join paths on runs.run_key = paths.run_key
+    left join repetitions_in_run on runs.run_key = repetitions_in_run.run_key
+    left join handoff_counts on runs.run_key = handoff_counts.run_key
     left join failing_steps on runs.run_key = failing_steps.run_key
     left join failing_sessions on runs.run_hash = failing_sessions.run_hash
     left join action_totals as a on runs.run_key = a.run_key
@@ -2337,6 +2715,13 @@ believed as (
                 then list_price(input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, one_model.rate)
         end as own_floor_usd,
         case when has_all_tokens then own_floor_usd end as own_list_usd,
+        case
+            when unlisted_count = 0 and list_cost_usd is not null then sessions_classes
+            else
+                class_costs(
+                    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, one_model.rate, own_list_usd
+                )
+        end as classes,
         coalesce(greatest(sessions_known_usd, own_floor_usd), sessions_known_usd, own_floor_usd) as floor_usd
     from (select *, cast(ended_at as date) as ended_day from summed) as summed
     left join prices as one_model
@@ -2390,6 +2775,10 @@ select
     has_conflicting_completions,
     parent_interaction_id is not null and parent_run_hash is null as has_unknown_parent,
     is_reasked,
+    case when is_reasked then 1 else 0 end
+    + coalesce(regenerated_count, 0)
+    + case when run_status = 'cancelled' then 1 else 0 end
+    + case when run_status in ('error', 'timeout') and is_end_of_conversation then 1 else 0 end as friction_count,
     case severity
         when 'hard'
             then case explained_by
@@ -2443,6 +2832,28 @@ select
     covered_ms,
     sane_ms(duration_ms) - covered_ms as gap_ms,
     cast(busy_ms as double) / nullif(covered_ms, 0) as parallelism,
+    critical_path_ms,
+    sequential_sibling_ms,
+    case
+        when is_multi_agent and run_status != 'in_progress' and last_worker_end <= ended_at
+            then ms_between(last_worker_end, ended_at)
+    end as synthesis_ms,
+    slo_ms,
+    case
+        when slo_ms is null or run_status = 'in_progress' then null
+        when run_status = 'abandoned' then nullif(coalesce(execution_mode = 'async', false), false)
+        else sane_ms(duration_ms) > slo_ms
+    end as is_slo_breached,
+    coalesce(run_status = 'abandoned' and execution_mode = 'async', false) as is_never_finished,
+    coalesce(is_multi_agent, false) as is_multi_agent,
+    topology,
+    max_depth,
+    array_to_string(parts[:20], ' > ') || case when len(parts) > 20 then ' > …' else '' end as path_signature,
+    first_specialist,
+    coalesce(is_rerouted, false) as is_rerouted,
+    coalesce(handoff_count, 0) as handoff_count,
+    redundant_count as redundant_step_count,
+    coalesce(topology = 'loop', false) or coalesce(most_times >= 5, false) as has_loop,
     coalesce(agent_session_count, 0) as agent_session_count,
     coalesce(agent_count, 0) as agent_count,
     coalesce(step_count, 0) as step_count,
@@ -2479,6 +2890,17 @@ select
     reported_cost_usd,
     coalesce(whole_list_usd, own_list_usd) as list_cost_usd,
     whole_list_today_usd as list_cost_today_usd,
+    classes[1] as input_cost_usd,
+    classes[2] as output_cost_usd,
+    classes[3] as cache_read_cost_usd,
+    classes[4] as cache_write_cost_usd,
+    orchestrator_cost_usd,
+    worker_cost_usd,
+    tool_cost_usd,
+    infrastructure_cost_usd,
+    cast(
+        cost_usd + coalesce(tool_cost_usd, 0) + coalesce(infrastructure_cost_usd, 0) as decimal(28, 9)
+    ) as full_cost_usd,
     sessions_cost_usd,
     steps_cost_usd,
     cast(cost_usd - sessions_cost_usd as decimal(28, 9)) as unexplained_cost_usd,

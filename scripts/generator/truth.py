@@ -14,7 +14,14 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from scripts.generator.catalog import AGENTS, ERROR_KINDS, MODELS, TOOLS, WORKFLOWS
+from scripts.generator.catalog import (
+    AGENTS,
+    ERROR_KINDS,
+    MODELS,
+    TOOL_VALUES,
+    TOOLS,
+    WORKFLOWS,
+)
 from scripts.generator.event_tables import TableMaker
 from scripts.generator.events import (
     ACTION,
@@ -29,6 +36,14 @@ from scripts.generator.events import (
     workflow_flag,
 )
 from scripts.generator.judgement import DUPLICATE, REASONS, Judged, judge
+from scripts.generator.orchestration import (
+    LOOP,
+    LOOP_REPEATS,
+    TOPOLOGIES,
+    calls_from_above,
+    redundant_steps,
+    run_shapes,
+)
 from scripts.generator.plan import DAY_MS, Settings
 from scripts.generator.prices import PriceList
 from scripts.generator.randomness import Bools, Floats, Ints, uuid_text
@@ -172,6 +187,7 @@ class _StepFacts:
     tokens: Ints
     reported: Floats
     listed: Floats
+    listed_by_class: Floats  # four columns
     cost: Floats
     known: Floats
     unknown: Bools  # a billed model call of unknown cost
@@ -193,6 +209,8 @@ class _SessionFacts:
     end_ms: Ints
     duration_ms: Ints
     depth: Ints
+    parent: Ints  # row of the parent session, -1 for none
+    redundant: Ints  # steps that did the same again, -1 where none tells its input
     tokens: Ints
     total: Ints
     reported: Floats
@@ -350,6 +368,19 @@ class TruthWriter:
         floor = self._prices.cost(known_model, events.time_ms, tokens)
         floor = np.where((total > 0) & (model >= 0) & ~refused, floor, np.nan)
         listed = np.where(has_all_tokens(tokens), floor, np.nan)
+        by_class = np.stack(
+            [
+                np.where(
+                    np.isnan(listed),
+                    np.nan,
+                    self._prices.cost(
+                        known_model, events.time_ms, np.where(np.arange(4) == number, tokens, 0)
+                    ),
+                )
+                for number in range(4)
+            ],
+            axis=1,
+        )
         is_working = is_call & ~is_failed & (played.duration_ms[step] >= WORKING_MS)
         believed = believable(reported, (total <= 0) & ~is_working)
         cost = first_known(believed, listed)
@@ -378,6 +409,7 @@ class TruthWriter:
             tokens=tokens,
             reported=reported,
             listed=listed,
+            listed_by_class=by_class,
             cost=cost,
             known=first_known(believed, floor),
             unknown=np.isnan(cost) & ~refused & (is_call | (total > 0)),
@@ -545,6 +577,7 @@ class TruthWriter:
         model_of_played = np.full(count, -1, dtype=np.int64)
         model_of_played[session[has_id]] = model[has_id]
         source = np.where(begins | ends, 0, np.where(answered, 1, 2))
+        depth, parent = self._depths(sim, session, has_id, begins | ends, exists)
         return _SessionFacts(
             session=session,
             has_id=has_id,
@@ -555,7 +588,9 @@ class TruthWriter:
             start_ms=np.minimum(first_ms, final_ms),
             end_ms=final_ms,
             duration_ms=duration_ms,
-            depth=self._depths(sim, session, has_id, begins | ends, exists),
+            depth=depth,
+            parent=parent,
+            redundant=np.full(len(session), -1, dtype=np.int64),
             tokens=tokens,
             total=total,
             reported=reported,
@@ -673,8 +708,11 @@ class TruthWriter:
 
     def _depths(
         self, sim: Simulation, session: Ints, has_id: Bools, has_event: Bools, exists: Bools
-    ) -> Ints:
-        """Return how many known ancestors each session has; only session events name parents."""
+    ) -> tuple[Ints, Ints]:
+        """Return how many known ancestors each session has, and the row of its parent.
+
+        Only session events name parents.
+        """
         played, count = sim.sessions, len(sim.sessions.run)
         sends = workflow_flag("sends_parents")[sim.runs.workflow[played.run]]
         tells = np.zeros(count, dtype=bool)
@@ -684,7 +722,10 @@ class TruthWriter:
         depth = np.zeros(count, dtype=np.int64)
         for _ in range(8):
             depth = np.where(parent >= 0, depth[parent] + 1, 0)
-        return np.where(has_id, depth[session], 0)
+        row_of = np.full(count, -1, dtype=np.int64)
+        row_of[session[has_id]] = np.flatnonzero(has_id)
+        above = np.where(parent >= 0, row_of[np.maximum(parent, 0)], -1)
+        return np.where(has_id, depth[session], 0), np.where(has_id, above[session], -1)
 
     # runs ----------------------------------------------------------------------------------------
 
@@ -759,6 +800,37 @@ class TruthWriter:
         failing_agent = np.where(fails, agent[first_failing] if len(agent) else -1, -1)
         failing_number = np.where(fails, steps.number[first_failing] if len(agent) else -1, -1)
 
+        names = [item.name for item in AGENTS]
+        shapes = run_shapes(
+            run=sessions.run,
+            agent=sessions.agent,
+            parent=sessions.parent,
+            depth=sessions.depth,
+            start_ms=sessions.start_ms,
+            end_ms=sessions.end_ms,
+            duration_ms=sessions.duration_ms,
+            names=names,
+            count=count,
+        )
+        place = _partner(runs.parent, runs.number)
+        called = calls_from_above(
+            run=sessions.run,
+            parent=sessions.parent,
+            start_ms=sessions.start_ms,
+            end_ms=sessions.end_ms,
+            above=np.where((place >= 0) & exists[place], place, -1),
+            count=count,
+        )
+        signature = self._signatures(sim, steps, agent)
+        redundant, repeats = redundant_steps(
+            steps.events.events.run, signature, steps.is_retry, count
+        )
+        of_sessions, _ = redundant_steps(
+            steps.session, signature, steps.is_retry, len(sim.sessions.run)
+        )
+        sessions.redundant = np.where(sessions.has_id, of_sessions[sessions.session], -1)
+        has_loop = (shapes.topology == LOOP) | (repeats >= LOOP_REPEATS)
+
         actions = accepted[ACTION]
         kind = sim.actions.kind[actions.events.subject]
         rating = sim.actions.rating[actions.events.subject]
@@ -811,11 +883,36 @@ class TruthWriter:
             "copied_count": _whole(counted(COPIED)[rows]),
             "shared_count": _whole(counted(SHARED)[rows]),
             "has_conflicting_completions": pa.array(several[rows]),
-            "first_failing_agent": _texts([item.name for item in AGENTS], failing_agent[rows]),
+            "first_failing_agent": _texts(names, failing_agent[rows]),
             "first_failing_step_number": _whole(failing_number[rows]),
+            "is_multi_agent": pa.array(shapes.is_multi_agent[rows]),
+            "topology": _texts(list(TOPOLOGIES), shapes.topology[rows]),
+            "max_depth": _whole(shapes.max_depth[rows]),
+            "path_signature": pa.array([shapes.path[row] for row in rows.tolist()], pa.string()),
+            "critical_path_ms": _whole(shapes.critical_path_ms[rows]),
+            "sequential_sibling_ms": _whole(shapes.sequential_sibling_ms[rows]),
+            "handoff_count": _whole((shapes.handoffs + called)[rows]),
+            "redundant_step_count": _whole(redundant[rows]),
+            "has_loop": pa.array(has_loop[rows]),
         }
         self._append("runs", columns)
         self._write_sessions(sessions, maker)
+
+    def _signatures(self, sim: Simulation, steps: _StepFacts, agent: Ints) -> Ints:
+        """Return equal numbers for steps of one agent that call a tool with the same input.
+
+        Canaries make an input like no other; they sit in the output of every second call that
+        worked.
+        """
+        played = sim.steps
+        tool, value = played.tool[steps.step], played.value[steps.step]
+        inputs = np.array([len(TOOL_VALUES[item.input_key]) for item in TOOLS])
+        told = value % inputs[np.maximum(tool, 0)]
+        signature = ((agent + 1) * len(TOOLS) + tool) * 1_000 + told
+        worked = played.status[steps.step] == SUCCESS
+        is_canary = steps.events.events.has_canary & ~(worked & (value % 2 == 1))
+        alone = 1_000_000_000 + np.arange(len(tool))
+        return np.where(tool < 0, -1, np.where(is_canary, alone, signature))
 
     def _wasted(self, steps: _StepFacts, cost: Floats, status: Ints, count: int) -> Floats:
         """Return the cost of runs that came to nothing, of failed or retried steps in others."""
@@ -963,6 +1060,7 @@ class TruthWriter:
             "cost_basis": _texts(list(BASES), facts.basis[order]),
             "price_status": _texts(list(PRICE_STATUSES), facts.price_status[order]),
             "has_conflicting_completions": pa.array(facts.conflicts[order]),
+            "redundant_step_count": _whole(facts.redundant[order]),
         }
         self._append("agent_sessions", columns)
 
@@ -997,6 +1095,10 @@ class TruthWriter:
             "total_tokens": _whole(_total(facts.tokens)),
             "reported_cost_usd": _decimal(facts.reported),
             "list_cost_usd": _decimal(facts.listed),
+            **{
+                f"{name}_cost_usd": _decimal(facts.listed_by_class[:, number])
+                for number, name in enumerate(("input", "output", "cache_read", "cache_write"))
+            },
             "cost_usd": _decimal(facts.cost),
             "known_cost_usd": _decimal(facts.known),
             "cost_basis": _texts(list(BASES), facts.basis),

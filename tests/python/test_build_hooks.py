@@ -22,12 +22,32 @@ from tests.python.warehouses import EVENT_TABLES
 pytestmark = pytest.mark.xdist_group("build_hooks")
 
 SMALLEST_MODEL = "stg_rudderstack__discards"
-NUMBERS = ("lookback_days", "run_abandoned_after_minutes", "reask_window_minutes")
+NUMBERS = (
+    "lookback_days",
+    "run_abandoned_after_minutes",
+    "reask_window_minutes",
+    "analysis_window_days",
+)
 NO_WHOLE_NUMBERS = (-1, 1.5, True, None, "", "-1", "1.5", "sixty", "1e3", [60], 10**9, "1" * 12)
 NO_LISTS_OF_SCHEMAS = ("rudderstack", [], None, 5, {"a": 1}, [5], [""], ["a", "A"], ["a", None])
 REFUSED = {
     **dict.fromkeys(NUMBERS, NO_WHOLE_NUMBERS),
     "run_abandoned_after_minutes": (0, *NO_WHOLE_NUMBERS),
+    "analysis_window_days": (0, *NO_WHOLE_NUMBERS),
+    # columns that are there already, texts of people, and what is no name in SQL
+    "passthrough_columns": (
+        "tenant_id",
+        ["run_key"],
+        ["prompt_text"],
+        ["tool_input_query"],
+        ["message"],
+        ["a b"],
+        ["x) --"],
+        ["Tenant"],
+        ["a", "a"],
+        [5],
+        None,
+    ),
     "rudderstack_schemas": NO_LISTS_OF_SCHEMAS,
     "reporting_timezone": ("Mars/Olympus", "+02:00", "", None, 2, "europe/berlin"),
     "keep_purged_load_days": ("false", "true", 1, None),
@@ -40,6 +60,7 @@ ACCEPTED = {
     **dict.fromkeys(NUMBERS, (1, 60, "60", " 60 ", 36500)),
     "lookback_days": (0, "0"),
     "reask_window_minutes": (0, "0"),
+    "passthrough_columns": ([], ["tenant_id"], ["team", "feature_2"]),
     "rudderstack_schemas": (["a"], ["a", "b"]),
     "reporting_timezone": ("UTC", "America/New_York", "Asia/Kathmandu"),
     "keep_purged_load_days": (True, False),
@@ -213,7 +234,7 @@ def test_default_schema_may_be_missing_before_the_first_event(dbt):
 
 
 UNREAD = (
-    "no model reads these event tables: rudderstack.ai_response_received (12 rows), "
+    "no model reads these event tables: rudderstack.ai_llm_response_received (12 rows), "
     "rudderstack.mcp_tool_called (3 rows); see docs/raw_events.md\n"
 )
 
@@ -224,7 +245,7 @@ def test_event_tables_that_no_model_reads_are_named_with_their_rows(dbt, raw, ca
     assert capfd.readouterr().out == ""
     with duckdb.connect(str(raw)) as connection:
         connection.execute("create table rudderstack.mcp_tool_called as select 1 from range(3)")
-        connection.execute("create table rudderstack.ai_response_received as from range(12)")
+        connection.execute("create table rudderstack.ai_llm_response_received as from range(12)")
         connection.execute("create table rudderstack.order_completed as from range(5)")
     assert dbt.start("--warn-error") == []
     assert capfd.readouterr().out == UNREAD

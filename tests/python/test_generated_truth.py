@@ -34,6 +34,8 @@ FACTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
             "cost_basis", "price_status",
             "rating", "rating_count", "regenerated_count", "copied_count", "shared_count",
             "has_conflicting_completions", "first_failing_agent", "first_failing_step_number",
+            "is_multi_agent", "topology", "max_depth", "path_signature", "critical_path_ms",
+            "sequential_sibling_ms", "handoff_count", "redundant_step_count", "has_loop",
         ),
     ),
     "agent_sessions": (
@@ -46,7 +48,7 @@ FACTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
             "cache_read_tokens", "cache_write_tokens", "total_tokens", "reported_cost_usd",
             "list_cost_usd", "steps_cost_usd", "cost_usd", "known_cost_usd",
             "cost_basis", "price_status",
-            "has_conflicting_completions",
+            "has_conflicting_completions", "redundant_step_count",
         ),
     ),
     "steps": (
@@ -57,7 +59,8 @@ FACTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
             "step_type", "step_status", "tool_name", "canonical_model", "is_retry", "is_fallback",
             "attempt_number", "duration_ms", "ended_at", "input_tokens", "output_tokens",
             "cache_read_tokens", "cache_write_tokens", "total_tokens", "reported_cost_usd",
-            "list_cost_usd", "cost_usd", "known_cost_usd",
+            "list_cost_usd", "input_cost_usd", "output_cost_usd", "cache_read_cost_usd",
+            "cache_write_cost_usd", "cost_usd", "known_cost_usd",
             "cost_basis", "price_status",
         ),
     ),

@@ -291,11 +291,20 @@ def test_changed_seed_is_followed(name, built):
     assert_equals_full_refresh(built)
 
 
+CATALOGUE_CHANGES = {
+    "objective of agents": "update analytics_seeds.agent_catalog set latency_slo_ms = 1",
+    "role": "update analytics_seeds.agent_catalog set role = 'planner'",
+    "objective of workflows": "update analytics_seeds.workflow_catalog set latency_slo_ms = 1",
+    "rate of tools": "update analytics_seeds.tool_rate_card set usd_per_call = 1",
+}
+
+
 @pytest.mark.slow
-def test_changed_objectives_are_followed(built):
-    """The catalogue of agents decides who is late, in a rollup only."""
+@pytest.mark.parametrize("name", CATALOGUE_CHANGES)
+def test_changed_catalogue_is_followed(name, built):
+    """What people say of agents, workflows and tools is part of all runs."""
     before = contents(built.path)
-    built.query("update analytics_seeds.agent_catalog set latency_slo_ms = 1")
+    built.query(CATALOGUE_CHANGES[name])
     run(built)
     assert affected(built) == {}
     assert contents(built.path) != before
@@ -425,6 +434,89 @@ def test_run_without_new_events_is_abandoned(warehouse):
     run(warehouse)
     assert affected(warehouse) == {"event": 1, "status": 1}
     assert warehouse.query(statuses) == [("abandoned",), ("in_progress",)]
+    assert_equals_full_refresh(warehouse)
+
+
+def shifted(table, minutes, *changes):
+    """Return SQL that adds the rows of a raw table once more, later and as another run."""
+    times = [
+        f'"{column}" + interval {minutes} minute as "{column}"'
+        for column in ("timestamp", "original_timestamp", "sent_at", "received_at", "uuid_ts")
+    ]
+    return (
+        f"insert into rudderstack.{table} by name "
+        f"select * replace ({', '.join([*changes, *times])}) from rudderstack.{table}"
+    )
+
+
+def test_failure_ends_a_conversation_until_a_run_follows(warehouse):
+    """A run that comes later or goes again changes the failed one before it."""
+    warehouse.fresh()
+    failed = story()
+    del failed["ai_user_action"]
+    failed["ai_interaction_completed"][0]["status"] = "error"
+    for table, rows in failed.items():
+        warehouse.create(table, rows)
+    run(warehouse)
+    friction = "select friction_count from analytics_marts.fct_agent_runs order by started_at"
+    assert warehouse.query(friction) == [(1,)]
+    for minutes, name in ((20, "second"), (40, "third")):
+        warehouse.query(
+            shifted(
+                "ai_user_prompt_created",
+                minutes,
+                f"'{name}' as id",
+                f"'{name}' as interaction_id",
+                f"'{name}' as prompt_text",
+            )
+            + " where id = 'e1'"
+        )
+    run(warehouse)
+    assert affected(warehouse) == {"event": 2, "conversation": 1}
+    assert warehouse.query(friction) == [(0,), (0,), (0,)]
+    assert_equals_full_refresh(warehouse)
+    warehouse.query("delete from rudderstack.ai_user_prompt_created where id != 'e1'")
+    run(warehouse)
+    assert warehouse.query(friction) == [(1,)]
+    assert_equals_full_refresh(warehouse)
+
+
+def test_handoff_to_a_run_below_follows_the_run_above(warehouse):
+    """The one open session hands over; a second one that arrives later leaves nobody to name."""
+    warehouse.fresh()
+    above = story()
+    below = story(prefix="below-", interaction="i2", session="s2")
+    for rows in below.values():
+        for row in rows:
+            row["parent_interaction_id"] = "i1"
+    for rows in above.values():
+        for row in rows:
+            row["parent_interaction_id"] = None
+    for table, rows in above.items():
+        warehouse.create(table, rows + below[table])
+    # while the session of the run above is open
+    warehouse.query(
+        "update rudderstack.ai_agent_session_started set "
+        '"timestamp" = "timestamp" + interval 2 second where id = \'below-e2\''
+    )
+    run(warehouse)
+    handoffs = (
+        "select is_inferred, is_cross_run, count(*) from analytics_marts.fct_agent_handoffs "
+        "group by all order by all"
+    )
+    assert warehouse.query(handoffs) == [(True, True, 1)]
+    warehouse.query(
+        shifted(
+            "ai_agent_session_completed",
+            1,
+            "'beside' as id",
+            "'beside' as agent_session_id",
+            "120000 as duration_ms",
+        )
+        + " where id = 'e6'"
+    )
+    run(warehouse)
+    assert warehouse.query(handoffs) == []
     assert_equals_full_refresh(warehouse)
 
 

@@ -422,6 +422,296 @@ MUTATIONS = [
         "order by ended_at desc nulls last",
         "conversation_is_told_by_its_first_and_last_runs",
     ),
+    Mutation(
+        "what rounding leaves over belongs to no class",
+        "macros/domain/tokens_and_cost.sql",
+        "then {{ listed_usd }} - ({{ costs | join(' + ') }})",
+        "then 0",
+        "list_cost_of_the_classes_adds_up_to_the_list_cost",
+    ),
+    Mutation(
+        "a tool without a rate is free",
+        "models/working/steps/int_agent_steps_priced.sql",
+        "when rates.rated_tool is not null\n",
+        "when 1 = 1\n",
+        "tool_call_costs_what_the_rate_card_says_of_its_day",
+    ),
+    Mutation(
+        "retries are redundant steps",
+        "models/working/sessions/int_agent_sessions_step_totals.sql",
+        "count(case when not is_retry then signature_hash end)",
+        "count(signature_hash)",
+        "step_that_does_the_same_again_is_redundant",
+    ),
+    Mutation(
+        "an unknown cost of models is 0 in the full cost",
+        "models/marts/core/fct_agent_sessions.sql",
+        "priced_sessions.cost_usd + coalesce(step_totals.tool_cost_usd, 0)",
+        "coalesce(priced_sessions.cost_usd, 0) + coalesce(step_totals.tool_cost_usd, 0)",
+        "full_cost_adds_tools_and_infrastructure",
+    ),
+    Mutation(
+        "a handoff waits from the latest step of all",
+        "models/working/handoffs/int_agent_handoffs.sql",
+        "and steps.ended_at <= handoffs.handed_at",
+        "",
+        "session_with_a_parent_has_its_work_from_there",
+    ),
+    Mutation(
+        "any open session of the run above hands over",
+        "models/working/handoffs/int_agent_handoffs.sql",
+        "when open_sessions.open_count = 1",
+        "when open_sessions.open_count > 0",
+        "run_below_another_has_its_work_from_the_one_open_session",
+    ),
+    Mutation(
+        "an overlap of clocks is a fan-out",
+        "models/working/runs/int_runs_topology.sql",
+        "> 10 * {{ start_ms }} + ({{ end_ms }} - {{ start_ms }})",
+        "> 10 * {{ start_ms }}",
+        "topology_of_a_run_without_parents",
+    ),
+    Mutation(
+        "four times the same is a loop",
+        "models/working/runs/int_runs_topology.sql",
+        "repetitions.max_occurrence_count >= 5",
+        "repetitions.max_occurrence_count >= 4",
+        "five_times_the_same_is_a_loop",
+    ),
+    Mutation(
+        "what users do goes on with a conversation",
+        "models/working/runs/int_runs_ending_conversations.sql",
+        "and source_table != 'ai_user_action'",
+        "",
+        "failure_ends_a_conversation_when_no_run_goes_on",
+    ),
+    Mutation(
+        "the objective of any workflow comes first",
+        "models/working/reported/int_runs_assembled.sql",
+        "            workflow_and_mode.latency_slo_ms,\n"
+        "            workflow_any_mode.latency_slo_ms,\n"
+        "            any_workflow.latency_slo_ms,",
+        "            any_workflow.latency_slo_ms,\n"
+        "            workflow_and_mode.latency_slo_ms,\n"
+        "            workflow_any_mode.latency_slo_ms,",
+        "run_may_take_what_the_catalogue_of_workflows_says",
+    ),
+    Mutation(
+        "runs that go on are part of the figures of orchestration",
+        "models/marts/orchestration/mart_orchestration.sql",
+        "        is_final and topology is not null as is_used,",
+        "        topology is not null as is_used,",
+        "orchestration_counts_ended_runs_with_sessions",
+    ),
+    Mutation(
+        "independent runs are a share of those in order",
+        "models/marts/orchestration/mart_parallelization.sql",
+        "{{ ratio('independent_run_count', 'n_used') }}",
+        "{{ ratio('independent_run_count', 'sequential_run_count') }}",
+        "pair_that_sometimes_runs_otherwise_is_independent",
+    ),
+    Mutation(
+        "the day after the window is a part of it",
+        "models/marts/orchestration/mart_paths.sql",
+        "in_analysis_window('days.run_date')",
+        "'days.run_date >= analysis_window.window_start_date'",
+        "path_has_its_share_of_the_runs_of_its_workflow",
+    ),
+    Mutation(
+        "requests of all kinds are one whole",
+        "models/marts/orchestration/mart_routes.sql",
+        "'sum(summed.n_all) over (partition by summed.workflow_name, summed.request_category)'",
+        "'sum(summed.n_all) over (partition by summed.workflow_name)'",
+        "route_has_its_share_of_the_requests_of_its_kind",
+    ),
+    Mutation(
+        "agents that take turns count as often as they do",
+        "models/daily/int_agent_pairs_daily.sql",
+        "first_forward_number < first_backward_number",
+        "first_forward_number > first_backward_number",
+        "pair_of_agents_counts_once_per_run",
+    ),
+    Mutation(
+        "an unknown outcome is a failure",
+        "models/daily/int_run_routes_daily.sql",
+        "{{ count_where('is_final and is_successful is not null') }}",
+        "{{ count_where('is_final') }}",
+        "runs_of_a_day_are_counted_by_the_way_they_went",
+    ),
+    Mutation(
+        "shares of agents are of all days together",
+        "models/marts/cost/mart_cost_by_agent.sql",
+        "sum(cost_usd) over (partition by session_date)",
+        "sum(cost_usd) over ()",
+        "cost_of_agents_is_a_share_of_their_day",
+    ),
+    Mutation(
+        "sessions under way count in the cost per session",
+        "models/marts/cost/mart_cost_by_agent.sql",
+        "session_status != 'in_progress' and cost_usd is not null as is_used",
+        "cost_usd is not null as is_used",
+        "cost_of_agents_is_a_share_of_their_day",
+    ),
+    Mutation(
+        "the cheapest runs are the first tenth",
+        "models/marts/cost/mart_cost_concentration.sql",
+        "ntile(10) over (partition by level, workflow_label, month_start_date order by "
+        "cost_usd desc, run_key asc) as decile",
+        "ntile(10) over (partition by level, workflow_label, month_start_date order by "
+        "cost_usd asc, run_key asc) as decile",
+        "one_dear_run_of_ten_takes_ninety_one_hundredths",
+    ),
+    Mutation(
+        "the dearest tenth is rounded down",
+        "models/marts/cost/mart_cost_concentration.sql",
+        "(ranked.cost_rank - 1) * 10 < totals.n_used",
+        "ranked.cost_rank * 10 <= totals.n_used",
+        "gini_is_none_for_equals_and_half_for_five_uneven_runs",
+    ),
+    Mutation(
+        "the day of a run is part of its own baseline",
+        "models/marts/cost/mart_cost_outliers.sql",
+        "whole_numbers(1, baseline_days, 'days_before')",
+        "whole_numbers(0, baseline_days, 'days_before')",
+        "run_is_dear_against_the_28_days_before_it",
+    ),
+    Mutation(
+        "few runs are a baseline",
+        "models/marts/cost/mart_cost_outliers.sql",
+        "medians.n_used >= 30",
+        "medians.n_used >= 3",
+        "run_is_dear_against_the_28_days_before_it",
+    ),
+    Mutation(
+        "no deviation, nothing dear",
+        "models/marts/cost/mart_cost_outliers.sql",
+        "or (baseline_mad_usd = 0 and cost_usd > 3 * baseline_median_usd)",
+        "",
+        "among_equal_costs_three_times_the_median_is_dear",
+    ),
+    Mutation(
+        "intensity is measured at the new price",
+        "models/marts/cost/mart_cost_bridge.sql",
+        "'n_used * (u1 - u0) * previous_cost_per_session / u0'",
+        "'n_used * (u1 - u0) * cost_usd / n_used / u1'",
+        "groups_that_come_go_and_count_no_tokens_balance",
+    ),
+    Mutation(
+        "a gone group vanishes from the bridge",
+        "models/marts/cost/mart_cost_bridge.sql",
+        "compared.n_all > 0 or compared.previous_n_used > 0",
+        "compared.n_all > 0",
+        "groups_that_come_go_and_count_no_tokens_balance",
+    ),
+    Mutation(
+        "candidates are weighed up at the prices of once",
+        "models/marts/cost/mart_model_right_sizing.sql",
+        "from {{ ref('int_model_prices') }}\n    where is_newest",
+        "from {{ ref('int_model_prices') }}\n    where is_newest or 1 = 1",
+        "cheaper_model_is_tried_or_left_by_its_success",
+    ),
+    Mutation(
+        "a model that may be worse is a switch",
+        "models/marts/cost/mart_model_right_sizing.sql",
+        "when success_difference_low >= -0.02",
+        "when success_difference_low >= -0.05",
+        "cheaper_model_is_tried_or_left_by_its_success",
+    ),
+    Mutation(
+        "a wordy candidate is taken for cheaper",
+        "models/marts/cost/mart_model_right_sizing.sql",
+        "coalesce(costs_of_pairs.observed_cost_usd, costs_of_pairs.same_tokens_cost_usd)",
+        "costs_of_pairs.same_tokens_cost_usd",
+        "model_switches_only_with_enough_successes_seen",
+    ),
+    Mutation(
+        "long calls have the price of short ones",
+        "models/marts/cost/mart_model_right_sizing.sql",
+        "usage_as_billed.context_above_tokens >= prices.long_context_threshold_tokens",
+        "false",
+        "tokens_are_priced_by_class_and_length_of_context",
+    ),
+    Mutation(
+        "six days make a switch",
+        "models/marts/cost/mart_model_switches.sql",
+        "and day_count_after = 7",
+        "and day_count_after >= 6",
+        "main_model_switches_after_seven_days_and_for_seven",
+    ),
+    Mutation(
+        "a run without a user is somebody's",
+        "models/marts/cost/mart_unit_economics.sql",
+        "user_id is not null\n        and ",
+        "",
+        "plan_breaks_even_at_its_price_by_cost_per_run",
+    ),
+    Mutation(
+        "a plan holds before it begins",
+        "models/marts/cost/mart_unit_economics.sql",
+        "plan_prices.valid_from < months.next_month_start_date\n        and ",
+        "",
+        "plan_breaks_even_at_its_price_by_cost_per_run",
+    ),
+    Mutation(
+        "the month has always ended",
+        "models/marts/cost/mart_agent_budgets.sql",
+        "case when days_of_data < days_of_month then days_of_data else days_of_month end",
+        "days_of_month",
+        "budget_lasts_as_far_as_the_pace_so_far_carries",
+    ),
+    Mutation(
+        "a first number of units is compared with none",
+        "models/marts/cost/mart_marginal_steps.sql",
+        "where mean_cost_usd is not null",
+        "where 1 = 1",
+        "second_step_costs_and_succeeds_more_than_the_first",
+    ),
+    Mutation(
+        "runs without a unit count",
+        "models/marts/cost/mart_marginal_steps.sql",
+        "and daily.unit_number > 0",
+        "",
+        "second_step_costs_and_succeeds_more_than_the_first",
+    ),
+    Mutation(
+        "runs with a step are among those without",
+        "models/marts/cost/mart_step_influence.sql",
+        "workflows.n_used - steps.run_count_with as run_count_without",
+        "workflows.n_used as run_count_without",
+        "steps_help_hurt_or_cost_without_effect",
+    ),
+    Mutation(
+        "tokens of unpriced sessions count",
+        "models/daily/int_agent_sessions_daily.sql",
+        "bigint_sum('case when is_priced then input_tokens end')",
+        "bigint_sum('input_tokens')",
+        "tokens_of_a_day_are_those_of_sessions_with_a_cost",
+    ),
+    Mutation(
+        "a call at the threshold is a long one",
+        "models/daily/int_model_calls_daily.sql",
+        "{{ context_tokens }} <= (select least_threshold_tokens from least_threshold)",
+        "{{ context_tokens }} < (select least_threshold_tokens from least_threshold)",
+        "calls_are_counted_by_the_thresholds_they_exceed",
+    ),
+    Mutation(
+        "steps are in the order of their sessions",
+        "models/daily/int_run_units_daily.sql",
+        "partition by steps.run_key order by steps.ended_at, steps.step_number, "
+        "steps.step_key\n"
+        "        )",
+        "partition by steps.run_key order by steps.step_number, steps.ended_at, "
+        "steps.step_key\n"
+        "        )",
+        "units_of_a_run_are_counted_in_their_order",
+    ),
+    Mutation(
+        "a run counts once for each step",
+        "models/daily/int_run_steps_daily.sql",
+        "{{ count_where('is_final and is_successful is not null') }}",
+        "{{ bigint_sum('step_count') }}",
+        "run_counts_once_for_each_type_of_step_it_has",
+    ),
 ]
 
 # One row per integrity test: a statement that breaks what the test guards.
@@ -463,6 +753,29 @@ CORRUPTIONS = {
     "assert_token_classes_add_up": (
         f"update {MARTS_SCHEMA}.fct_agent_steps set input_tokens = input_tokens + cache_read_tokens"
     ),
+    "assert_token_class_costs_add_up": (
+        f"update {MARTS_SCHEMA}.fct_agent_steps set input_cost_usd = input_cost_usd + 0.000000001"
+    ),
+    "assert_full_cost_is_its_parts": (
+        f"update {MARTS_SCHEMA}.fct_agent_runs set full_cost_usd = full_cost_usd + 0.000000001"
+    ),
+    "assert_orchestrators_and_workers_are_all_sessions": (
+        f"update {MARTS_SCHEMA}.fct_agent_runs set worker_cost_usd = 2 * worker_cost_usd"
+    ),
+    "assert_sessions_with_a_parent_were_handed_their_work": (
+        f"update {MARTS_SCHEMA}.fct_agent_runs set handoff_count = 1 + handoff_count"
+    ),
+    "assert_orchestration_rollups_count_every_run": (
+        f"update {MARTS_SCHEMA}.mart_orchestration set linear_run_count = linear_run_count + 1"
+    ),
+    "assert_paths_and_routes_are_all_runs_of_the_window": (
+        f"insert into {MARTS_SCHEMA}.mart_paths from {MARTS_SCHEMA}.mart_paths"
+    ),
+    "assert_pairs_of_siblings_are_those_of_the_window": (
+        f"update {MARTS_SCHEMA}.fct_agent_sessions set run_key = "
+        f"(select min(run_key) from {MARTS_SCHEMA}.fct_agent_runs), session_number = case "
+        "conversation_id when 'c1' then 1 else 2 end"
+    ),
     "assert_unknown_cost_is_null_and_never_zero": (
         f"update {MARTS_SCHEMA}.fct_agent_steps set cost_usd = coalesce(cost_usd, 0)"
     ),
@@ -471,6 +784,19 @@ CORRUPTIONS = {
     ),
     "assert_latency_rollup_counts_every_session": (
         f"delete from {MARTS_SCHEMA}.fct_agent_sessions where conversation_id = 'c1'"
+    ),
+    "assert_agent_cost_equals_session_cost": (
+        f"update {MARTS_SCHEMA}.mart_cost_by_agent set cost_usd = cost_usd * 100"
+    ),
+    "assert_bridge_effects_equal_change_of_cost": (
+        f"update {MARTS_SCHEMA}.mart_cost_bridge set cost_usd = cost_usd + 0.000000001"
+    ),
+    "assert_monthly_cost_equals_run_cost": (
+        f"delete from {MARTS_SCHEMA}.mart_cost_concentration where level = 'workflow'"
+    ),
+    "assert_units_and_steps_count_every_run": (
+        "update analytics_intermediate.int_run_units_daily set n_all = n_all + 1 "
+        "where unit = 'tool_call'"
     ),
     "assert_failure_rollup_counts_every_failure": (
         f"update {MARTS_SCHEMA}.fct_agent_steps set failure_mode = 'tool_exception'"
@@ -505,6 +831,9 @@ CORRUPTIONS = {
     ),
     "assert_model_pricing_intervals_do_not_overlap": (
         "update analytics_seeds.model_pricing set valid_to = valid_from"
+    ),
+    "assert_tool_rates_do_not_overlap": (
+        "insert into analytics_seeds.tool_rate_card from analytics_seeds.tool_rate_card"
     ),
     "assert_one_price_per_model_and_start": (
         "insert into analytics_seeds.model_pricing from analytics_seeds.model_pricing"

@@ -457,7 +457,7 @@ def test_summary_names_event_tables_that_no_model_reads(files, capsys):
     summarize.main([])
     assert "no model reads" not in capsys.readouterr().out
     with duckdb.connect(str(work)) as connection:
-        connection.execute("create table rudderstack.ai_response_received as from range(1500)")
+        connection.execute("create table rudderstack.ai_llm_response_received as from range(1500)")
         connection.execute("create table rudderstack.MCP_tool_called as from range(2)")
         connection.execute("create table rudderstack.order_completed as from range(3)")
         connection.execute("create table rudderstack.rudder_discards as from range(3)")
@@ -466,7 +466,7 @@ def test_summary_names_event_tables_that_no_model_reads(files, capsys):
     start = lines.index("Event tables that no model reads, see docs/raw_events.md")
     assert lines[start + 1 : start + 4] == [
         "MCP_tool_called 2",
-        "ai_response_received 1,500",
+        "ai_llm_response_received 1,500",
         "Results",
     ]
 

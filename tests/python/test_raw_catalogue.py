@@ -14,6 +14,7 @@ def test_it_has_what_the_staging_models_read():
         "ai_user_prompt_created",
         "ai_agent_response_received",
         "ai_interaction_completed",
+        "ai_response_received",
         "ai_user_action",
         "ai_agent_session_started",
         "ai_agent_session_completed",

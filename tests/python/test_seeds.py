@@ -568,6 +568,12 @@ ADVICE = "taxonomy/failure_mode_advice.csv"
 SCALES = "taxonomy/feedback_scales.csv"
 OUTCOMES = "outcomes/outcome_events.csv"
 AGENTS = "taxonomy/agent_catalog.csv"
+REQUESTS = "taxonomy/request_rules.csv"
+RATES = "pricing/tool_rate_card.csv"
+WORKFLOW_CATALOG = "taxonomy/workflow_catalog.csv"
+CANDIDATES = "pricing/right_sizing_candidates.csv"
+PLANS = "pricing/plan_prices.csv"
+BUDGETS = "pricing/agent_budgets.csv"
 
 # File, text to replace ("" appends), replacement, and what the problem line must say.
 MISTAKES = {
@@ -837,6 +843,24 @@ MISTAKES = {
         "anthropic,claude-2,0001-01-01,",
         "valid_from: '0001-01-01' must lie from 1970-01-01",
     ),
+    "two request rules with one priority": (
+        REQUESTS,
+        "\n20,",
+        "\n10,",
+        "priority: '10' is",
+    ),
+    "request rule on a field that no rule reads": (
+        REQUESTS,
+        ",workflow_name,in,",
+        ",run_key,in,",
+        "match_field: 'run_key' is not known",
+    ),
+    "request rule for everything": (
+        REQUESTS,
+        "(refund|money back)",
+        "(refund|)",
+        "pattern: matches every text",
+    ),
     "no default agent": (
         AGENTS,
         "*,default,*,",
@@ -848,6 +872,114 @@ MISTAKES = {
         "*,default,*,",
         "*,default,sometimes,",
         "execution_mode: 'sometimes' is not known",
+    ),
+    "two roles of one agent": (
+        AGENTS,
+        "*,default,sync,",
+        "*,helper,sync,",
+        "role: '*' has 'default' in line 2",
+    ),
+    "two rates of one agent": (
+        AGENTS,
+        "*,default,sync,30000,,",
+        "*,default,sync,30000,0.1,",
+        "infrastructure_usd_per_hour: '*' has '' in line 2",
+    ),
+    "negative rate of an agent": (
+        AGENTS,
+        ",300000,0.12,",
+        ",300000,-0.12,",
+        "infrastructure_usd_per_hour: -0.12 is negative",
+    ),
+    "tool without a price": (
+        RATES,
+        "web_search,0.005,,2020-01-01,",
+        "web_search,,,2020-01-01,",
+        "usd_per_call: is empty, and so is usd_per_second",
+    ),
+    "tool with two prices on one day": (
+        RATES,
+        "",
+        "web_search,0.006,,2026-05-01,\n",
+        "valid_from: 2026-05-01 overlaps with the row of 'web_search' in line",
+    ),
+    "tool price that ends before it starts": (
+        RATES,
+        "",
+        "browser,0.006,,2026-05-01,2026-05-01\n",
+        "valid_to: 2026-05-01 must be after 2026-05-01",
+    ),
+    "workflow twice": (
+        WORKFLOW_CATALOG,
+        "",
+        "customer_support,sync,1000,,\n",
+        "execution_mode: 'customer_support sync' is already in line",
+    ),
+    "success above 1": (
+        WORKFLOW_CATALOG,
+        "customer_support,sync,60000,0.9,",
+        "customer_support,sync,60000,90,",
+        "success_slo: 90 must be from 0 to 1",
+    ),
+    "candidate without a price": (
+        CANDIDATES,
+        "",
+        "gpt-4o,no-such-model\n",
+        "candidate_model: 'no-such-model' has no price",
+    ),
+    "current model without a price": (
+        CANDIDATES,
+        "",
+        "no-such-model,gpt-4o\n",
+        "current_model: 'no-such-model' has no price",
+    ),
+    "candidate twice": (
+        CANDIDATES,
+        "",
+        "gpt-4o,gpt-4o-mini\n",
+        "candidate_model: 'gpt-4o gpt-4o-mini' is already in line",
+    ),
+    "candidate for itself": (
+        CANDIDATES,
+        "",
+        "gpt-4o,gpt-4o\n",
+        "candidate_model: is the current model",
+    ),
+    "negative plan price": (
+        PLANS,
+        "starter,10,",
+        "starter,-10,",
+        "monthly_price_usd: -10 is negative; an amount cannot be",
+    ),
+    "plan with two prices at once": (
+        PLANS,
+        "pro,40,2020-01-01,2026-10-01,",
+        "pro,40,2020-01-01,2026-10-02,",
+        "valid_from: 2026-10-01 overlaps with the row of 'pro' in line",
+    ),
+    "plan that ends before it begins": (
+        PLANS,
+        "pro,40,2020-01-01,2026-10-01,",
+        "pro,40,2020-01-01,2019-10-01,",
+        "valid_to: 2019-10-01 must be after 2020-01-01",
+    ),
+    "two default plans": (
+        PLANS,
+        "pro,49,2026-10-01,,false",
+        "pro,49,2026-10-01,,true",
+        "is_default: 'starter' in line 2 is the default at the same time",
+    ),
+    "two budgets at once": (
+        BUDGETS,
+        "",
+        "triage_agent,5,2026-05-01,\n",
+        "valid_from: 2026-05-01 overlaps with the row of 'triage_agent' in line",
+    ),
+    "budget that is no number": (
+        BUDGETS,
+        "",
+        "other_agent,much,2026-05-01,\n",
+        "monthly_budget_usd: 'much' is not a number",
     ),
 }
 

@@ -15,7 +15,8 @@
     'ai_agent_step_completed': ('agent_steps_completed', 'step_type', 'status'),
     'ai_agent_session_completed': ('agent_sessions_completed', "'session'", 'status'),
     'ai_agent_response_received': ('agent_responses', "'session'", 'response_status'),
-    'ai_interaction_completed': ('interactions_completed', "'run'", 'status')
+    'ai_interaction_completed': ('interactions_completed', "'run'", 'status'),
+    'ai_response_received': ('answers', "'run'", 'response_status')
 } -%}
 
 with signals_by_source as (

@@ -12,7 +12,8 @@
     'ai_agent_step_completed': ('agent_steps_completed', 'response_text'),
     'ai_agent_session_completed': ('agent_sessions_completed', 'response_text'),
     'ai_agent_response_received': ('agent_responses', 'response_text'),
-    'ai_interaction_completed': ('interactions_completed', 'final_response_text')
+    'ai_interaction_completed': ('interactions_completed', 'final_response_text'),
+    'ai_response_received': ('answers', 'response_text')
 } -%}
 
 with rules as (
@@ -31,12 +32,7 @@ matches as (
         rules.priority
     from {{ raw_events_since(ref('base_rudderstack__' ~ name), source_table, since, 'events') }}
     inner join rules
-        on case rules.match_type
-            when 'contains' then {{ dbt.position('rules.pattern', lower_case('events.' ~ text_column)) }} > 0
-            when 'regex' then {{ matches_rule_pattern(lower_case('events.' ~ text_column)) }}
-            when 'in'
-                then {{ dbt.position("('|' || " ~ lower_case('events.' ~ text_column) ~ " || '|')", "('|' || rules.pattern || '|')") }} > 0
-        end
+        on {{ matches_rule(lower_case('events.' ~ text_column), 'failure_mode_rules') }}
     where
         events.{{ text_column }} is not null
         and {{ is_of_new_events('events.id') }}

@@ -17,7 +17,7 @@ seen as (
         agent_name,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at,
-        {{ bigint_sum('session_count') }} as session_count
+        {{ bigint_sum('n_all') }} as session_count
     from sessions_daily
     group by agent_name
 

@@ -14,7 +14,7 @@ sessions as (
 
     select
         canonical_model as used_model,
-        session_count,
+        n_all as session_count,
         first_seen_at,
         last_seen_at
     from {{ ref('int_agent_sessions_daily') }}

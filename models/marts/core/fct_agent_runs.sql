@@ -36,9 +36,15 @@ user_actions as (
 
 ),
 
-reasked as (
+topologies as (
 
-    select * from {{ ref('int_runs_reasked') }}
+    select * from {{ ref('int_runs_topology') }}
+
+),
+
+categorized as (
+
+    select * from {{ ref('int_runs_categorized') }}
 
 )
 
@@ -59,6 +65,14 @@ select
     runs.execution_mode,
     runs.input_method,
     runs.intent,
+    categorized.request_category,
+    categorized.request_category_source,
+    runs.output_type,
+    runs.result_location,
+    runs.plan_name,
+    {%- for column, property in passthrough_columns().items() %}
+    runs.{{ column }} as {{ property }},
+    {%- endfor %}
     runs.run_status,
     runs.sent_status,
     case
@@ -68,7 +82,7 @@ select
     -- what users did says whether it helped; without a sign nobody knows
     case
         when user_actions.rating is not null then user_actions.rating >= 0.5
-        when user_actions.regenerated_count > 0 or reasked.run_key is not null then false
+        when user_actions.regenerated_count > 0 or classified_runs.is_reasked then false
         when user_actions.copied_count > 0 or user_actions.shared_count > 0 then true
         when runs.run_status in ('error', 'timeout') then false
     end as is_product_success,
@@ -76,7 +90,14 @@ select
     runs.has_prompt,
     runs.has_conflicting_completions,
     runs.sent_parent_interaction_id is not null and runs.parent_run_key is null as has_unknown_parent,
-    reasked.run_key is not null as is_reasked,
+    classified_runs.is_reasked,
+    cast(
+        case when classified_runs.is_reasked then 1 else 0 end
+        + coalesce(user_actions.regenerated_count, 0)
+        + case when runs.run_status = 'cancelled' then 1 else 0 end
+        + case when classified_runs.has_ended_conversation then 1 else 0 end
+        as {{ dbt.type_bigint() }}
+    ) as friction_count,
 
     -- failure
     classified_runs.failure_mode,
@@ -107,6 +128,32 @@ select
     session_totals.covered_ms,
     {{ plausible_duration('runs.duration_ms') }} - session_totals.covered_ms as gap_ms,
     {{ ratio('session_totals.busy_ms', 'session_totals.covered_ms') }} as parallelism,
+    topologies.critical_path_ms,
+    topologies.sequential_sibling_ms,
+    -- a worker that ended after its run had another clock
+    case
+        when runs.run_status != 'in_progress' and topologies.last_worker_ended_at <= runs.ended_at
+            then {{ milliseconds_between('topologies.last_worker_ended_at', 'runs.ended_at') }}
+    end as synthesis_ms,
+    runs.slo_ms,
+    -- nobody waits for a run that was abandoned, and none that runs in the background will end any more
+    case
+        when runs.slo_ms is null or runs.run_status = 'in_progress' then null
+        when runs.run_status = 'abandoned' then case when runs.execution_mode = 'async' then true end
+        else {{ plausible_duration('runs.duration_ms') }} > runs.slo_ms
+    end as is_slo_breached,
+    coalesce(runs.run_status = 'abandoned' and runs.execution_mode = 'async', false) as is_never_finished,
+
+    -- how its agents worked together
+    coalesce(topologies.is_multi_agent, false) as is_multi_agent,
+    topologies.topology,
+    topologies.max_depth,
+    topologies.path_signature,
+    topologies.first_specialist,
+    coalesce(topologies.is_rerouted, false) as is_rerouted,
+    coalesce(topologies.handoff_count, 0) as handoff_count,
+    topologies.redundant_step_count,
+    coalesce(topologies.has_loop, false) as has_loop,
 
     -- counts
     coalesce(session_totals.agent_session_count, 0) as agent_session_count,
@@ -134,6 +181,9 @@ select
     priced_runs.reported_cost_usd as reported_cost_usd,
     priced_runs.list_cost_usd as list_cost_usd,
     priced_runs.list_cost_today_usd as list_cost_today_usd,
+    {% for class in token_classes() -%}
+    priced_runs.{{ class }}_cost_usd as {{ class }}_cost_usd,
+    {% endfor -%}
     priced_runs.sessions_cost_usd as sessions_cost_usd,
     priced_runs.steps_cost_usd as steps_cost_usd,
     cast(priced_runs.cost_usd - priced_runs.sessions_cost_usd as {{ type_usd() }}) as unexplained_cost_usd,
@@ -144,6 +194,15 @@ select
             else priced_runs.wasted_steps_cost_usd
         end as {{ type_usd() }}
     ) as wasted_cost_usd,
+    topologies.orchestrator_cost_usd,
+    topologies.worker_cost_usd,
+    topologies.tool_cost_usd,
+    topologies.infrastructure_cost_usd,
+    -- where no rate is known nothing is added
+    cast(
+        priced_runs.cost_usd + coalesce(topologies.tool_cost_usd, 0) + coalesce(topologies.infrastructure_cost_usd, 0)
+        as {{ type_usd() }}
+    ) as full_cost_usd,
 
     -- quality
     user_actions.rating,
@@ -159,7 +218,8 @@ select
 from runs
 inner join priced_runs on runs.run_key = priced_runs.run_key
 inner join classified_runs on runs.run_key = classified_runs.run_key
+left join categorized on runs.run_key = categorized.run_key
 left join session_totals on runs.run_key = session_totals.run_key
 left join failing_steps on runs.run_key = failing_steps.run_key
 left join user_actions on runs.run_key = user_actions.run_key
-left join reasked on runs.run_key = reasked.run_key
+left join topologies on runs.run_key = topologies.run_key

@@ -79,6 +79,8 @@ select
 
     -- what
     sessions.agent_name,
+    sessions.agent_version,
+    sessions.agent_role,
     cast(tree.depth as {{ dbt.type_bigint() }}) as depth,
     tree.session_number,
     sessions.final_status as session_status,
@@ -131,6 +133,7 @@ select
     coalesce(step_totals.retried_step_count, 0) as retried_step_count,
     coalesce(step_totals.fallback_step_count, 0) as fallback_step_count,
     coalesce(step_totals.silent_failure_count, 0) as silent_failure_count,
+    case when step_totals.signed_step_count > 0 then step_totals.redundant_step_count end as redundant_step_count,
 
     -- usage and money
     priced_sessions.input_tokens as input_tokens,
@@ -147,6 +150,9 @@ select
     sessions.reported_cost_usd as reported_cost_usd,
     priced_sessions.list_cost_usd as list_cost_usd,
     priced_sessions.list_cost_today_usd as list_cost_today_usd,
+    {% for class in token_classes() -%}
+    priced_sessions.{{ class }}_cost_usd as {{ class }}_cost_usd,
+    {% endfor -%}
     step_totals.cost_usd as steps_cost_usd,
     cast(
         case
@@ -154,6 +160,13 @@ select
             else coalesce(priced_sessions.cost_usd, 0) + coalesce(descendants.descendants_cost_usd, 0)
         end as {{ type_usd() }}
     ) as inclusive_cost_usd,
+    step_totals.tool_cost_usd as tool_cost_usd,
+    sessions.infrastructure_cost_usd as infrastructure_cost_usd,
+    -- where no rate is known nothing is added
+    cast(
+        priced_sessions.cost_usd + coalesce(step_totals.tool_cost_usd, 0) + coalesce(sessions.infrastructure_cost_usd, 0)
+        as {{ type_usd() }}
+    ) as full_cost_usd,
     coalesce(descendants.unknown_cost_descendant_count, 0)
     + case when priced_sessions.has_unknown_cost then 1 else 0 end as inclusive_unknown_cost_count,
     sessions.response_length

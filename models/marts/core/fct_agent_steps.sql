@@ -19,6 +19,7 @@ select
 
     -- what
     steps.agent_name,
+    steps.agent_version,
     steps.step_number,
     steps.step_type,
     steps.step_status,
@@ -53,6 +54,7 @@ select
     steps.ended_at,
     {{ reporting_date('steps.ended_at') }} as step_date,
     steps.duration_ms,
+    steps.time_to_first_token_ms,
     steps.has_suspect_duration,
     steps.has_clock_skew,
 
@@ -62,6 +64,7 @@ select
     steps.cache_read_tokens,
     steps.cache_write_tokens,
     steps.total_tokens,
+    steps.sent_reasoning_tokens as reasoning_tokens,
     steps.cost_usd,
     steps.known_cost_usd,
     steps.cost_basis,
@@ -71,10 +74,23 @@ select
     steps.reported_cost_usd,
     steps.list_cost_usd,
     steps.list_cost_today_usd,
+    steps.input_cost_usd,
+    steps.output_cost_usd,
+    steps.cache_read_cost_usd,
+    steps.cache_write_cost_usd,
+    steps.tool_cost_usd,
 
     -- structure of the texts
     steps.response_length,
     steps.tool_input_hash,
     steps.tool_input_length,
-    steps.tool_output_length
+    steps.tool_output_length,
+    -- two blanks stand in no name
+    case
+        when steps.tool_input_hash is not null
+            then {{ key_of(
+                "steps.tool_input_hash || '  ' || coalesce(steps.agent_name, '') || '  ' || coalesce(steps.step_type, '')"
+                ~ " || '  ' || coalesce(steps.tool_name, steps.model_name, '')"
+            ) }}
+    end as signature_hash
 from steps

@@ -10,6 +10,7 @@ with runs as (
         run_status,
         is_successful,
         is_final,
+        friction_count,
         price_status,
         cost_usd,
         known_cost_usd
@@ -43,6 +44,7 @@ conversations as (
         min(started_at) as started_at,
         max(ended_at) as ended_at,
         max(case when position_from_end = 1 then run_status end) as last_run_status,
+        {{ bigint_sum('friction_count') }} as friction_count,
         {{ usd_sum('cost_usd') }} as cost_usd,
         {{ usd_sum('known_cost_usd') }} as known_cost_usd,
         {{ count_where("price_status = 'unpriced'") }} as n_unpriced,
@@ -62,6 +64,7 @@ select
     final_run_count,
     success_count,
     failed_run_count,
+    friction_count,
     last_run_status,
     last_run_status in ('error', 'timeout') as ended_after_failure,
     cost_usd,

@@ -18,6 +18,8 @@ with calls as (
         cache_read_tokens,
         cache_write_tokens,
         total_tokens,
+        reasoning_tokens,
+        time_to_first_token_ms,
         {{ plausible_duration('duration_ms') }} as plausible_duration_ms
     from {{ ref('fct_agent_steps') }}
     where
@@ -53,12 +55,18 @@ select
         'sum(case when output_tokens is not null and plausible_duration_ms > 0 then plausible_duration_ms end)'
     ) }} as output_tokens_per_second,
 
+    -- how long readers wait for the first word
+    count(time_to_first_token_ms) as first_token_count,
+    cast({{ percentile('time_to_first_token_ms', 0.5) }} as {{ type_double() }}) as p50_time_to_first_token_ms,
+    cast({{ percentile('time_to_first_token_ms', 0.95) }} as {{ type_double() }}) as p95_time_to_first_token_ms,
+
     -- usage and money
     {{ bigint_sum('input_tokens') }} as input_tokens,
     {{ bigint_sum('output_tokens') }} as output_tokens,
     {{ bigint_sum('cache_read_tokens') }} as cache_read_tokens,
     {{ bigint_sum('cache_write_tokens') }} as cache_write_tokens,
     {{ bigint_sum('total_tokens') }} as total_tokens,
+    {{ bigint_sum('reasoning_tokens') }} as reasoning_tokens,
     {{ ratio(
         'sum(cache_read_tokens)',
         '(coalesce(sum(input_tokens), 0) + coalesce(sum(cache_read_tokens), 0) + coalesce(sum(cache_write_tokens), 0))'

@@ -37,6 +37,9 @@ measured_runs as (
         runs_of_day.known_cost_usd,
         {{ plausible_duration('runs_of_day.duration_ms') }} as plausible_duration_ms,
         runs_of_day.gap_ms,
+        runs_of_day.slo_ms,
+        runs_of_day.is_slo_breached,
+        runs_of_day.is_never_finished,
         runs_of_day.step_count
     from {{ ref('fct_agent_runs') }} as runs_of_day
     cross join levels
@@ -56,6 +59,9 @@ measured as (
         {{ count_where("run_status = 'cancelled'") }} as cancelled_run_count,
         cast({{ percentile('case when is_final then plausible_duration_ms end', 0.5) }} as {{ type_double() }}) as p50_duration_ms,
         cast({{ percentile('case when is_final then plausible_duration_ms end', 0.95) }} as {{ type_double() }}) as p95_duration_ms,
+        {{ count_where('slo_ms is not null') }} as n_with_slo,
+        {{ count_where('is_slo_breached') }} as slo_breach_count,
+        {{ count_where('is_never_finished') }} as never_finished_count,
         {{ bigint_sum('gap_ms') }} as gap_ms,
         {{ bigint_sum('case when gap_ms is not null then plausible_duration_ms end') }} as gap_base_ms,
         {{ usd_sum('cost_usd') }} as cost_usd,
@@ -266,6 +272,9 @@ select
     -- time
     measured.p50_duration_ms,
     measured.p95_duration_ms,
+    measured.n_with_slo,
+    measured.slo_breach_count,
+    measured.never_finished_count,
     measured.gap_ms,
     measured.gap_base_ms,
     {{ ratio('measured.gap_ms', 'measured.gap_base_ms') }} as gap_share,

@@ -12,6 +12,7 @@ renamed as (
 
         -- what happened
         agent_name as sent_agent_name,
+        agent_version,
         model_used as model_name,
         {{ word_label('response_status') }} as status_label,
         duration_ms,

@@ -9,11 +9,9 @@ renamed as (
     select
         -- ids, context, times and data quality
         {{ renamed_event_columns() }},
-        agent_session_id as sent_agent_session_id,
-        parent_agent_session_id as sent_parent_agent_session_id,
+        {{ renamed_agent_columns() }},
 
         -- what happened
-        agent_name as sent_agent_name,
         model_used as model_name,
         {{ word_label('status') }} as status_label,
         duration_ms,

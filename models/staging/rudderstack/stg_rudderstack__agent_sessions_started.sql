@@ -2,6 +2,7 @@
     {'name': 'agent_session_id', 'type': 'id'},
     {'name': 'parent_agent_session_id', 'type': 'id'},
     {'name': 'agent_name', 'type': 'name'},
+    {'name': 'agent_version', 'type': 'name'},
     {'name': 'model_used', 'type': 'name', 'raw_names': ['model_used', 'model_name']}
 ] -%}
 
@@ -16,11 +17,9 @@ renamed as (
     select
         -- ids, context, times and data quality
         {{ renamed_event_columns() }},
-        agent_session_id as sent_agent_session_id,
-        parent_agent_session_id as sent_parent_agent_session_id,
+        {{ renamed_agent_columns() }},
 
         -- what started
-        agent_name as sent_agent_name,
         model_used as model_name
     from raw_events
 

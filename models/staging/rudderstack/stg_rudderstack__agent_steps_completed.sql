@@ -9,16 +9,15 @@ renamed as (
     select
         -- ids, context, times and data quality
         {{ renamed_event_columns() }},
-        agent_session_id as sent_agent_session_id,
-        parent_agent_session_id as sent_parent_agent_session_id,
+        {{ renamed_agent_columns() }},
 
         -- what happened
-        agent_name as sent_agent_name,
         model_name,
         tool_name,
         {{ word_label('step_type', ['llm_call', 'tool_call']) }} as step_type,
         {{ word_label('status') }} as status_label,
         duration_ms,
+        time_to_first_token_ms,
         original_timestamp,
         -- one response may call several tools
         coalesce(step_id, case when coalesce({{ word('step_type') }}, '') != 'tool_call' then response_id end) as sent_step_id,

@@ -16,6 +16,8 @@ renamed as (
         agents_count as reported_agents_count,
         steps_count as reported_steps_count,
         {{ character_count('final_response_text') }} as response_length,
+        {{ word_label('output_type') }} as output_type,
+        {{ location_without_secrets('result_location') }} as result_location,
 
         -- usage and failure
         {{ renamed_usage_columns() }},

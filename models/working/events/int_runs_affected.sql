@@ -1,8 +1,9 @@
 {{ config(meta={'build_state': true}) }}
 {#- Seeds that facts are made of: when one has changed, all runs are affected. -#}
 {%- do [
-    ref('agent_aliases'), ref('cost_conventions'), ref('failure_mode_rules'), ref('feedback_scales'),
-    ref('model_aliases'), ref('model_pricing'), ref('provider_token_conventions'), ref('service_tiers'), ref('status_words')
+    ref('agent_aliases'), ref('agent_catalog'), ref('cost_conventions'), ref('failure_mode_rules'), ref('feedback_scales'),
+    ref('model_aliases'), ref('model_pricing'), ref('provider_token_conventions'), ref('request_rules'),
+    ref('service_tiers'), ref('status_words'), ref('tool_rate_card'), ref('workflow_catalog')
 ] -%}
 {%- set since = first_build_to_apply() -%}
 {%- set events = ref('int_events') -%}
@@ -91,6 +92,51 @@ asked_before as (
 
 ),
 
+last_events as (
+
+    select
+        conversation_id,
+        run_key,
+        max(event_at) as last_event_at
+    from {{ events }}
+    where
+        event_disposition = 'accepted'
+        and source_table != 'ai_user_action'
+        and conversation_id in (select conversation_id from new_events)
+        and run_key not in (select run_key from with_events)
+    group by
+        conversation_id,
+        run_key
+
+),
+
+-- the last of the other runs: a conversation may have ended there before, or does so now
+last_before as (
+
+    select run_key
+    from (
+        select
+            run_key,
+            {{ last_of_conversation_rank() }} as conversation_rank
+        from last_events
+    ) as ranked
+    where conversation_rank = 1
+
+),
+
+-- only for runs that failed it matters
+failed_before as (
+
+    select distinct run_key
+    from {{ events }}
+    where
+        event_disposition = 'accepted'
+        and source_table = 'ai_interaction_completed'
+        and coalesce(status_label, '') != 'success'
+        and run_key in (select run_key from last_before)
+
+),
+
 -- runs that may have found or lost their parent
 children as (
 
@@ -121,7 +167,7 @@ completed as (
     from {{ events }}
     where
         event_disposition = 'accepted'
-        and source_table = 'ai_interaction_completed'
+        and source_table in ('{{ completion_tables() | join("', '") }}')
         and run_key in (select run_key from passed_by)
 
 ),
@@ -131,6 +177,8 @@ reasons as (
     select run_key, 'event' as affected_because, 1 as reason_rank from with_events
     union all
     select run_key, 'conversation' as affected_because, 2 as reason_rank from asked_before
+    union all
+    select run_key, 'conversation' as affected_because, 2 as reason_rank from failed_before
     union all
     select run_key, 'conversation' as affected_because, 2 as reason_rank from children
     union all

@@ -1,3 +1,10 @@
+{%- set lone_columns = [
+    'lone_agent_session_key', 'run_key', 'conversation_id', 'interaction_id', 'agent_name', 'agent_version', 'model_name', 'has_clock_skew',
+    'event_id', 'event_status', 'sent_status', 'duration_ms', 'reported_steps_count', 'response_length', 'sent_prompt_tokens',
+    'sent_completion_tokens', 'sent_cache_read_tokens', 'sent_cache_write_tokens', 'sent_cache_write_1h_tokens', 'sent_reasoning_tokens',
+    'sent_total_tokens', 'reported_cost_usd', 'service_tier', 'is_cache_hit', 'source_id', 'library_name', 'error_type', 'finish_reason',
+    'error_message_class', 'failure_signal_key', 'event_at'
+] -%}
 with reported_sessions as (
 
     select * from {{ ref('int_agent_sessions_reported') }}
@@ -53,6 +60,7 @@ with_session_id as (
         reported_sessions.agent_session_id,
         reported_sessions.sent_parent_agent_session_id,
         coalesce(reported_sessions.agent_name, responses.agent_name) as agent_name,
+        coalesce(reported_sessions.agent_version, responses.agent_version) as agent_version,
         coalesce(reported_sessions.model_name, lower(trim(responses.model_name))) as model_name,
         case
             when reported_sessions.has_started_event or reported_sessions.has_completed_event then 'session_events'
@@ -102,6 +110,20 @@ with_session_id as (
 
 ),
 
+lone_executions as (
+
+    select
+        {{ lone_columns | join(',\n        ') }}
+    from lone_responses
+
+    union all
+
+    select
+        {{ lone_columns | join(',\n        ') }}
+    from {{ ref('int_answers_usage') }}
+
+),
+
 -- a team that sends only standard events has no session ids: each response is an execution
 from_responses as (
 
@@ -113,6 +135,7 @@ from_responses as (
         cast(null as {{ type_text() }}) as agent_session_id,
         cast(null as {{ type_text() }}) as sent_parent_agent_session_id,
         agent_name,
+        agent_version,
         lower(trim(model_name)) as model_name,
         'response' as session_source,
         false as has_started_event,
@@ -147,7 +170,7 @@ from_responses as (
         cast(null as {{ type_utc_timestamp() }}) as first_step_started_at,
         event_at as completed_event_at,
         event_at as last_event_at
-    from lone_responses
+    from lone_executions
 
 ),
 
@@ -187,55 +210,93 @@ timed as (
         ) as candidate_started_at
     from believed
 
+),
+
+ended as (
+
+    select
+        agent_session_key,
+        run_key,
+        conversation_id,
+        interaction_id,
+        agent_session_id,
+        sent_parent_agent_session_id,
+        agent_name,
+        agent_version,
+        model_name,
+        session_source,
+        has_started_event,
+        has_completed_event,
+        has_conflicting_completions,
+        has_step_index,
+        has_clock_skew or has_start_after_end as has_clock_skew,
+        response_match_method,
+        outcome_event_id,
+        session_status,
+        sent_status,
+        reported_steps_count,
+        response_length,
+        {{ plausible_token_count('sent_prompt_tokens') }} as sent_prompt_tokens,
+        {{ plausible_token_count('sent_completion_tokens') }} as sent_completion_tokens,
+        {{ plausible_token_count('sent_cache_read_tokens') }} as sent_cache_read_tokens,
+        {{ plausible_token_count('sent_cache_write_tokens') }} as sent_cache_write_tokens,
+        {{ plausible_token_count('sent_cache_write_1h_tokens') }} as sent_cache_write_1h_tokens,
+        {{ plausible_token_count('sent_reasoning_tokens') }} as sent_reasoning_tokens,
+        {{ plausible_token_count('sent_total_tokens') }} as sent_total_tokens,
+        reported_cost_usd,
+        service_tier,
+        is_cache_hit,
+        source_id,
+        library_name,
+        error_type,
+        finish_reason,
+        error_message_class,
+        failure_signal_key,
+        has_suspect_duration,
+        -- a step may be stamped later than the end
+        least(candidate_started_at, ended_at) as started_at,
+        ended_at,
+        case
+            when reported_duration_ms is not null then reported_duration_ms
+            -- one known time is no duration
+            when believed_start_at is null and first_step_started_at is null then null
+            when completed_event_at is null and last_event_at = believed_start_at then null
+            else {{ milliseconds_between('least(candidate_started_at, ended_at)', 'ended_at') }}
+        end as duration_ms,
+        case when reported_duration_ms is not null then 'reported' else 'derived' end as duration_source
+    from timed
+
+),
+
+-- role and rate are the agent's, whatever the mode
+agent_catalog as (
+
+    select
+        agent_name as catalog_agent_name,
+        max(role) as agent_role,
+        max(infrastructure_usd_per_hour) as infrastructure_usd_per_hour
+    from {{ ref('agent_catalog') }}
+    group by agent_name
+
+),
+
+any_agent as (
+
+    select
+        max(agent_role) as agent_role,
+        max(infrastructure_usd_per_hour) as infrastructure_usd_per_hour
+    from agent_catalog
+    where catalog_agent_name = '*'
+
 )
 
 select
-    agent_session_key,
-    run_key,
-    conversation_id,
-    interaction_id,
-    agent_session_id,
-    sent_parent_agent_session_id,
-    agent_name,
-    model_name,
-    session_source,
-    has_started_event,
-    has_completed_event,
-    has_conflicting_completions,
-    has_step_index,
-    has_clock_skew or has_start_after_end as has_clock_skew,
-    response_match_method,
-    outcome_event_id,
-    session_status,
-    sent_status,
-    reported_steps_count,
-    response_length,
-    {{ plausible_token_count('sent_prompt_tokens') }} as sent_prompt_tokens,
-    {{ plausible_token_count('sent_completion_tokens') }} as sent_completion_tokens,
-    {{ plausible_token_count('sent_cache_read_tokens') }} as sent_cache_read_tokens,
-    {{ plausible_token_count('sent_cache_write_tokens') }} as sent_cache_write_tokens,
-    {{ plausible_token_count('sent_cache_write_1h_tokens') }} as sent_cache_write_1h_tokens,
-    {{ plausible_token_count('sent_reasoning_tokens') }} as sent_reasoning_tokens,
-    {{ plausible_token_count('sent_total_tokens') }} as sent_total_tokens,
-    reported_cost_usd,
-    service_tier,
-    is_cache_hit,
-    source_id,
-    library_name,
-    error_type,
-    finish_reason,
-    error_message_class,
-    failure_signal_key,
-    has_suspect_duration,
-    -- a step may be stamped later than the end
-    least(candidate_started_at, ended_at) as started_at,
-    ended_at,
-    case
-        when reported_duration_ms is not null then reported_duration_ms
-        -- one known time is no duration
-        when believed_start_at is null and first_step_started_at is null then null
-        when completed_event_at is null and last_event_at = believed_start_at then null
-        else {{ milliseconds_between('least(candidate_started_at, ended_at)', 'ended_at') }}
-    end as duration_ms,
-    case when reported_duration_ms is not null then 'reported' else 'derived' end as duration_source
-from timed
+    ended.*,
+    coalesce(agent_catalog.agent_role, any_agent.agent_role) as agent_role,
+    {{ to_usd(
+        'cast(' ~ plausible_duration('ended.duration_ms') ~ ' as ' ~ type_double() ~ ') / 3600000.0'
+        ~ ' * cast(coalesce(agent_catalog.infrastructure_usd_per_hour, any_agent.infrastructure_usd_per_hour) as ' ~ type_double() ~ ')'
+    ) }} as infrastructure_cost_usd
+from ended
+left join agent_catalog on ended.agent_name = agent_catalog.catalog_agent_name
+cross join any_agent

@@ -22,7 +22,12 @@ observed as (
         min(environment) as environment,
         min(trigger_type) as trigger_type,
         min(execution_mode) as execution_mode,
+        min(plan_name) as plan_name,
+        {%- for column in passthrough_columns() %}
+        min({{ column }}) as {{ column }},
+        {%- endfor %}
         min(sent_agent_name) as agent_name,
+        min(agent_version) as agent_version,
         -- one model for the session only when all its steps agree
         case when min(sent_model_name) = max(sent_model_name) then min(sent_model_name) end as model_name,
         -- an explicit index orders a session only when every step of it carries one

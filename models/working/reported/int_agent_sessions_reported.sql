@@ -109,6 +109,7 @@ reported as (
             observed_steps.sent_parent_agent_session_id
         ) as sent_parent_agent_session_id,
         coalesce(completed.agent_name, started.agent_name, observed_steps.agent_name) as agent_name,
+        coalesce(completed.agent_version, started.agent_version, observed_steps.agent_version) as agent_version,
         lower(trim(coalesce(completed.model_name, started.model_name, observed_steps.model_name))) as model_name,
 
         started.event_id is not null as has_started_event,

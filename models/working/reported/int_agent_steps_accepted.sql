@@ -63,8 +63,13 @@ accepted as (
         environment,
         trigger_type,
         execution_mode,
+        plan_name,
+        {%- for column in passthrough_columns() %}
+        {{ column }},
+        {%- endfor %}
 
         agent_name as sent_agent_name,
+        agent_version,
         lower(trim(model_name)) as sent_model_name,
         tool_name,
         step_type,
@@ -98,6 +103,7 @@ accepted as (
         failure_signal_key,
 
         duration_ms,
+        {{ plausible_duration('time_to_first_token_ms') }} as time_to_first_token_ms,
         {{ plausible_duration('duration_ms') }} as plausible_duration_ms,
         {{ is_suspect_duration('duration_ms') }} as has_suspect_duration,
         {{ add_milliseconds('event_at', '-' ~ plausible_duration('duration_ms')) }} as started_at,

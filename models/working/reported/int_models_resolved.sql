@@ -88,13 +88,26 @@ conventions as (
 
 ),
 
-model_names as (
+sent_names as (
 
-    select distinct
-        lower(trim(model_name)) as model_name,
-        'default' as default_provider
+    select lower(trim(model_name)) as model_name
     from {{ ref('int_events_accepted') }}
     where model_name is not null
+
+    union distinct
+
+    select lower(trim(model_name)) as model_name
+    from {{ ref('int_answers_usage') }}
+    where model_name is not null
+
+),
+
+model_names as (
+
+    select
+        model_name,
+        'default' as default_provider
+    from sent_names
 
 ),
 

@@ -26,7 +26,7 @@ prompts as (
 completions as (
 
     select * from {{ ref('int_events_accepted') }}
-    where source_table = 'ai_interaction_completed'
+    where source_table in ('{{ completion_tables() | join("', '") }}')
 
 ),
 
@@ -51,16 +51,13 @@ runs as (
         {{ dbt.any_value('interaction_id') }} as interaction_id,
         min(parent_interaction_id) as sent_parent_interaction_id,
         -- who asked is known best by the prompt, then by the completion
+        {%- for column in ['user_id', 'anonymous_id', 'plan_name'] + passthrough_columns() | list %}
         coalesce(
-            min(case when source_rank = 1 then user_id end),
-            min(case when source_rank = 2 then user_id end),
-            min(user_id)
-        ) as user_id,
-        coalesce(
-            min(case when source_rank = 1 then anonymous_id end),
-            min(case when source_rank = 2 then anonymous_id end),
-            min(anonymous_id)
-        ) as anonymous_id,
+            min(case when source_rank = 1 then {{ column }} end),
+            min(case when source_rank = 2 then {{ column }} end),
+            min({{ column }})
+        ) as {{ column }},
+        {%- endfor %}
         min(source_id) as source_id,
         min(workflow_name) as workflow_name,
         min(environment) as environment,
@@ -130,7 +127,7 @@ completions_ranked as (
         ) as completion_rank,
         count(*) over (partition by run_key) as completion_count
     from {{ ref('int_events_accepted') }}
-    where source_table = 'ai_interaction_completed'
+    where source_table in ('{{ completion_tables() | join("', '") }}')
 
 ),
 
@@ -155,6 +152,10 @@ assembled as (
         parents.run_key as parent_run_key,
         runs.user_id as user_id,
         runs.anonymous_id as anonymous_id,
+        runs.plan_name as plan_name,
+        {%- for column in passthrough_columns() %}
+        runs.{{ column }} as {{ column }},
+        {%- endfor %}
         runs.source_id as source_id,
         runs.workflow_name as workflow_name,
         runs.environment as environment,
@@ -172,10 +173,12 @@ assembled as (
         end as trigger_type,
         runs.sent_execution_mode,
 
+        first_prompts.event_id as prompt_event_id,
         first_prompts.event_id is not null as has_prompt,
         first_prompts.event_at as prompted_at,
         first_prompts.input_method as input_method,
-        first_prompts.intent as intent,
+        coalesce(first_prompts.intent, last_completions.intent) as intent,
+        first_prompts.request_category as sent_request_category,
         first_prompts.prompt_hash as prompt_hash,
         first_prompts.prompt_length as prompt_length,
         coalesce(first_prompts.prompt_count, 0) as prompt_count,
@@ -196,6 +199,8 @@ assembled as (
         last_completions.reported_agents_count as reported_agents_count,
         last_completions.reported_steps_count as reported_steps_count,
         last_completions.response_length as response_length,
+        last_completions.output_type as output_type,
+        last_completions.result_location as result_location,
         {{ plausible_token_count('last_completions.sent_prompt_tokens') }} as sent_prompt_tokens,
         {{ plausible_token_count('last_completions.sent_completion_tokens') }} as sent_completion_tokens,
         {{ plausible_token_count('last_completions.sent_cache_read_tokens') }} as sent_cache_read_tokens,
@@ -234,17 +239,62 @@ timed as (
         coalesce(completed_at, last_event_at) as ended_at
     from assembled
 
+),
+
+ended as (
+
+    select
+        *,
+        coalesce(sent_execution_mode, case
+            when trigger_type = 'user' then 'sync'
+            when trigger_type != 'unknown' then 'async'
+        end) as execution_mode,
+        coalesce(
+            reported_duration_ms,
+            {{ milliseconds_between('started_at', 'ended_at') }}
+        ) as duration_ms,
+        case when reported_duration_ms is not null then 'reported' else 'derived' end as duration_source
+    from timed
+
+),
+
+workflow_catalog as (
+
+    select
+        workflow_name as catalog_workflow_name,
+        execution_mode as catalog_execution_mode,
+        latency_slo_ms
+    from {{ ref('workflow_catalog') }}
+
 )
 
+-- the most telling entry of the catalogue that has one: workflow before any workflow, mode before any mode
 select
-    *,
-    coalesce(sent_execution_mode, case
-        when trigger_type = 'user' then 'sync'
-        when trigger_type != 'unknown' then 'async'
-    end) as execution_mode,
-    coalesce(
-        reported_duration_ms,
-        {{ milliseconds_between('started_at', 'ended_at') }}
-    ) as duration_ms,
-    case when reported_duration_ms is not null then 'reported' else 'derived' end as duration_source
-from timed
+    ended.*,
+    cast(
+        coalesce(
+            workflow_and_mode.latency_slo_ms,
+            workflow_any_mode.latency_slo_ms,
+            any_workflow.latency_slo_ms,
+            (
+                select max(any_mode.latency_slo_ms)
+                from workflow_catalog as any_mode
+                where
+                    any_mode.catalog_workflow_name = '*'
+                    and any_mode.catalog_execution_mode = '*'
+            )
+        ) as {{ dbt.type_bigint() }}
+    ) as slo_ms
+from ended
+left join workflow_catalog as workflow_and_mode
+    on
+        ended.workflow_name = workflow_and_mode.catalog_workflow_name
+        and ended.execution_mode = workflow_and_mode.catalog_execution_mode
+left join workflow_catalog as workflow_any_mode
+    on
+        ended.workflow_name = workflow_any_mode.catalog_workflow_name
+        and workflow_any_mode.catalog_execution_mode = '*'
+left join workflow_catalog as any_workflow
+    on
+        ended.execution_mode = any_workflow.catalog_execution_mode
+        and any_workflow.catalog_workflow_name = '*'

@@ -5,6 +5,7 @@
 {%- set ranks = {
     'ai_user_prompt_created': 1,
     'ai_interaction_completed': 2,
+    'ai_response_received': 2,
     'ai_agent_session_started': 3,
     'ai_agent_session_completed': 4,
     'ai_agent_response_received': 5,
@@ -12,8 +13,8 @@
 } -%}
 {%- set columns = [
     'run_key', 'conversation_id', 'interaction_id', 'parent_interaction_id', 'user_id', 'anonymous_id',
-    'source_id', 'workflow_name', 'environment', 'trigger_type', 'execution_mode'
-] -%}
+    'source_id', 'workflow_name', 'environment', 'trigger_type', 'execution_mode', 'plan_name'
+] + passthrough_columns() | list -%}
 
 with events as (
 

@@ -47,6 +47,13 @@ reasked as (
 
 ),
 
+ending_conversations as (
+
+    select run_key as ending_run_key
+    from {{ ref('int_runs_ending_conversations') }}
+
+),
+
 evidence as (
 
     select
@@ -63,7 +70,8 @@ evidence as (
         coalesce(session_totals.silent_failure_count, 0) > 0 as has_silent_failures,
         coalesce(user_actions.regenerated_count, 0) > 0 as is_regenerated,
         coalesce(user_actions.rating < 0.5, false) as has_low_rating,
-        reasked.run_key is not null as is_reasked
+        reasked.run_key is not null as is_reasked,
+        ending_conversations.ending_run_key is not null as has_ended_conversation
     from runs
     left join signals on runs.failure_signal_key = signals.failure_signal_key
     left join response_texts on runs.completion_event_id = response_texts.event_id
@@ -71,6 +79,7 @@ evidence as (
     left join failing_steps on runs.run_key = failing_steps.run_key
     left join user_actions on runs.run_key = user_actions.run_key
     left join reasked on runs.run_key = reasked.run_key
+    left join ending_conversations on runs.run_key = ending_conversations.ending_run_key
 
 ),
 
@@ -132,5 +141,7 @@ select
         when failure_severity = 'silent' then 'tool_error'
     end as failure_category,
     case when failure_severity = 'hard' then explained_by end as failure_explained_by,
-    failure_is_billed
+    failure_is_billed,
+    is_reasked,
+    has_ended_conversation
 from judged

@@ -79,6 +79,9 @@ with_conventions as (
         coalesce(session_totals.extrapolated_session_count, 0) as extrapolated_session_count,
         session_totals.wasted_steps_cost_usd,
         session_totals.wasted_step_count,
+        {% for class in token_classes() -%}
+        session_totals.{{ class }}_cost_usd as sessions_{{ class }}_cost_usd,
+        {% endfor -%}
         cast(
             case when session_totals.unlisted_session_count = 0 then session_totals.list_cost_usd end
             as {{ type_usd() }}
@@ -161,6 +164,14 @@ listed as (
                     then {{ list_cost('prices', 'false') }}
             end as {{ type_usd() }}
         ) as own_listed_usd
+        {%- for class in token_classes() %},
+        cast(
+            case
+                when tokens_summed.has_usable_tokens and tokens_summed.total_tokens > 0
+                    then {{ list_cost_of_class(class, 'prices', 'false') }}
+            end as {{ type_usd() }}
+        ) as own_listed_{{ class }}_usd
+        {%- endfor %}
     from tokens_summed
     left join prices
         on
@@ -192,7 +203,8 @@ believed as (
                     then sessions_cost_usd
             end as {{ type_usd() }}
         ) as complete_sessions_cost_usd,
-        cast(case when has_all_tokens then own_listed_usd end as {{ type_usd() }}) as own_list_cost_usd
+        cast(case when has_all_tokens then own_listed_usd end as {{ type_usd() }}) as own_list_cost_usd,
+        {{ listed_by_class('own_listed_', 'has_all_tokens and own_listed_usd is not null', 'own_listed_usd', 'own_') }}
     from listed
 
 ),
@@ -228,6 +240,12 @@ resolved as (
         total_tokens,
         cast(coalesce(sessions_list_cost_usd, own_list_cost_usd) as {{ type_usd() }}) as list_cost_usd,
         sessions_list_cost_today_usd as list_cost_today_usd,
+        {% for class in token_classes() -%}
+        cast(
+            case when sessions_list_cost_usd is not null then sessions_{{ class }}_cost_usd else own_{{ class }}_cost_usd end
+            as {{ type_usd() }}
+        ) as {{ class }}_cost_usd,
+        {% endfor -%}
         sessions_cost_usd,
         steps_cost_usd,
         wasted_steps_cost_usd,

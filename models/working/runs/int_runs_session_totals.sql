@@ -45,6 +45,9 @@ totals as (
         {{ usd_sum('step_totals.cost_usd') }} as steps_cost_usd,
         {{ usd_sum('priced_sessions.list_cost_usd') }} as list_cost_usd,
         {{ usd_sum('priced_sessions.list_cost_today_usd') }} as list_cost_today_usd,
+        {% for class in token_classes() -%}
+        {{ usd_sum('priced_sessions.' ~ class ~ '_cost_usd') }} as {{ class }}_cost_usd,
+        {% endfor -%}
         cast(
             case
                 when {{ count_where('step_totals.wasted_step_count > 0 and step_totals.wasted_cost_usd is null') }} = 0

@@ -150,6 +150,9 @@ with_steps as (
         step_totals.known_cost_usd as steps_known_cost_usd,
         step_totals.list_cost_usd as steps_list_cost_usd,
         step_totals.list_cost_today_usd as steps_list_cost_today_usd,
+        {% for class in token_classes() -%}
+        step_totals.{{ class }}_cost_usd as steps_{{ class }}_cost_usd,
+        {% endfor -%}
         coalesce(step_totals.unpriced_step_count, 0) as unpriced_step_count,
         coalesce(step_totals.unknown_cost_step_count, 0) as unknown_cost_step_count,
         step_totals.unlisted_step_count,
@@ -210,6 +213,16 @@ listed as (
                     ) }}
             end as {{ type_usd() }}
         ) as own_listed_today_usd
+        {%- for class in token_classes() %},
+        cast(
+            case
+                when tokens_summed.has_reported_tokens and tokens_summed.total_tokens > 0
+                    then {{ list_cost_of_class(
+                        class, 'prices', 'tokens_summed.is_one_call and tokens_summed.context_tokens > prices.long_context_threshold_tokens'
+                    ) }}
+            end as {{ type_usd() }}
+        ) as own_listed_{{ class }}_usd
+        {%- endfor %}
     from tokens_summed
     left join prices
         on
@@ -292,7 +305,9 @@ believed as (
                 when steps_total_tokens = total_tokens and unlisted_today_step_count = 0 then steps_list_cost_today_usd
                 when has_all_tokens then own_listed_today_usd
             end as {{ type_usd() }}
-        ) as list_cost_today_usd
+        ) as list_cost_today_usd,
+        coalesce(steps_total_tokens = total_tokens and unlisted_step_count = 0, false) as is_listed_by_steps,
+        {{ listed_by_class('own_listed_', 'has_all_tokens and own_listed_usd is not null', 'own_listed_usd', 'own_') }}
     from reported
 
 ),
@@ -335,6 +350,11 @@ resolved as (
         total_tokens,
         list_cost_usd,
         list_cost_today_usd,
+        {% for class in token_classes() -%}
+        cast(
+            case when is_listed_by_steps then steps_{{ class }}_cost_usd else own_{{ class }}_cost_usd end as {{ type_usd() }}
+        ) as {{ class }}_cost_usd,
+        {% endfor -%}
         cost_includes_children,
         cost_usd,
         cast(coalesce(cost_usd, floor_usd) as {{ type_usd() }}) as known_cost_usd,

@@ -31,6 +31,16 @@ totals as (
         {{ usd_sum('known_cost_usd') }} as known_cost_usd,
         {{ usd_sum('list_cost_usd') }} as list_cost_usd,
         {{ usd_sum('list_cost_today_usd') }} as list_cost_today_usd,
+        {% for class in token_classes() -%}
+        {{ usd_sum(class ~ '_cost_usd') }} as {{ class }}_cost_usd,
+        {% endfor -%}
+        {{ usd_sum('tool_cost_usd') }} as tool_cost_usd,
+        -- steps that did again what one before them in the session did, and not because it had failed
+        cast(
+            count(case when not is_retry then signature_hash end) - count(distinct case when not is_retry then signature_hash end)
+            as {{ dbt.type_bigint() }}
+        ) as redundant_step_count,
+        count(signature_hash) as signed_step_count,
         {{ count_where("price_status = 'unpriced'") }} as unpriced_step_count,
         {{ count_where('has_unknown_cost') }} as unknown_cost_step_count,
         {{ count_where('list_cost_usd is null and total_tokens > 0') }} as unlisted_step_count,

@@ -20,7 +20,8 @@ climbed as (
         row_number() over (
             partition by agent_session_key order by distance desc, {{ key_order('ancestor_agent_session_key') }} asc
         ) as root_rank,
-        max(distance) over (partition by agent_session_key) as depth
+        max(distance) over (partition by agent_session_key) as depth,
+        max(case when is_in_run then distance else 0 end) over (partition by agent_session_key) as depth_in_run
     from ancestors
 
 ),
@@ -60,6 +61,7 @@ numbered as (
         coalesce(not parents.is_in_run, false) as has_parent_in_other_run,
         coalesce(roots.ancestor_agent_session_key, sessions.agent_session_key) as root_agent_session_key,
         coalesce(roots.depth, 0) as depth,
+        coalesce(roots.depth_in_run, 0) as depth_in_run,
         sessions.sent_parent_agent_session_id is not null
         and sessions.sent_parent_agent_session_id != coalesce(sessions.agent_session_id, '')
         and parents.ancestor_agent_session_key is null as has_unknown_parent,

@@ -28,6 +28,7 @@ select
     steps.interaction_id as interaction_id,
     steps.agent_session_id as agent_session_id,
     coalesce(steps.sent_agent_name, sessions.agent_name) as agent_name,
+    coalesce(steps.agent_version, sessions.agent_version) as agent_version,
     coalesce(steps.sent_model_name, sessions.model_name) as model_name,
     steps.tool_name,
     coalesce(steps.service_tier, sessions.service_tier) as service_tier,
@@ -68,6 +69,7 @@ select
     steps.started_at as started_at,
     steps.ended_at as ended_at,
     steps.duration_ms as duration_ms,
+    steps.time_to_first_token_ms,
     steps.plausible_duration_ms,
     steps.has_suspect_duration as has_suspect_duration,
     steps.has_clock_skew as has_clock_skew

@@ -38,6 +38,19 @@ prices as (
 
 ),
 
+rates as (
+
+    select
+        tool_name as rated_tool,
+        usd_per_call,
+        usd_per_second,
+        valid_from,
+        -- an open end, so that the join needs no null case
+        coalesce(valid_to, cast('9999-12-31' as date)) as valid_to
+    from {{ ref('tool_rate_card') }}
+
+),
+
 failures as (
 
     select * from {{ ref('int_agent_steps_classified') }}
@@ -98,6 +111,7 @@ tokens_summed as (
     select
         *,
         {{ sum_of_token_classes() }} as total_tokens,
+        case when step_type = 'tool_call' then tool_name end as rated_tool_name,
         coalesce(input_tokens, 0) + coalesce(cache_read_tokens, 0) + coalesce(cache_write_tokens, 0) as context_tokens
     from tokens_counted
 
@@ -133,7 +147,28 @@ listed as (
                 when tokens_summed.total_tokens > 0
                     then {{ list_cost('newest_prices', 'tokens_summed.context_tokens > newest_prices.long_context_threshold_tokens') }}
             end as {{ type_usd() }}
-        ) as listed_today_usd
+        ) as listed_today_usd,
+        {% for class in token_classes() -%}
+        cast(
+            case
+                when tokens_summed.total_tokens > 0
+                    then {{ list_cost_of_class(
+                        class, 'prices', 'tokens_summed.context_tokens > prices.long_context_threshold_tokens'
+                    ) }}
+            end as {{ type_usd() }}
+        ) as listed_{{ class }}_usd,
+        {% endfor -%}
+        -- a call is paid however it ended; a price per second of a call of unknown length is unknown
+        cast(
+            case
+                when rates.rated_tool is not null
+                    then {{ to_usd(
+                        'coalesce(cast(rates.usd_per_call as ' ~ type_double() ~ '), 0.0)'
+                        ~ ' + case when coalesce(rates.usd_per_second, 0) = 0 then 0.0'
+                        ~ ' else cast(rates.usd_per_second as ' ~ type_double() ~ ') * tokens_summed.plausible_duration_ms / 1000.0 end'
+                    ) }}
+            end as {{ type_usd() }}
+        ) as tool_cost_usd
     from tokens_summed
     left join failures on tokens_summed.event_key = failures.event_key
     left join prices
@@ -145,6 +180,11 @@ listed as (
         on
             tokens_summed.canonical_model = newest_prices.priced_model
             and newest_prices.is_newest
+    left join rates
+        on
+            tokens_summed.rated_tool_name = rates.rated_tool
+            and cast(tokens_summed.ended_at as date) >= rates.valid_from
+            and cast(tokens_summed.ended_at as date) < rates.valid_to
 
 ),
 
@@ -157,7 +197,8 @@ believed as (
             '(is_free or (coalesce(total_tokens, 0) = 0 and not is_working_call))'
         ) }} as believable_cost_usd,
         cast(case when has_all_tokens and not is_refused then listed_usd end as {{ type_usd() }}) as list_cost_usd,
-        cast(case when has_all_tokens and not is_refused then listed_today_usd end as {{ type_usd() }}) as list_cost_today_usd
+        cast(case when has_all_tokens and not is_refused then listed_today_usd end as {{ type_usd() }}) as list_cost_today_usd,
+        {{ listed_by_class('listed_', 'has_all_tokens and not is_refused and listed_usd is not null', 'listed_usd') }}
     from listed
 
 ),

@@ -1,5 +1,6 @@
 {%- set expected_columns = standard_event_columns() + usage_columns() + failure_columns() + [
     {'name': 'agent_name', 'type': 'name'},
+    {'name': 'agent_version', 'type': 'name'},
     {'name': 'response_text', 'type': 'text'},
     {'name': 'response_status', 'type': 'text', 'raw_names': ['response_status', 'status']},
     {'name': 'duration_ms', 'type': 'bigint'},

@@ -2,6 +2,7 @@
     {'name': 'agent_session_id', 'type': 'id'},
     {'name': 'parent_agent_session_id', 'type': 'id'},
     {'name': 'agent_name', 'type': 'name'},
+    {'name': 'agent_version', 'type': 'name'},
     {'name': 'status', 'type': 'text'},
     {'name': 'response_text', 'type': 'text'},
     {'name': 'duration_ms', 'type': 'bigint'},

@@ -4,6 +4,8 @@
     {'name': 'duration_ms', 'type': 'bigint'},
     {'name': 'agents_count', 'type': 'bigint'},
     {'name': 'steps_count', 'type': 'bigint'},
+    {'name': 'output_type', 'type': 'text'},
+    {'name': 'result_location', 'type': 'text'},
     {'name': 'cost', 'type': 'usd', 'raw_names': ['cost', 'total_cost']}
 ] -%}
 
