@@ -1,4 +1,3 @@
-{#- A date_trunc of weeks starts them on another day with every engine and session; 2001-01-01 was a Monday. -#}
 {% macro days_since_monday(date_expression) -%}
     mod({{ dbt.datediff("cast('2001-01-01' as date)", date_expression, 'day') }}, 7)
 {%- endmacro %}

@@ -1,4 +1,3 @@
-{#- Technical success by usefulness is a matrix of nine: macros, so that its tables agree on both sides. -#}
 {% macro technical_outcome() -%}
     case
         when is_successful then 'success'

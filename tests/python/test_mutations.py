@@ -712,6 +712,27 @@ MUTATIONS = [
         "{{ bigint_sum('step_count') }}",
         "run_counts_once_for_each_type_of_step_it_has",
     ),
+    Mutation(
+        "the agent that hands over waits",
+        "models/marts/latency/mart_agent_latency.sql",
+        "        to_agent_session_key,\n        gap_ms as",
+        "        from_agent_session_key as to_agent_session_key,\n        gap_ms as",
+        "start_gap_is_that_of_sessions_that_were_handed_work",
+    ),
+    Mutation(
+        "a workflow may do as badly as its laxer entry",
+        "models/marts/core/dim_workflows.sql",
+        "max(success_slo)",
+        "min(success_slo)",
+        "workflow_is_known_by_its_runs",
+    ),
+    Mutation(
+        "every tool has a rate",
+        "models/marts/core/dim_tools.sql",
+        "rated.rated_tool is not null as has_rate",
+        "true as has_rate",
+        "tool_is_known_by_its_calls",
+    ),
 ]
 
 # One row per integrity test: a statement that breaks what the test guards.

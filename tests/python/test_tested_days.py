@@ -208,6 +208,9 @@ def test_every_mart_is_tested_by_a_day_known_before_it(built):
     for name, node in manifest["nodes"].items():
         if node["resource_type"] != "model" or node["fqn"][1] != "marts":
             continue
+        # what is made anew in every build is tested whole
+        if "history" not in node["config"]["meta"]:
+            continue
         assert node["config"]["meta"]["tested_by_day"] in node["columns"], name
         ancestors = set()
         pending = [name]

@@ -26,6 +26,16 @@ agent_catalog as (
 
 ),
 
+-- a session is handed work once at most
+handoffs as (
+
+    select
+        to_agent_session_key,
+        gap_ms as start_gap_ms
+    from {{ ref('fct_agent_handoffs') }}
+
+),
+
 labelled as (
 
     select
@@ -61,7 +71,8 @@ objectives as (
                     default_any_mode.catalog_agent_name = '*'
                     and default_any_mode.catalog_execution_mode = '*'
             )
-        ) as latency_slo_ms
+        ) as latency_slo_ms,
+        handoffs.start_gap_ms
     from labelled
     left join agent_catalog as agent_and_mode
         on
@@ -75,6 +86,7 @@ objectives as (
         on
             labelled.execution_mode = default_mode.catalog_execution_mode
             and default_mode.catalog_agent_name = '*'
+    left join handoffs on labelled.agent_session_key = handoffs.to_agent_session_key
 
 ),
 
@@ -106,6 +118,10 @@ select
     {{ bigint_sum('case when is_used then coalesce(llm_ms, 0) end') }} as llm_ms,
     {{ bigint_sum('case when is_used then coalesce(tool_ms, 0) end') }} as tool_ms,
     {{ bigint_sum('case when is_used then other_ms end') }} as other_ms,
+
+    -- how long work that was handed over lies
+    count(start_gap_ms) as handed_session_count,
+    avg(cast(start_gap_ms as {{ type_double() }})) as mean_start_gap_ms,
 
     -- who makes users wait
     {{ count_where('is_used and is_on_critical_path') }} as critical_path_session_count,

@@ -12,6 +12,7 @@ with calls as (
         is_silent_failure,
         is_retried,
         price_status,
+        tool_cost_usd,
         {{ plausible_duration('duration_ms') }} as plausible_duration_ms
     from {{ ref('fct_agent_steps') }}
     where
@@ -51,6 +52,7 @@ placed as (
         calls.is_silent_failure,
         calls.is_retried,
         calls.price_status,
+        calls.tool_cost_usd,
         calls.plausible_duration_ms,
         critical_sessions.agent_session_key is not null as is_on_critical_path
     from calls
@@ -72,7 +74,9 @@ measured as (
         count(plausible_duration_ms) as timed_call_count,
         {{ duration_distribution('plausible_duration_ms') }},
         {{ bigint_sum('plausible_duration_ms') }} as tool_ms,
-        {{ bigint_sum('case when is_on_critical_path then plausible_duration_ms end') }} as critical_path_ms
+        {{ bigint_sum('case when is_on_critical_path then plausible_duration_ms end') }} as critical_path_ms,
+        count(tool_cost_usd) as rated_call_count,
+        {{ usd_sum('tool_cost_usd') }} as tool_cost_usd
     from placed
     group by
         step_date,
@@ -114,6 +118,10 @@ select
     measured.tool_ms,
     session_times.session_ms,
     {{ ratio('measured.tool_ms', 'session_times.session_ms') }} as session_time_share,
-    measured.critical_path_ms
+    measured.critical_path_ms,
+
+    -- money
+    measured.rated_call_count,
+    measured.tool_cost_usd
 from measured
 left join session_times on measured.step_date = session_times.session_date
