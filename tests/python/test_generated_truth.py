@@ -7,13 +7,14 @@ kind of dirt. One assertion per set, table and column.
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from scripts import generate_events, load_events
-from scripts.warehouse import quote_identifier, quote_literal
+from scripts.warehouse import PROJECT_DIR, quote_identifier, quote_literal
 from tests.python.warehouses import WITHOUT_UNIT_TESTS, Warehouse, errors_of, lake_in_use
 
 # Money is compared to a tenth of a millionth of a dollar: prices have six, sums nine decimals.
@@ -288,3 +289,15 @@ def test_no_planted_text_leaves_staging(built, name):
             if count
         ]
     assert showing == []
+
+
+def test_statements_of_the_readme_have_an_answer(built):
+    """Each question of README.md comes with a statement that runs, and most find something here."""
+    text = (PROJECT_DIR / "README.md").read_text("utf-8")
+    [block] = re.findall(r"(?ms)^```sql\n(.*?)^```$", text)
+    setting, *statements = [part.strip() for part in block.split(";\n") if part.strip()]
+    connection = built("clean").connection.cursor()
+    connection.execute(setting)
+    answers = [connection.execute(statement).fetchall() for statement in statements]
+    assert len(answers) == 20
+    assert sum(1 for rows in answers if rows) >= 18

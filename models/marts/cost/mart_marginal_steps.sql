@@ -80,7 +80,7 @@ select
     {{ rollup_key(['reached.workflow_name', 'reached.unit', 'reached.unit_number']) }} as marginal_steps_key,
     reached.workflow_name as workflow_name,
     reached.unit as unit,
-    reached.unit_number as unit_number,
+    reached.unit_number as k,
     reached.window_start_date,
     reached.window_end_date,
 
