@@ -31,3 +31,13 @@
 
 {% macro default__optimizer_barrier() %}{{- return('') -}}{% endmacro %}
 {% macro duckdb__optimizer_barrier() %}{{- return('offset 0') -}}{% endmacro %}
+
+
+{% macro inlining_barrier() %}
+    {{- return(adapter.dispatch('inlining_barrier', 'agent_analytics')()) -}}
+{% endmacro %}
+
+{% macro default__inlining_barrier() %}{{- return('') -}}{% endmacro %}
+{#- It writes an expression out wherever its column is used, and those of a cost are used in each other. -#}
+{% macro postgres__inlining_barrier() %}{{- return('offset 0') -}}{% endmacro %}
+{% macro redshift__inlining_barrier() %}{{- return('') -}}{% endmacro %}

@@ -178,6 +178,7 @@ listed as (
             tokens_summed.only_canonical_model = prices.priced_model
             and cast(tokens_summed.ended_at as date) >= prices.valid_from
             and cast(tokens_summed.ended_at as date) < prices.valid_to
+    {{ inlining_barrier() }}
 
 ),
 

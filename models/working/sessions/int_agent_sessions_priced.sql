@@ -233,6 +233,7 @@ listed as (
         on
             tokens_summed.canonical_model = newest_prices.priced_model
             and newest_prices.is_newest
+    {{ inlining_barrier() }}
 
 ),
 

@@ -185,6 +185,7 @@ listed as (
             tokens_summed.rated_tool_name = rates.rated_tool
             and cast(tokens_summed.ended_at as date) >= rates.valid_from
             and cast(tokens_summed.ended_at as date) < rates.valid_to
+    {{ inlining_barrier() }}
 
 ),
 
