@@ -15,10 +15,10 @@ with runs as (
             )
         end as plan_rank,
         is_final,
-        started_at,
+        price_status,
         cost_usd,
         known_cost_usd,
-        price_status
+        started_at
     from {{ ref('fct_agent_runs') }}
     where {{ of_affected_days('run_date') }}
 
