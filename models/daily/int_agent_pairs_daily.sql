@@ -83,7 +83,10 @@ pairs as (
             -- without parent ids clocks may disagree by a tenth of the shorter one
             else 10 * {{ overlap_ms }} > least({{ length_ms }}, {{ next_length_ms }})
         end as is_overlapping,
-        least(plausible_duration_ms, next_duration_ms) as shorter_ms
+        case
+            when plausible_duration_ms <= next_duration_ms then plausible_duration_ms
+            when next_duration_ms < plausible_duration_ms then next_duration_ms
+        end as shorter_ms
     from followed
     where
         agent_name is not null
