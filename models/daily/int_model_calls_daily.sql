@@ -44,7 +44,7 @@ short_calls as (
     where
         canonical_model is not null
         and total_tokens is not null
-        and {{ context_tokens }} <= (select least_threshold_tokens from least_threshold)
+        and {{ context_tokens }} <= (select least_threshold.least_threshold_tokens from least_threshold)
         and {{ of_affected_days('step_date') }}
 
 ),
@@ -64,7 +64,7 @@ long_steps as (
     where
         canonical_model is not null
         and total_tokens is not null
-        and {{ context_tokens }} > (select least_threshold_tokens from least_threshold)
+        and {{ context_tokens }} > (select least_threshold.least_threshold_tokens from least_threshold)
         and {{ of_affected_days('step_date') }}
 
 ),

@@ -91,7 +91,7 @@ steps as (
         cost_usd,
         {{ plausible_duration('duration_ms') }} as duration_ms
     from {{ ref('fct_agent_steps') }}
-    where step_date in (select step_date from step_days)
+    where step_date in (select step_days.step_date from step_days)
 
 ),
 
@@ -106,7 +106,7 @@ sessions as (
         cost_usd,
         {{ plausible_duration('duration_ms') }} as duration_ms
     from {{ ref('fct_agent_sessions') }}
-    where session_date in (select session_date from session_days)
+    where session_date in (select session_days.session_date from session_days)
 
 ),
 

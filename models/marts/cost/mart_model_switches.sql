@@ -90,8 +90,9 @@ sides as (
         on
             switches.switching_agent_name = sessions.agent_name
             and sessions.session_date between switches.first_date_before and switches.last_date_after
-            and case when sessions.session_date < switches.switched_on then switches.from_model else switches.to_model end
-            = sessions.canonical_model
+    where
+        sessions.canonical_model
+        = case when sessions.session_date < switches.switched_on then switches.from_model else switches.to_model end
     group by
         switches.switching_agent_name,
         switches.from_model,
@@ -128,8 +129,9 @@ medians as (
         on
             switches.switching_agent_name = durations.agent_name
             and durations.session_date between switches.first_date_before and switches.last_date_after
-            and case when durations.session_date < switches.switched_on then switches.from_model else switches.to_model end
-            = durations.canonical_model
+    where
+        durations.canonical_model
+        = case when durations.session_date < switches.switched_on then switches.from_model else switches.to_model end
     group by
         switches.switching_agent_name,
         switches.switched_on
