@@ -733,10 +733,74 @@ MUTATIONS = [
         "true as has_rate",
         "tool_is_known_by_its_calls",
     ),
+    Mutation(
+        "what one level costs beyond the one below belongs to nobody",
+        "models/marts/cost/mart_cost_tree.sql",
+        "sum(runs.cost_usd - coalesce(told_by_sessions.told_cost_usd, 0))",
+        "sum(runs.cost_usd)",
+        "cost_of_a_run_is_followed_to_its_token_classes",
+    ),
+    Mutation(
+        "a retry does the work again",
+        "models/marts/reliability/mart_repeated_steps.sql",
+        "case when not is_retry then signature_hash end as signature_hash",
+        "signature_hash",
+        "work_is_repeated_when_a_run_does_one_thing_again",
+    ),
+    Mutation(
+        "unknown outcomes are failures of a version",
+        "models/marts/usage/mart_agent_versions.sql",
+        "where agent_version is not null",
+        "where 1 = 1",
+        "version_is_judged_by_its_sessions",
+    ),
+    Mutation(
+        "every session has an error to name",
+        "models/daily/int_instrumentation_daily.sql",
+        "sessions.is_failed and sessions.error_type is not null as has_error_type",
+        "sessions.error_type is not null or not sessions.is_failed as has_error_type",
+        "session_tells_up_to_eight_things",
+    ),
+    Mutation(
+        "types of errors are a share of all sessions",
+        "models/marts/trust/mart_instrumentation_coverage.sql",
+        "'error_type': 'failed_session_count'",
+        "'error_type': 'n_all'",
+        "coverage_is_a_share_of_the_sessions_of_the_window",
+    ),
+    Mutation(
+        "an intent goes before a category",
+        "models/working/runs/int_runs_categorized.sql",
+        "coalesce(sent_request_category, intent)",
+        "coalesce(intent, sent_request_category)",
+        "category_is_sent_or_found_by_the_first_rule",
+    ),
+    Mutation(
+        "the last rule on prompts counts",
+        "models/intermediate/requests/int_prompts_classified.sql",
+        "order by priority, rule_id",
+        "order by priority desc, rule_id",
+        "text_of_a_prompt_meets_the_rules_in_their_order",
+    ),
+    Mutation(
+        "answers of runs with sessions of their own count twice",
+        "models/working/reported/int_answers_usage.sql",
+        "where told_otherwise.other_run_key is null",
+        "where 1 = 1",
+        "answer_of_an_sdk_lists_executions",
+    ),
 ]
 
 # One row per integrity test: a statement that breaks what the test guards.
 CORRUPTIONS = {
+    "assert_cost_tree_adds_up_to_runs": (
+        f"update {MARTS_SCHEMA}.mart_cost_tree set cost_usd = cost_usd + 1 "
+        "where cost_component = 'output'"
+    ),
+    "assert_repetitions_are_those_of_runs": (
+        f"update {MARTS_SCHEMA}.mart_repeated_steps "
+        "set redundant_step_count = redundant_step_count + 1"
+    ),
     "assert_event_ledger_is_balanced": (
         f"update {AUDIT_SCHEMA}.audit_event_ledger set accepted_rows = accepted_rows - 1"
     ),
