@@ -10,7 +10,7 @@ import math
 from datetime import timedelta
 
 import pyarrow as pa
-from scipy.stats import mannwhitneyu, ttest_ind
+from scipy import stats
 
 # Days on each side, and how many of them must have a value.
 SIDE_DAYS = 14
@@ -71,7 +71,7 @@ def interval(metric, before, after):
     first, second = (sum(side) / len(side) for side in sides)
     if len(set(sides[0])) == len(set(sides[1])) == 1:
         return first, second, second - first, second - first
-    found = ttest_ind(sides[1], sides[0], equal_var=False).confidence_interval(0.95)
+    found = stats.ttest_ind(sides[1], sides[0], equal_var=False).confidence_interval(0.95)
     return first, second, float(found.low), float(found.high)
 
 
@@ -92,7 +92,9 @@ def unlikely_days(series):
         values = [[value for value, _ in side] for side in (before, after)]
         if len({value for side in values for value in side}) == 1:
             continue
-        chance = float(mannwhitneyu(*values, alternative="two-sided", method="asymptotic").pvalue)
+        chance = float(
+            stats.mannwhitneyu(*values, alternative="two-sided", method="asymptotic").pvalue
+        )
         if chance < LEAST_LIKELY:
             found[day] = chance
     return found

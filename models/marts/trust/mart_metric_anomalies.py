@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 import pyarrow as pa
-from scipy.stats import median_abs_deviation
+from scipy import stats
 
 # Days before the judged one that are looked at, and the least age of the history.
 BASELINE_DAYS = 56
@@ -111,7 +111,7 @@ def judged(series, kind):
         residuals = before - np.array(
             [usual.get(int(weekday), centre) for weekday in weekdays_before]
         )
-        spread = float(median_abs_deviation(residuals, scale="normal"))
+        spread = float(stats.median_abs_deviation(residuals, scale="normal"))
         # the median of few days is uncertain, and days lie closer to their own median than to the true one
         spread *= ((1 + np.pi / 2 / same_weekday) / (1 - 1 / same_weekday)) ** 0.5
         typical_n = float(np.median(counts[is_before]))
