@@ -12,9 +12,9 @@
 {% endmacro %}
 
 
-{% macro completion_tables() %}
-    {{- return(['ai_interaction_completed', 'ai_response_received']) -}}
-{% endmacro %}
+{% macro ends_a_run() -%}
+    source_table in ('ai_interaction_completed', 'ai_response_received')
+{%- endmacro %}
 
 
 {% macro agent_session_tables() %}

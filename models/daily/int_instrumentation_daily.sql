@@ -58,7 +58,10 @@ select
     agent_label as agent_name,
     version_label as agent_version,
     {{ disclosed_counts("session_status != 'in_progress'", "session_status = 'in_progress'") }},
-    {%- for thing in ['response', 'tokens', 'cost', 'model', 'parent', 'error_type', 'input', 'output', 'duration', 'status', 'located_errors', 'links'] %}
+    {%- for thing in [
+        'response', 'tokens', 'cost', 'model', 'parent', 'error_type',
+        'input', 'output', 'duration', 'status', 'located_errors', 'links'
+    ] %}
     {{ count_where('has_' ~ thing) }} as with_{{ thing }}_count,
     {%- endfor %}
     {{ count_where('has_started_event') }} as with_start_count,

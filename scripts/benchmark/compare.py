@@ -49,6 +49,7 @@ def compare(
 ) -> list[Difference]:
     """Return what differs between the reference's tables and the project's marts.
 
+    Columns that the reference does not make, since no event of the benchmark has them, are left out.
     Rows are matched by key and may come in any order; doubles are equal within a relative 1e-9,
     everything else only when identical, null included. Raises `duckdb.Error` when a file cannot be
     opened.
@@ -74,9 +75,9 @@ def _compare_table(connection: duckdb.DuckDBPyConnection, table: str, key: str) 
     if left_types is None or right_types is None:
         side = "reference" if left_types is None else "project"
         return [Difference(table, None, 1, (f"the {side} has no such table",))]
-    alone = sorted(left_types.keys() ^ right_types.keys())
+    alone = sorted(left_types.keys() - right_types.keys())
     if alone:
-        return [Difference(table, None, len(alone), (f"columns on one side only: {alone}",))]
+        return [Difference(table, None, len(alone), (f"columns of the reference only: {alone}",))]
 
     found = [
         difference
@@ -84,7 +85,7 @@ def _compare_table(connection: duckdb.DuckDBPyConnection, table: str, key: str) 
         for difference in _repeated_keys(connection, table, relation, key)
     ]
     found += _rows_on_one_side(connection, table, left, right, key)
-    columns = [name for name in right_types if name != key]
+    columns = [name for name in left_types if name != key]
     for start in range(0, len(columns), COLUMNS_PER_QUERY):
         part = columns[start : start + COLUMNS_PER_QUERY]
         conditions = {

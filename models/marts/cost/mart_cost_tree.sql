@@ -37,12 +37,14 @@ steps as (
         cost_usd,
         {%- for class in classes %}
         {{ class }}_tokens,
-        {{ to_usd('cast(cost_usd as ' ~ type_double() ~ ') * ' ~ ratio(class ~ '_cost_usd', 'list_cost_usd')) }} as spread_{{ class }}_cost_usd,
+        {{ to_usd(
+            'cast(cost_usd as ' ~ type_double() ~ ') * ' ~ ratio(class ~ '_cost_usd', 'list_cost_usd')
+        ) }} as spread_{{ class }}_cost_usd,
         {%- endfor %}
         tool_cost_usd,
         {{ plausible_duration('duration_ms') }} as plausible_duration_ms
     from {{ ref('fct_agent_steps') }}
-    where step_date in (select step_date from step_days)
+    where step_date in (select step_days.step_date from step_days)
 
 ),
 
@@ -78,7 +80,7 @@ sessions as (
     from {{ ref('fct_agent_sessions') }} as of_days
     inner join runs on of_days.run_key = runs.run_key
     left join session_steps on of_days.agent_session_key = session_steps.stepped_session_key
-    where of_days.session_date in (select session_date from session_days)
+    where of_days.session_date in (select session_days.session_date from session_days)
 
 ),
 
@@ -107,7 +109,9 @@ sums_of_steps as (
         {{ count_where("steps.price_status = 'partial'") }} as partial_count,
         {%- for class in classes %}
         {{ usd_sum('steps.spread_' ~ class ~ '_cost_usd') }} as {{ class }}_cost_usd,
-        {{ bigint_sum('case when steps.spread_' ~ class ~ '_cost_usd is not null then steps.' ~ class ~ '_tokens end') }} as {{ class }}_tokens,
+        {{ bigint_sum(
+            'case when steps.spread_' ~ class ~ '_cost_usd is not null then steps.' ~ class ~ '_tokens end'
+        ) }} as {{ class }}_tokens,
         {%- endfor %}
         {{ usd_sum('steps.tool_cost_usd') }} as tool_cost_usd,
         {{ count_where('steps.tool_cost_usd is not null') }} as tool_call_count,
@@ -180,7 +184,11 @@ branches as (
         step_label,
         model_or_tool,
         '{{ class }}' as cost_component,
-        row_count, used_count, unfinished_count, unpriced_count, partial_count,
+        row_count,
+        used_count,
+        unfinished_count,
+        unpriced_count,
+        partial_count,
         {{ class }}_cost_usd as cost_usd,
         cast({{ class }}_tokens as {{ type_double() }}) as quantity,
         'tokens' as quantity_unit
@@ -196,7 +204,11 @@ branches as (
         step_label,
         model_or_tool,
         'tool' as cost_component,
-        row_count, used_count, unfinished_count, unpriced_count, partial_count,
+        row_count,
+        used_count,
+        unfinished_count,
+        unpriced_count,
+        partial_count,
         tool_cost_usd as cost_usd,
         cast(tool_call_count as {{ type_double() }}) as quantity,
         'calls' as quantity_unit
@@ -212,7 +224,11 @@ branches as (
         step_label,
         model_or_tool,
         'unexplained' as cost_component,
-        row_count, used_count, unfinished_count, unpriced_count, partial_count,
+        row_count,
+        used_count,
+        unfinished_count,
+        unpriced_count,
+        partial_count,
         unexplained_cost_usd as cost_usd,
         cast(null as {{ type_double() }}) as quantity,
         cast(null as {{ type_text() }}) as quantity_unit
@@ -228,7 +244,11 @@ branches as (
         '(session)' as step_label,
         '(none)' as model_or_tool,
         'infrastructure' as cost_component,
-        row_count, used_count, unfinished_count, unpriced_count, partial_count,
+        row_count,
+        used_count,
+        unfinished_count,
+        unpriced_count,
+        partial_count,
         infrastructure_cost_usd as cost_usd,
         infrastructure_ms / 1000.0 as quantity,
         'seconds' as quantity_unit
@@ -244,7 +264,11 @@ branches as (
         '(session)' as step_label,
         '(none)' as model_or_tool,
         'unexplained' as cost_component,
-        row_count, used_count, unfinished_count, unpriced_count, partial_count,
+        row_count,
+        used_count,
+        unfinished_count,
+        unpriced_count,
+        partial_count,
         unexplained_cost_usd as cost_usd,
         cast(null as {{ type_double() }}) as quantity,
         cast(null as {{ type_text() }}) as quantity_unit
@@ -260,7 +284,11 @@ branches as (
         '(run)' as step_label,
         '(none)' as model_or_tool,
         'unexplained' as cost_component,
-        row_count, used_count, unfinished_count, unpriced_count, partial_count,
+        row_count,
+        used_count,
+        unfinished_count,
+        unpriced_count,
+        partial_count,
         unexplained_cost_usd as cost_usd,
         cast(null as {{ type_double() }}) as quantity,
         cast(null as {{ type_text() }}) as quantity_unit

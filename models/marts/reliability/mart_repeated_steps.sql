@@ -35,7 +35,7 @@ steps as (
         cost_usd,
         known_cost_usd
     from {{ ref('fct_agent_steps') }}
-    where step_date in (select step_date from step_days)
+    where step_date in (select step_days.step_date from step_days)
 
 ),
 

@@ -15,7 +15,10 @@ named as (
         unconverted_columns,
         coalesce(workflow_name, task_name, feature) as workflow_name,
         -- a system that answers was started by what it says, and by a system where it says nothing
-        coalesce(trigger_type, case when lower(trigger) = 'system' then coalesce(trigger_source, 'system') else trigger end) as trigger_type,
+        coalesce(
+            trigger_type,
+            case when lower(trigger) = 'system' then coalesce(trigger_source, 'system') else trigger end
+        ) as trigger_type,
         response_status,
         response_text,
         latency_ms,

@@ -167,7 +167,7 @@ completed as (
     from {{ events }}
     where
         event_disposition = 'accepted'
-        and source_table in ('{{ completion_tables() | join("', '") }}')
+        and {{ ends_a_run() }}
         and run_key in (select run_key from passed_by)
 
 ),

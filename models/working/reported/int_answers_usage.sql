@@ -11,6 +11,7 @@
     'reported_steps_count': ('call_count', dbt.type_bigint()),
     'failed_call_count': ('error_count', dbt.type_bigint())
 } -%}
+{%- set used = ['model_name', 'service_tier', 'reported_cost_usd'] + counts | list | reject('equalto', 'failed_call_count') | list -%}
 with events as (
 
     select * from {{ ref('int_events_accepted') }}
@@ -78,10 +79,13 @@ executions as (
         entries.item_position,
         entries.entry_count,
         entries.agent_name as entry_agent_name,
-        entries.failed_call_count,
-        {% for column in ['model_name', 'service_tier', 'reported_cost_usd'] + counts | list | reject('equalto', 'failed_call_count') | list -%}
-        case when entries.entry_event_key is null then answers.{{ column }} else entries.{{ column }} end as used_{{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+        {%- for column in used %}
+        case
+            when entries.entry_event_key is null then answers.{{ column }}
+            else entries.{{ column }}
+        end as used_{{ column }},
+        {%- endfor %}
+        entries.failed_call_count
     from answers
     left join entries on answers.event_key = entries.entry_event_key
     where

@@ -26,7 +26,7 @@ prompts as (
 completions as (
 
     select * from {{ ref('int_events_accepted') }}
-    where source_table in ('{{ completion_tables() | join("', '") }}')
+    where {{ ends_a_run() }}
 
 ),
 
@@ -127,7 +127,7 @@ completions_ranked as (
         ) as completion_rank,
         count(*) over (partition by run_key) as completion_count
     from {{ ref('int_events_accepted') }}
-    where source_table in ('{{ completion_tables() | join("', '") }}')
+    where {{ ends_a_run() }}
 
 ),
 

@@ -25,8 +25,6 @@
     {'name': 'is_cache_hit', 'type': 'boolean', 'raw_names': ['cache_hit', 'is_cache_hit']},
     {'name': 'cost', 'type': 'usd', 'raw_names': ['total_cost_usd']}
 ] -%}
-{%- for name, sent_name in totals.items() -%}
-    {%- do expected_columns.append({'name': name, 'type': 'bigint', 'raw_names': [sent_name]}) -%}
-{%- endfor -%}
+{%- for name in totals -%}{%- do expected_columns.append({'name': name, 'type': 'bigint', 'raw_names': [totals[name]]}) -%}{%- endfor -%}
 
 {{ typed_source('rudderstack', 'ai_response_received', expected_columns) }}
