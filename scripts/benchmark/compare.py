@@ -49,7 +49,7 @@ def compare(
 ) -> list[Difference]:
     """Return what differs between the reference's tables and the project's marts.
 
-    Columns that the reference does not make, since no event of the benchmark has them, are left out.
+    Columns that the reference does not make, as no event of the benchmark has them, are left out.
     Rows are matched by key and may come in any order; doubles are equal within a relative 1e-9,
     everything else only when identical, null included. Raises `duckdb.Error` when a file cannot be
     opened.
