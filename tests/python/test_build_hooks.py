@@ -297,7 +297,8 @@ def test_builds_write_down_what_they_built_and_whether_it_passed(dbt, raw):
             "select distinct mart_tables from analytics_intermediate.state_invocations "
             "where kind != 'end'"
         ).fetchall()
-    models = {file.stem for file in (PROJECT_DIR / "models/marts").rglob("*.sql")}
+    marts = PROJECT_DIR / "models/marts"
+    models = {file.stem for ending in ("*.sql", "*.py") for file in marts.rglob(ending)}
     assert [set(names.split("\n")) for (names,) in found] == [models]
     assert dbt.run("run", *part).success
     assert recorded(raw) == [("untested", 1, True)]
