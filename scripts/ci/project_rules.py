@@ -30,7 +30,7 @@ PREFIXES = {
     "audit": ("audit_",),
 }
 # What every rollup says of the rows it rests on.
-ROLLUP_COUNTS = ("n_all", "n_used", "n_unfinished", "n_unpriced")
+ROLLUP_COUNTS = ("n_all", "n_used", "n_unfinished", "n_unpriced", "n_partial")
 # The test that several columns together are a key; it fails for null too.
 COMBINED_KEY_TEST = "unique_combination"
 WRITTEN_OUT_RELATION = re.compile(
