@@ -192,7 +192,7 @@ ROOT_PROJECT = {
     "profile": "agent_analytics",
     "models": {
         "agent_analytics": {
-            "marts": {"+schema": "reporting", "facts": {"fct_agent_runs": {"+alias": "agent_runs"}}}
+            "marts": {"+schema": "reporting", "core": {"fct_agent_runs": {"+alias": "agent_runs"}}}
         }
     },
 }

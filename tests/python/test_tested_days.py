@@ -33,8 +33,9 @@ DAMAGES = {
         "update analytics_marts.fct_agent_sessions set input_tokens = -1 where run_key = {run}"
     ),
     # a generic test of a rollup
-    "not_null_mart_cost_per_interaction_n_unpriced": (
-        "update analytics_marts.mart_cost_per_interaction set n_unpriced = null where run_date = "
+    "not_null_mart_cost_per_interaction_workflow_name": (
+        "update analytics_marts.mart_cost_per_interaction set workflow_name = null "
+        "where run_date = "
         "(select run_date from analytics_marts.fct_agent_runs where run_key = {run})"
     ),
     # within one fact
