@@ -70,6 +70,7 @@ measured as (
         {{ usd_sum('known_cost_usd') }} as known_cost_usd,
         {{ usd_sum('case when is_final then cost_usd end') }} as ended_cost_usd,
         {{ count_where('is_final and cost_usd is not null') }} as costed_run_count,
+        {{ count_where('is_final and cost_usd is not null and is_successful') }} as costed_successful_run_count,
         {{ count_where("run_status in ('error', 'timeout') and failure_category = 'unclassified'") }} as unclassified_run_count,
         {{ count_where('total_tokens is not null') }} as counted_run_count,
         {{ bigint_sum('total_tokens') }} as total_tokens,
@@ -291,7 +292,8 @@ select
     measured.known_cost_usd as known_cost_usd,
     measured.ended_cost_usd as ended_cost_usd,
     measured.costed_run_count,
-    {{ to_usd(ratio('measured.ended_cost_usd', 'measured.successful_run_count')) }} as cost_per_successful_run_usd,
+    measured.costed_successful_run_count,
+    {{ to_usd(ratio('measured.ended_cost_usd', 'measured.costed_successful_run_count')) }} as cost_per_successful_run_usd,
 
     -- usage
     measured.counted_run_count,
