@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -45,9 +46,21 @@ def main(arguments: list[str] | None = None) -> int:
         "tools open (AGENT_ANALYTICS_PUBLISHED_PATH), if the last `dbt build` ended and passed. "
         "The old file stays in place until the new one is complete and checked."
     )
-    parser.parse_args(arguments)
+    parser.add_argument(
+        "--parquet",
+        type=Path,
+        metavar="DIR",
+        help="write each published table to DIR/<table>.parquet as well, for tools that do not "
+        "read DuckDB; DIR becomes a link to the newest copy",
+    )
+    options = parser.parse_args(arguments)
+    if options.parquet:
+        refuse_other_folder(options.parquet)
     table_count, row_count = publish(warehouse_path(), published_path())
     print(f"Published {table_count} tables with {row_count:,} rows to {published_path()}")
+    if options.parquet:
+        file_count = export_parquet(published_path(), options.parquet)
+        print(f"Wrote {file_count} Parquet files to {options.parquet}")
     return 0
 
 
@@ -266,6 +279,61 @@ def record_publication(
         f"comment on table {table} is 'One row per published table: when it was copied, from "
         "which file, and its number of rows.'"
     )
+
+
+def refuse_other_folder(folder: Path) -> None:
+    """Exit with one clear line when something that no export wrote is where the link would be."""
+    if folder.is_symlink():
+        if not copy_pattern(folder).fullmatch(str(folder.readlink())):
+            fail(f"{folder} is a link to {folder.readlink()}; choose another --parquet DIR", 1)
+    elif folder.is_dir() and any(folder.iterdir()):
+        fail(f"{folder} holds files of something else; choose another --parquet DIR", 1)
+    elif folder.exists() and not folder.is_dir():
+        fail(f"{folder} is a file; choose another --parquet DIR", 1)
+
+
+def copy_pattern(folder: Path) -> re.Pattern[str]:
+    """Return what the folders are named that a link named like `folder` leads to."""
+    return re.compile(re.escape(folder.name) + r"[.]copy-[0-9]{8}T[0-9]{12}")
+
+
+def export_parquet(published: Path, folder: Path) -> int:
+    """Write every published table as one Parquet file and return the number of files.
+
+    The files of a copy lie in a folder of their own beside `folder`, which becomes a link to it in
+    one step: who reads sees one whole copy or the other. The copy before stays, so that who
+    began to read it can end; older ones go. Exits with one clear line when a file cannot be
+    written, and leaves `folder` as it was.
+    """
+    folder = folder.absolute()
+    make_folder(folder.parent)
+    pattern = copy_pattern(folder)
+    before = str(folder.readlink()) if folder.is_symlink() else None
+    copy = folder.with_name(f"{folder.name}.copy-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+    draft = copy.with_name(f"{copy.name}.link")
+    try:
+        copy.mkdir()
+        with connect(published, read_only=True) as connection:
+            tables = connection.execute(
+                "select schema_name, table_name from duckdb_tables() order by table_name"
+            ).fetchall()
+            for schema, table in tables:
+                file = quote_literal(str(copy / f"{table}.parquet"))
+                connection.execute(
+                    f"copy {quote_identifier(schema)}.{quote_identifier(table)} "
+                    f"to {file} (format parquet, compression zstd)"
+                )
+        if folder.is_dir() and not folder.is_symlink():
+            folder.rmdir()
+        draft.symlink_to(copy.name, target_is_directory=True)
+        draft.replace(folder)
+    except (OSError, duckdb.Error) as error:
+        shutil.rmtree(copy, ignore_errors=True)
+        fail(f"{folder} cannot be written: {one_line(error)}", 1)
+    for old in folder.parent.iterdir():
+        if pattern.fullmatch(old.name) and old.name not in (before, copy.name):
+            shutil.rmtree(old, ignore_errors=True)
+    return len(tables)
 
 
 if __name__ == "__main__":

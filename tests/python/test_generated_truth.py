@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from scripts import generate_events, load_events
+from scripts.reporting import numbers
 from scripts.warehouse import PROJECT_DIR, quote_identifier, quote_literal
 from tests.python.warehouses import WITHOUT_UNIT_TESTS, Warehouse, errors_of, lake_in_use
 
@@ -301,3 +302,33 @@ def test_statements_of_the_readme_have_an_answer(built):
     answers = [connection.execute(statement).fetchall() for statement in statements]
     assert len(answers) == 20
     assert sum(1 for rows in answers if rows) >= 18
+
+
+@pytest.mark.xdist_group("generated_clean")
+def test_the_report_says_what_the_marts_say(built):
+    """Over the whole window the numbers of scripts/report.py, made from facts, are the marts'."""
+    connection = built("clean").connection
+    window = "analytics_intermediate.int_analysis_window"
+    since, until = connection.execute(
+        f"select window_start_date, window_end_date from {window}"
+    ).fetchone()
+    selection = numbers.Selection(since, until)
+    said = {line.label: line.value for line in numbers.headlines(connection, selection)}
+    [health] = connection.execute(
+        "select sum(run_count), sum(successful_run_count) / sum(n_used), "
+        "sum(failed_run_count) / sum(n_used), sum(cost_usd), "
+        "sum(ended_cost_usd) / sum(costed_run_count), "
+        "sum(ended_cost_usd) / sum(costed_successful_run_count) "
+        f"from analytics_marts.mart_workflow_health, {window} "
+        "where level = 'system' and run_date between window_start_date and window_end_date"
+    ).fetchall()
+    labels = (
+        "Runs", "Success rate", "Failure rate", "Cost", "Cost per run", "Cost per successful run",
+    )  # fmt: skip
+    assert [float(said[label]) for label in labels] == pytest.approx([float(x) for x in health])
+    names = "workflow_name, agent_name, step_type, tool_name, failure_mode, failed_run_count"
+    found = numbers.rows(connection, selection, numbers.BREAKPOINTS)
+    assert [tuple(row[name] for name in names.split(", ")) for row in found] == connection.execute(
+        f"select {names} from analytics_marts.mart_breakpoints order by impact_rank limit 5"
+    ).fetchall()
+    assert len(found) == 5

@@ -417,6 +417,82 @@ RUNS = [
 ]
 
 
+def exported(folder):
+    """Return the run keys of an export, read as a tool that knows Parquet would."""
+    file = folder / "fct_agent_runs.parquet"
+    return [key for (key,) in duckdb.execute(f"select run_key from '{file}' order by 1").fetchall()]
+
+
+def test_parquet_has_every_published_table(files, tmp_path, capsys):
+    work, published = files
+    build(work)
+    folder = tmp_path / "new" / "lake"
+    assert publish_marts.main(["--parquet", str(folder)]) == 0
+    assert capsys.readouterr().out.endswith(f"Wrote 3 Parquet files to {folder}\n")
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["fct_agent_runs.parquet", 'odd "name.parquet', "publication.parquet"]
+    with duckdb.connect(str(published), read_only=True) as connection:
+        for name in ("fct_agent_runs", "publication"):
+            table = f"{MARTS_SCHEMA}.{name}"
+            assert connection.execute(f"from '{folder / name}.parquet'").fetchall() == (
+                connection.execute(f"from {table}").fetchall()
+            )
+            assert connection.execute(f"describe '{folder / name}.parquet'").fetchall() == (
+                connection.execute(f"describe {table}").fetchall()
+            )
+
+
+def test_a_reader_of_parquet_keeps_its_copy_until_the_one_after_the_next(files, tmp_path):
+    work, _ = files
+    folder = tmp_path / "lake"
+    copies = []
+    for rows in (1, 2, 3):
+        build(work, rows=rows)
+        assert publish_marts.main(["--parquet", str(folder)]) == 0
+        assert len(exported(folder)) == rows
+        copies.append(folder.resolve())
+    assert not copies[0].exists()
+    assert len(exported(copies[1])) == 2
+    assert sorted(tmp_path.glob("lake*")) == [folder, copies[1], copies[2]]
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "link"])
+def test_parquet_takes_the_place_of_nothing_else(files, tmp_path, capsys, kind):
+    work, published = files
+    build(work)
+    folder = tmp_path / "mine"
+    if kind == "folder":
+        folder.mkdir()
+        (folder / "thesis.txt").write_text("mine")
+    elif kind == "file":
+        folder.write_text("mine")
+    else:
+        folder.symlink_to(tmp_path, target_is_directory=True)
+    with pytest.raises(SystemExit):
+        publish_marts.main(["--parquet", str(folder)])
+    assert "choose another --parquet DIR" in capsys.readouterr().err
+    assert not published.exists()
+    assert folder.exists()
+
+
+def test_parquet_that_cannot_be_written_leaves_the_last_copy(files, tmp_path, capsys, monkeypatch):
+    work, _ = files
+    folder = tmp_path / "lake"
+    build(work, rows=1)
+    assert publish_marts.main(["--parquet", str(folder)]) == 0
+    build(work, rows=2)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "symlink_to", full)
+    with pytest.raises(SystemExit):
+        publish_marts.main(["--parquet", str(folder)])
+    assert "cannot be written: [Errno 28] No space left on device" in capsys.readouterr().err
+    assert len(exported(folder)) == 1
+    assert len(list(tmp_path.glob("lake*"))) == 2
+
+
 def test_summary_gives_counts_cost_and_success_rate(files, capsys):
     work, _ = files
     build_facts(work, RUNS)
