@@ -13,9 +13,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from scripts import generate_events, load_events
+from scripts import generate_events, load_events, superset_bundle
 from scripts.reporting import numbers
 from scripts.warehouse import PROJECT_DIR, quote_identifier, quote_literal
+from tests.python.test_semantic_layer import EXPECTED
 from tests.python.warehouses import WITHOUT_UNIT_TESTS, Warehouse, errors_of, lake_in_use
 
 # Money is compared to a tenth of a millionth of a dollar: prices have six, sums nine decimals.
@@ -332,3 +333,19 @@ def test_the_report_says_what_the_marts_say(built):
         f"select {names} from analytics_marts.mart_breakpoints order by impact_rank limit 5"
     ).fetchall()
     assert len(found) == 5
+
+
+@pytest.mark.xdist_group("generated_clean")
+def test_metrics_of_superset_are_those_of_the_semantic_layer(built):
+    """Every metric is there, and its SQL finds what the marts say."""
+    connection = built("clean").connection
+    files = superset_bundle.bundle(superset_bundle.described_tables(connection), "duckdb:///x")
+    found = {}
+    for file in files.values():
+        for metric in file.get("metrics", []):
+            statement = f"select {metric['expression']} from analytics_marts.{file['table_name']}"
+            [(found[metric["metric_name"]],)] = connection.execute(statement).fetchall()
+    assert set(found) == set(EXPECTED)
+    for name, value in found.items():
+        [(expected,)] = connection.execute(f"select {EXPECTED[name]}").fetchall()
+        assert float(value) == pytest.approx(float(expected), rel=1e-9), name
