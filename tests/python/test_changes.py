@@ -67,7 +67,7 @@ def test_values_are_compared_whatever_the_order_of_rows(tmp_path):
                 changes.read_table(connection, MARTS_SCHEMA, "t", ["number BIGINT", "name VARCHAR"])
             )
     assert found[0] == found[1]
-    assert len(set(found)) == 3
+    assert len(set(found)) == 4
     assert found[0].rows == 2
 
 
