@@ -45,7 +45,7 @@ def test_one_line_without_a_terminal_and_the_exit_codes_of_dbt(build, capsys):
     # its upstream tables are not there
     assert build("--select", "fct_user_actions", "--exclude-resource-type", "unit_test") == 1
     assert capsys.readouterr().out.splitlines()[-1].endswith("1 failed, 11 skipped")
-    assert build("--no-such-option") == 2
+    assert build("--no-such-flag") == 2
     assert "No such option" in capsys.readouterr().err
 
 

@@ -154,7 +154,8 @@ def commands():
     }  # fmt: skip
     scripts = "".join(text_of(path) for path in with_ending(".py") if path != Path(__file__))
     written = set(re.findall(r"\"(--[a-z][a-z-]*)\"", scripts))
-    return {*targets, *cli.commands, *options, *written, *READERS, "generate"}
+    parts = re.findall(r"add_parser\(\s*\"([a-z-]+)\"", scripts)
+    return {*targets, *cli.commands, *options, *written, *parts, *READERS, "generate"}
 
 
 @cache
