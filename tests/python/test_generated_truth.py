@@ -15,6 +15,7 @@ import pytest
 
 from scripts import generate_events, load_events
 from scripts.warehouse import PROJECT_DIR, quote_identifier, quote_literal
+from tests.python.rollups import RECOMPUTED, difference
 from tests.python.warehouses import WITHOUT_UNIT_TESTS, Warehouse, errors_of, lake_in_use
 
 # Money is compared to a tenth of a millionth of a dollar: prices have six, sums nine decimals.
@@ -301,3 +302,12 @@ def test_statements_of_the_readme_have_an_answer(built):
     answers = [connection.execute(statement).fetchall() for statement in statements]
     assert len(answers) == 20
     assert sum(1 for rows in answers if rows) >= 18
+
+
+@pytest.mark.xdist_group("generated_dirty")
+@pytest.mark.parametrize("table", RECOMPUTED)
+def test_rollup_is_what_the_facts_say(built, table):
+    """Computed from the facts by another way than the model's, with every kind of dirt."""
+    connection = built("dirty").connection
+    assert connection.execute(difference(table)).fetchall() == []
+    assert connection.execute(f"select count(*) from analytics_marts.{table}").fetchone() != (0,)
