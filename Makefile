@@ -99,7 +99,7 @@ check-dialects: $(READY) ## parse the SQL compiled for Snowflake, BigQuery, Reds
 	@for environment in cloud databricks clickhouse; do scripts/ci/prepare_environment $$environment; done
 	@$(BIN)/python scripts/ci/check_dialects.py
 
-lint: $(READY) ## ruff, sqlfluff and the measures of the project's structure
+lint: $(READY) ## ruff, sqlfluff, the measures of the project's structure, its descriptions and conventions
 	@scripts/ci/lint
 
 docs: $(READY) ## the documentation site as one file, target/static_index.html
