@@ -248,6 +248,13 @@ MUTATIONS = [
         "volume_of_a_day_counts_users_and_conversations_once",
     ),
     Mutation(
+        "what was seen two days before the newest run has gone",
+        "models/daily/int_first_and_last_sightings.sql",
+        "days_of_coincidence = 2",
+        "days_of_coincidence = 1",
+        "what_was_seen_two_days_before_the_newest_run_has_not_gone",
+    ),
+    Mutation(
         "users are new twice",
         "models/marts/usage/mart_run_volume.sql",
         "where position_of_user = 1",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from datetime import date, datetime, timedelta
+import re
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -153,17 +154,10 @@ def test_rows_say_value_and_what_it_rests_on():
 
 
 def test_what_came_and_went_around_a_day_coincides():
-    """Within two days; what is still there at the end of the data has not gone."""
-    known = [
-        ("model", "new", day(9), day(99)),
-        ("tool", "old", day(1), day(11)),
-        ("agent", "kept", day(1), day(100)),
-        ("version", "far 2", day(13), day(50)),
-    ]
-    assert anomalies.changes_around(day(10), known, day(100)) == (
-        f"model new first seen {day(9)}; tool old last seen {day(11)}"
-    )
-    assert anomalies.changes_around(day(99), known, day(100)) is None
+    """Within two days on either side, in the order of the alphabet."""
+    known = [(day(number), f"thing {number}") for number in (7, 8, 12, 13)]
+    assert anomalies.changes_around(day(10), known) == "thing 12; thing 8"
+    assert anomalies.changes_around(day(20), known) is None
 
 
 def test_a_lasting_change_is_found_on_its_day():
@@ -217,24 +211,18 @@ def test_change_is_a_row_with_both_sides_and_what_coincides():
         }
         for number in range(40)
     ]
-    known = [("version", "writer 2", day(19), day(39))]
+    known = [(day(19), "version writer 2 first seen"), (day(23), "tool crawl last seen")]
     (row,) = changes.rows_of(days, known, {})
     assert (row["changed_on"], row["n_before"], row["n_after"]) == (day(20), 1400, 1400)
     assert (row["before_value"], row["after_value"]) == (pytest.approx(0.903), pytest.approx(0.603))
     assert row["difference"] == pytest.approx(-0.3)
     assert row["difference_low"] < row["difference"] < row["difference_high"]
-    assert row["coinciding_changes"] == f"version writer 2 first seen {day(19)}"
+    assert row["coinciding_changes"] == "version writer 2 first seen"
     assert row["n_all"] == 2800
 
 
-def test_names_come_from_the_tables_of_what_was_seen():
-    seen = {"first_seen_at": datetime(2026, 1, 1), "last_seen_at": datetime(2026, 1, 9)}
-    never = {"first_seen_at": None, "last_seen_at": None}
-    tables = {
-        "dim_models": [{"canonical_model": "m", **seen}, {"canonical_model": "unused", **never}],
-        "dim_tools": [{"tool_name": "t", **seen}],
-        "dim_agents": [{"agent_name": "a", **seen}],
-        "mart_agent_versions": [{"agent_name": "a", "agent_version": "2", **seen}],
-    }
-    names = {(kind, name) for kind, name, _, _ in anomalies.changes_of(tables)}
-    assert names == {("model", "m"), ("tool", "t"), ("agent", "a"), ("version", "a 2")}
+def test_other_engines_are_told_of_every_python_model():
+    """What is disabled is not in dbt's graph, so the message names the models itself."""
+    names = {path.stem for path in (PROJECT_DIR / "models").rglob("*.py")}
+    message = (PROJECT_DIR / "macros/settings/name_disabled_models.sql").read_text()
+    assert set(re.findall(r"mart_\w+", message)) == names != set()
