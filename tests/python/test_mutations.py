@@ -402,6 +402,20 @@ MUTATIONS = [
         "model_has_its_newest_list_price",
     ),
     Mutation(
+        "a session that says nothing has a say in how tokens are counted",
+        "models/working/runs/int_runs_session_totals.sql",
+        "priced_sessions.canonical_model is not null or priced_sessions.total_tokens is not null",
+        "1 = 1",
+        "run_has_the_convention_of_the_sessions_that_used_something",
+    ),
+    Mutation(
+        "only models with a known limit are models",
+        "models/marts/core/dim_models.sql",
+        "left join limits",
+        "inner join limits",
+        "model_has_its_newest_list_price",
+    ),
+    Mutation(
         "no tool is a tool",
         "models/marts/core/dim_tools.sql",
         "where tool_name != '(none)'",
