@@ -26,7 +26,7 @@ NAME ?=
 BY ?= metric_time__day
 WHERE ?=
 
-.PHONY: help setup build metrics metric test test-incremental test-slow test-nightly test-postgres test-spark test-iceberg test-clickhouse test-engines check-dialects lint docs bench lock clean
+.PHONY: help setup build metrics metric page test test-incremental test-slow test-nightly test-postgres test-spark test-iceberg test-clickhouse test-engines check-dialects lint docs bench lock clean
 
 help: ## one line per target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -62,6 +62,10 @@ metrics: $(READY) ## list the metrics of the semantic layer, with what each can 
 metric: $(READY) ## ask one metric: NAME=cost_per_run BY=metric_time__week [WHERE="{{ Dimension('run__workflow_name') }} = 'support'"]
 	@test -n "$(NAME)" || { echo "error: say which metric, as in make metric NAME=cost_per_run BY=metric_time__week; make metrics lists them" >&2; exit 2; }
 	@$(BIN)/dbt parse --quiet && $(BIN)/mf query --metrics "$(NAME)" --group-by "$(BY)" --order "$(BY)" $(if $(WHERE),--where "$(WHERE)")
+
+page: $(READY) ## ask what a page of a dashboard shows: NAME=overview, cost, latency, failures, quality or usage
+	@test -n "$(NAME)" || { echo "error: say which page, as in make page NAME=cost" >&2; exit 2; }
+	@$(BIN)/dbt parse --quiet && $(BIN)/mf query --saved-query "$(NAME)"
 
 test: $(READY) ## everything CI runs
 	@scripts/ci/test
@@ -99,7 +103,7 @@ check-dialects: $(READY) ## parse the SQL compiled for Snowflake, BigQuery, Reds
 	@for environment in cloud databricks clickhouse; do scripts/ci/prepare_environment $$environment; done
 	@$(BIN)/python scripts/ci/check_dialects.py
 
-lint: $(READY) ## ruff, sqlfluff and the measures of the project's structure
+lint: $(READY) ## ruff, sqlfluff, the measures of the project's structure, its descriptions and conventions
 	@scripts/ci/lint
 
 docs: $(READY) ## the documentation site as one file, target/static_index.html

@@ -243,6 +243,12 @@ SEEDS: dict[str, dict[str, Check]] = {
         "valid_from": required(iso_date),
         "valid_to": optional(iso_date),
     },
+    "pricing/model_limits.csv": {
+        "canonical_model": required(lower_case),
+        "context_window_tokens": required(whole_number),
+        "listed_on": required(iso_date),
+        "source": required(),
+    },
     "pricing/right_sizing_candidates.csv": {
         "current_model": required(lower_case),
         "candidate_model": required(lower_case),
@@ -392,6 +398,9 @@ def check_seeds(folder: Path) -> tuple[list[Problem], int]:
         problems += check_scales(rows["taxonomy/feedback_scales.csv"])
         problems += duplicates(rows["pricing/cost_conventions.csv"], ("sender",))
         problems += duplicates(rows["pricing/service_tiers.csv"], ("word",))
+        problems += check_limits(
+            rows["pricing/model_limits.csv"], rows["pricing/model_pricing.csv"]
+        )
         problems += check_candidates(
             rows["pricing/right_sizing_candidates.csv"], rows["pricing/model_pricing.csv"]
         )
@@ -554,6 +563,18 @@ def check_tool_rates(rates: list[Row]) -> Iterator[Problem]:
     for row in rates:
         if not row["usd_per_call"] and not row["usd_per_second"]:
             yield row.problem("usd_per_call", "is empty, and so is usd_per_second; fill in one")
+
+
+def check_limits(limits: list[Row], prices: list[Row]) -> Iterator[Problem]:
+    """Yield problems of limits of models: repeated models, and names without a price."""
+    yield from duplicates(limits, ("canonical_model",))
+    models = {row["canonical_model"] for row in prices}
+    for row in limits:
+        if row["canonical_model"] not in models:
+            yield row.problem(
+                "canonical_model",
+                f"{row['canonical_model']!r} has no price; name a model of model_pricing.csv",
+            )
 
 
 def check_candidates(candidates: list[Row], prices: list[Row]) -> Iterator[Problem]:

@@ -1,13 +1,16 @@
-"""Write seeds/pricing/model_pricing.csv and model_aliases.csv from two maintained price lists.
+"""Write seeds/pricing/model_pricing.csv, model_aliases.csv and model_limits.csv.
 
-The first source is the package `genai-prices`. The second are the price lists of dated releases of
-two other packages (`scripts/pricing/price_lists.csv`): they say since when a price holds, what held
-before and which models genai-prices lacks, and every figure of theirs is compared with the seed.
+Prices and names come from two maintained price lists, limits from the first alone. That is the
+package `genai-prices`. The second are the price lists of dated releases of two other packages
+(`scripts/pricing/price_lists.csv`): they say since when a price holds, what held before and which
+models genai-prices lacks, and every figure of theirs is compared with the seed.
 
 * price rows whose `source` does not start with one of the script's own are yours and are kept as
   they are. They also win over both sources: no generated row is written for their model;
 * alias rows that the script does not produce are kept as long as their canonical model has a
   price; rows it produces are rewritten;
+* limits are written for models with a price; rows whose `source` does not start with
+  `genai-prices` are yours and win;
 * everything is sorted, so that running the script twice changes nothing.
 
 Nothing is downloaded unless `--download` is given: the figures of the lists are checked in
@@ -34,8 +37,10 @@ from scripts.warehouse import PROJECT_DIR, fail
 
 PRICING_FILE = PROJECT_DIR / "seeds/pricing/model_pricing.csv"
 ALIASES_FILE = PROJECT_DIR / "seeds/pricing/model_aliases.csv"
+LIMITS_FILE = PROJECT_DIR / "seeds/pricing/model_limits.csv"
 SOURCES_FOLDER = PROJECT_DIR / "scripts/pricing"
 
+LIMIT_COLUMNS = ("canonical_model", "context_window_tokens", "listed_on", "source")
 ALIAS_COLUMNS = ("alias", "match_type", "canonical_model")
 # Match types of rows that need no model.
 GENERAL_TYPES = ("prefix", "suffix", "pattern")
@@ -43,12 +48,12 @@ OWN_SOURCES = (genai.GENERATED_BY, history.LISTED_BY, history.REVIEWED_BY)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write (or with `--check` compare) both files; return the exit code."""
+    """Write (or with `--check` compare) the files; return the exit code."""
     parser = argparse.ArgumentParser(
-        description="Regenerate seeds/pricing/model_pricing.csv and model_aliases.csv from the "
-        "installed genai-prices package and the figures of dated price lists, and compare both "
-        "sources. Rows with a source of your own are kept. Exits with 1 when a difference "
-        "between the sources is explained nowhere."
+        description="Regenerate model_pricing.csv, model_aliases.csv and model_limits.csv in "
+        "seeds/pricing from the installed genai-prices package and the figures of dated price "
+        "lists, and compare both sources. Rows with a source of your own are kept. Exits with 1 "
+        "when a difference between the sources is explained nowhere."
     )
     parser.add_argument(
         "--check",
@@ -71,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--folder",
         type=Path,
         default=PRICING_FILE.parent,
-        help="folder of both CSV files (default: seeds/pricing)",
+        help="folder of the CSV files (default: seeds/pricing)",
     )
     parser.add_argument(
         "--sources",
@@ -106,7 +111,10 @@ def main(arguments: list[str] | None = None) -> int:
     ]
     aliases.sort(key=alias_order)
 
+    limits_file = options.folder / LIMITS_FILE.name
+    limits = limit_rows(read_rows(limits_file, LIMIT_COLUMNS), known_models, released_on)
     wanted = {
+        limits_file: to_csv(LIMIT_COLUMNS, ([row[c] for c in LIMIT_COLUMNS] for row in limits)),
         pricing_file: to_csv(
             PRICING_COLUMNS, ([row[c] for c in PRICING_COLUMNS] for row in prices)
         ),
@@ -136,12 +144,35 @@ def main(arguments: list[str] | None = None) -> int:
     dated = sum(history.is_dated(row, released_on) for row in prices)
     print(
         f"{len(known_models)} models, {len(prices)} price intervals ({len(own_prices)} your own), "
-        f"{len(aliases)} aliases; {len(changed)} file(s) changed\n"
+        f"{len(aliases)} aliases, {len(limits)} limits; {len(changed)} file(s) changed\n"
         f"{dated} of {len(prices)} intervals ({dated / len(prices):.0%}) begin on a day from a "
         f"dated source; {compared} figures of dated lists compared, "
         f"{len(unexplained)} unexplained difference(s)"
     )
     return 1 if unexplained or unused else 0
+
+
+def limit_rows(
+    seed_rows: list[dict[str, str]], known_models: set[str], released_on: str
+) -> list[dict[str, str]]:
+    """Return what fits into one call of each model with a price; own rows win.
+
+    A row keeps the day on which its figure was first listed.
+    """
+    rows = {row["canonical_model"]: row for row in seed_rows}
+    own = {m for m, row in rows.items() if not row["source"].startswith(genai.GENERATED_BY)}
+    kept = {model: rows[model] for model in own}
+    for model, tokens in genai.context_windows().items():
+        if model in known_models and model not in own:
+            before = rows.get(model)
+            is_same = before is not None and before["context_window_tokens"] == str(tokens)
+            kept[model] = {
+                "canonical_model": model,
+                "context_window_tokens": str(tokens),
+                "listed_on": before["listed_on"] if before and is_same else released_on,
+                "source": genai.GENERATED_BY,
+            }
+    return [kept[model] for model in sorted(kept)]
 
 
 def alias_order(row: AliasRow) -> tuple[bool, str, str, str]:

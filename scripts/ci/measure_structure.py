@@ -5,8 +5,8 @@ Below it stands every violation of a rule and every exception that nothing needs
 
 What models really read is seen in the statements that dbt runs, those asked while a model is
 compiled included, so two small builds are made in a throw-away folder, the second one incremental.
-They take a minute or two; --parse-only leaves them and the measure of hidden edges out, --built
-takes them from a folder.
+They take a minute or two; --build-in keeps them in a folder, --built takes them from there, and
+--parse-only leaves them and the measure of hidden edges out.
 """
 
 from __future__ import annotations
@@ -326,6 +326,9 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--parse-only", action="store_true", help="build nothing; hidden edges are not measured"
     )
     how.add_argument(
+        "--build-in", type=Path, metavar="DIR", help="empty folder for the builds, which stay there"
+    )
+    how.add_argument(
         "--built",
         type=Path,
         metavar="DIR",
@@ -340,7 +343,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_arguments(arguments)
     configuration = Configuration.read(options.configuration)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = options.built or Path(scratch)
+        folder = options.built or options.build_in or Path(scratch)
         if options.parse_only:
             run_dbt(folder, "parse")
         elif not options.built:

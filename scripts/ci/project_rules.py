@@ -1,7 +1,8 @@
 """What is asked of the project's graph, tests and descriptions, read from dbt's manifest.
 
-Each rule returns one `Violation` for each thing that breaks it. Most of them are those of
-dbt-project-evaluator, under its names; the others are this project's own.
+Each rule returns one `Violation` for each thing that breaks it. Some are those of
+dbt-project-evaluator, under its names, that have exceptions with reasons; the others are this
+project's own. What dbt-bouncer knows stands in dbt-bouncer.yml.
 """
 
 from __future__ import annotations
@@ -20,23 +21,10 @@ Node = Mapping[str, Any]
 
 MOST_PARENTS = 8
 LONGEST_CHAIN_OF_VIEWS = 5
-# Beginnings of a model's name by the first folder below models/.
-PREFIXES = {
-    "staging": ("stg_", "base_"),
-    "intermediate": ("int_",),
-    "working": ("int_",),
-    "daily": ("int_",),
-    "marts": ("fct_", "dim_", "mart_"),
-    "audit": ("audit_",),
-}
 # What every rollup says of the rows it rests on.
 ROLLUP_COUNTS = ("n_all", "n_used", "n_unfinished", "n_unpriced", "n_partial")
 # The test that several columns together are a key; it fails for null too.
 COMBINED_KEY_TEST = "unique_combination"
-WRITTEN_OUT_RELATION = re.compile(
-    r"\b(?:from|join)\s+(?!\{)(?:[\w\"`\[\]]+\.){1,2}[\w\"`\[\]]+", re.IGNORECASE
-)
-NOT_SQL = re.compile(r"\{#.*?#\}|--[^\n]*|/\*.*?\*/", re.DOTALL)
 MACRO_HEAD = re.compile(r"\{%-?\s*macro\s+\w+\s*\((.*?)\)\s*-?%\}", re.DOTALL)
 
 
@@ -228,66 +216,6 @@ def rejoining_of_upstream_concepts(project: Project) -> Iterator[Violation]:
                     )
 
 
-def root_models(project: Project) -> Iterator[Violation]:
-    """Each model reads something."""
-    for key, node in project.models.items():
-        if not project.parents[key]:
-            yield Violation(node["name"], "reads nothing by ref() or source()")
-
-
-def direct_join_to_source(project: Project) -> Iterator[Violation]:
-    """No model reads a source and a model."""
-    for key, node in project.models.items():
-        kinds = {project.nodes[parent]["resource_type"] for parent in project.parents[key]}
-        if {"model", "source"} <= kinds:
-            yield Violation(node["name"], "reads a source beside a model: stage the source")
-
-
-def marts_or_intermediate_dependent_on_source(project: Project) -> Iterator[Violation]:
-    """Only staging reads sources."""
-    for key, node in project.models.items():
-        for parent in project.parents[key]:
-            is_source = project.nodes[parent]["resource_type"] == "source"
-            if is_source and project.kind(key) != "staging":
-                yield Violation(node["name"], f"reads the source {project.name(parent)}: stage it")
-
-
-def multiple_sources_joined(project: Project) -> Iterator[Violation]:
-    """No model reads several sources."""
-    for key, node in project.models.items():
-        kinds = [project.kind(parent) for parent in project.parents[key]]
-        if kinds.count("source") > 1:
-            yield Violation(node["name"], "reads several sources: one staging model for each")
-
-
-def source_fanout(project: Project) -> Iterator[Violation]:
-    """No source is read by several models."""
-    for key, readers in project.children.items():
-        if project.kind(key) == "source" and len(readers) > 1:
-            names = ", ".join(sorted(map(project.name, readers)))
-            yield Violation(project.name(key), f"read by {names}: one staging model should")
-
-
-def unused_sources(project: Project) -> Iterator[Violation]:
-    """Each source is read."""
-    for key, readers in project.children.items():
-        if project.kind(key) == "source" and not readers:
-            yield Violation(project.name(key), "declared and read by nothing")
-
-
-def duplicate_sources(project: Project) -> Iterator[Violation]:
-    """No two sources stand for one table."""
-    declared: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for key in project.nodes:
-        if project.kind(key) == "source":
-            node = project.nodes[key]
-            table = (node["database"] or "", node["schema"], node["identifier"])
-            declared[table].append(project.name(key))
-    for names in declared.values():
-        if len(names) > 1:
-            yield Violation(sorted(names)[0], f"the same table as {', '.join(sorted(names)[1:])}")
-
-
 def staging_dependent_on_staging(project: Project) -> Iterator[Violation]:
     """No staging model reads another; base models are there to be read."""
     for key, node in project.models.items():
@@ -299,23 +227,6 @@ def staging_dependent_on_staging(project: Project) -> Iterator[Violation]:
 
 def _is_staging(name: str) -> bool:
     return not name.startswith("base_")
-
-
-def staging_dependent_on_marts_or_intermediate(project: Project) -> Iterator[Violation]:
-    """No staging model reads what is built from staging."""
-    for key, node in project.models.items():
-        for parent in project.parents[key]:
-            is_later = project.kind(parent) not in ("staging", "source", "seed")
-            if project.kind(key) == "staging" and is_later:
-                yield Violation(node["name"], f"reads {project.name(parent)}, which comes later")
-
-
-def hard_coded_references(project: Project) -> Iterator[Violation]:
-    """Relations are named by ref() and source() only."""
-    for node in project.models.values():
-        found = WRITTEN_OUT_RELATION.search(NOT_SQL.sub("", node["raw_code"]))
-        if found:
-            yield Violation(node["name"], f"`{found.group()}`: use ref() or source()")
 
 
 def chained_views(project: Project) -> Iterator[Violation]:
@@ -331,31 +242,12 @@ def chained_views(project: Project) -> Iterator[Violation]:
             )
 
 
-def undocumented_models(project: Project) -> Iterator[Violation]:
-    """Each model says what it holds, beginning with its grain."""
-    for node in project.models.values():
-        description = node["description"].strip()
-        if not description:
-            yield Violation(node["name"], "no description: begin with `One row per …`")
-        elif not description.startswith("One row"):
-            yield Violation(node["name"], f"begins with `{description[:30]}`, not `One row per …`")
-
-
 def undocumented_columns(project: Project) -> Iterator[Violation]:
     """Each column that is declared is described."""
     for key, node in project.nodes.items():
         for column in node.get("columns", {}).values():
             if not column["description"].strip():
                 yield Violation(f"{project.name(key)}.{column['name']}", "no description")
-
-
-def undocumented_sources(project: Project) -> Iterator[Violation]:
-    """Each source and each of its tables is described."""
-    for key, node in project.nodes.items():
-        if project.kind(key) == "source":
-            for part in ("description", "source_description"):
-                if not node[part].strip():
-                    yield Violation(project.name(key), f"no {part.replace('_', ' ')}")
 
 
 def undocumented_macros(project: Project) -> Iterator[Violation]:
@@ -397,25 +289,6 @@ def _argument_names(signature: str) -> list[str]:
     return [part.split("=")[0].strip() for part in flat.split(",") if part.strip()]
 
 
-def unlike_names(project: Project) -> Iterator[Violation]:
-    """The name of a model says in which layer it lies."""
-    for key, node in project.models.items():
-        prefixes = PREFIXES.get(project.kind(key))
-        if prefixes is None:
-            yield Violation(node["name"], f"in models/{project.kind(key)}, a folder of no layer")
-        elif not node["name"].startswith(prefixes):
-            yield Violation(node["name"], f"should begin with {' or '.join(prefixes)}")
-
-
-def test_directories(project: Project) -> Iterator[Violation]:
-    """A model is described and tested in a YAML file of its own folder."""
-    for node in project.models.values():
-        patch = (node.get("patch_path") or "").rpartition("://")[2]
-        own = PurePosixPath(node["original_file_path"]).parent
-        if patch and PurePosixPath(patch).parent != own:
-            yield Violation(node["name"], f"described in {patch}, not in {own}")
-
-
 def source_directories(project: Project) -> Iterator[Violation]:
     """A source and its staging models lie in models/staging/<name of the source>."""
     for key, node in project.nodes.items():
@@ -427,14 +300,6 @@ def source_directories(project: Project) -> Iterator[Violation]:
                 path = project.nodes[reader]["original_file_path"]
                 if own not in PurePosixPath(path).parents:
                     yield Violation(project.name(reader), f"stages {node['source_name']} in {path}")
-
-
-def intermediate_dependent_on_marts(project: Project) -> Iterator[Violation]:
-    """No intermediate model reads a mart; working tables may read the fact of the grain below."""
-    for key, node in project.models.items():
-        for parent in project.parents[key]:
-            if project.kind(key) == "intermediate" and project.kind(parent) == "marts":
-                yield Violation(node["name"], f"reads {project.name(parent)}, which comes later")
 
 
 def folders_in_a_circle(project: Project) -> Iterator[Violation]:
@@ -456,13 +321,6 @@ def folders_in_a_circle(project: Project) -> Iterator[Violation]:
 
 def _folder(node: Node) -> str:
     return PurePosixPath(node["original_file_path"]).parent.as_posix()
-
-
-def marts_without_contract(project: Project) -> Iterator[Violation]:
-    """What readers are promised, names and types of columns, is enforced."""
-    for node in project.models.values():
-        if layer(node) == "marts" and not node["contract"]["enforced"]:
-            yield Violation(node["name"], "no enforced contract")
 
 
 def rollups_without_counts(project: Project) -> Iterator[Violation]:
@@ -488,27 +346,12 @@ RULES: tuple[Callable[[Project], Iterator[Violation]], ...] = (
     missing_primary_key_tests,
     too_many_joins,
     rejoining_of_upstream_concepts,
-    root_models,
-    direct_join_to_source,
-    marts_or_intermediate_dependent_on_source,
-    multiple_sources_joined,
-    source_fanout,
-    unused_sources,
-    duplicate_sources,
     staging_dependent_on_staging,
-    staging_dependent_on_marts_or_intermediate,
-    hard_coded_references,
     chained_views,
-    undocumented_models,
     undocumented_columns,
-    undocumented_sources,
     undocumented_macros,
-    unlike_names,
-    test_directories,
     source_directories,
-    intermediate_dependent_on_marts,
     folders_in_a_circle,
-    marts_without_contract,
     rollups_without_counts,
     equal_code_of_siblings,
 )

@@ -265,6 +265,28 @@ def generate() -> tuple[list[PriceRow], list[AliasRow]]:
     return prices, unambiguous([*EXTRA_ALIASES, *names])
 
 
+def context_windows() -> dict[str, int]:
+    """Return the tokens that fit into one call, by canonical model, where the package knows them.
+
+    Models of Bedrock, which have no names of their own in the package, are left out.
+    """
+    from genai_prices import data
+
+    providers = {provider.id: provider for provider in data.providers}
+    found: dict[str, int] = {}
+    for selection in SELECTIONS:
+        for model in providers[selection.package_provider].models:
+            if not model.context_window or not selection.wanted.search(model.id):
+                continue
+            if selection.host:
+                canonical = f"{bare_name(model.id)}@{selection.host}"
+            else:
+                canonical = vendor_name(model.id, selection.provider)
+            # of several spellings of one model the smallest window is sure to be there
+            found[canonical] = min(model.context_window, found.get(canonical, model.context_window))
+    return found
+
+
 def is_sold_at_vendor_price(model: ModelInfo, resolve: Resolver) -> bool:
     """Tell whether OpenRouter's model is one that only its vendor serves, at the vendor's price."""
     vendor, _, name = model.id.partition("/")

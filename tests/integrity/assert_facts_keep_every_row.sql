@@ -4,6 +4,7 @@
     'int_runs_assembled': ('fct_agent_runs', 'last_event_at'),
     'int_agent_sessions_assembled': ('fct_agent_sessions', 'ended_at'),
     'int_agent_steps_accepted': ('fct_agent_steps', 'ended_at'),
+    'int_agent_handoffs': ('fct_agent_handoffs', 'handed_at'),
     'int_user_actions_rated': ('fct_user_actions', 'acted_at'),
 } %}
 

@@ -16,6 +16,7 @@ import pytest
 from scripts import generate_events, load_events, superset_bundle
 from scripts.reporting import numbers
 from scripts.warehouse import PROJECT_DIR, quote_identifier, quote_literal
+from tests.python.rollups import RECOMPUTED, difference
 from tests.python.test_semantic_layer import EXPECTED
 from tests.python.warehouses import WITHOUT_UNIT_TESTS, Warehouse, errors_of, lake_in_use
 
@@ -349,3 +350,12 @@ def test_metrics_of_superset_are_those_of_the_semantic_layer(built):
     for name, value in found.items():
         [(expected,)] = connection.execute(f"select {EXPECTED[name]}").fetchall()
         assert float(value) == pytest.approx(float(expected), rel=1e-9), name
+
+
+@pytest.mark.xdist_group("generated_dirty")
+@pytest.mark.parametrize("table", RECOMPUTED)
+def test_rollup_is_what_the_facts_say(built, table):
+    """Computed from the facts by another way than the model's, with every kind of dirt."""
+    connection = built("dirty").connection
+    assert connection.execute(difference(table)).fetchall() == []
+    assert connection.execute(f"select count(*) from analytics_marts.{table}").fetchone() != (0,)

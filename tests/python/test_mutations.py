@@ -248,6 +248,13 @@ MUTATIONS = [
         "volume_of_a_day_counts_users_and_conversations_once",
     ),
     Mutation(
+        "what was seen two days before the newest run has gone",
+        "models/daily/int_first_and_last_sightings.sql",
+        "days_of_coincidence = 2",
+        "days_of_coincidence = 1",
+        "what_was_seen_two_days_before_the_newest_run_has_not_gone",
+    ),
+    Mutation(
         "users are new twice",
         "models/marts/usage/mart_run_volume.sql",
         "where position_of_user = 1",
@@ -392,6 +399,20 @@ MUTATIONS = [
         "models/marts/core/dim_models.sql",
         "order by valid_from desc",
         "order by valid_from asc",
+        "model_has_its_newest_list_price",
+    ),
+    Mutation(
+        "a session that says nothing has a say in how tokens are counted",
+        "models/working/runs/int_runs_session_totals.sql",
+        "priced_sessions.canonical_model is not null or priced_sessions.total_tokens is not null",
+        "1 = 1",
+        "run_has_the_convention_of_the_sessions_that_used_something",
+    ),
+    Mutation(
+        "only models with a known limit are models",
+        "models/marts/core/dim_models.sql",
+        "left join limits",
+        "inner join limits",
         "model_has_its_newest_list_price",
     ),
     Mutation(

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from scripts import load_events
-from tests.python.rollups import RECOMPUTED, difference
+from tests.python.rollups import ONLY_GENERATED, RECOMPUTED, difference
 from tests.python.warehouses import WITHOUT_UNIT_TESTS, Warehouse, errors_of
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -276,4 +276,5 @@ def test_every_raw_row_is_accounted_for(facts):
 def test_rollup_is_what_the_facts_say(facts, table):
     """Computed from the facts by another way than the model's."""
     assert facts.execute(difference(table)).fetchall() == []
-    assert facts.execute(f"select count(*) from analytics_marts.{table}").fetchone() != (0,)
+    (rows,) = facts.execute(f"select count(*) from analytics_marts.{table}").fetchone()
+    assert (rows == 0) == (table in ONLY_GENERATED)

@@ -11,8 +11,10 @@ from decimal import Decimal
 
 import pytest
 
+from scripts.load_events import load_files
 from scripts.publish_marts import publish
 from scripts.warehouse import AUDIT_SCHEMA, MARTS_SCHEMA, connect, quote_identifier
+from tests.python import documents
 from tests.python.layouts import LAYOUTS, create_layouts, layout_lake
 from tests.python.warehouses import EVENT_TABLES, FACTS, Warehouse, at, errors_of, event, story
 
@@ -163,9 +165,16 @@ NOT_COMPARED = "^(.*_key|.*_id|tool_(input|output)_(hash|length)|signature_hash|
 
 @pytest.fixture(scope="module")
 def layouts(warehouse):
-    """The same run in every layout and with each table missing, in raw schemas of their own."""
+    """The same run in every layout and with each table missing, in raw schemas of their own.
+
+    What the articles send is loaded into one more.
+    """
     warehouse.fresh()
     conversations, schemas = create_layouts(warehouse)
+    payloads = warehouse.folder / "documents.ndjson"
+    documents.write_payloads(payloads)
+    schemas.append("raw_documents")
+    assert load_files([str(payloads)], warehouse.path, schemas[-1]).rejected == 0
     schemas.append("raw_without_a_table")
     warehouse.query("create schema raw_without_a_table")
     run_dbt(warehouse, "run", variables={"rudderstack_schemas": schemas})
@@ -244,6 +253,113 @@ def test_each_table_may_be_missing(warehouse, layouts, table):
     )
     assert (*found[:4], float(found[4])) == WITHOUT[table]
     assert float(found[5]) == 0.0184
+
+
+def of_documents(warehouse, table, columns, condition, order="1"):
+    return warehouse.query(
+        f"select {columns} from {MARTS_SCHEMA}.{table} where {condition} order by {order}"
+    )
+
+
+IN_CONVERSATION = f"conversation_id = '{documents.CONVERSATION}'"
+
+
+def test_document_has_two_interactions_and_four_agent_sessions(warehouse, layouts):
+    """The article's conversation: who worked in which answer, and how many steps are seen."""
+    columns = "interaction_id, agent_session_id, agent_name, step_count, llm_call_count"
+    assert of_documents(
+        warehouse, "fct_agent_sessions", f"{columns}, session_source", IN_CONVERSATION, "2"
+    ) == [
+        ("int_1", "session_1", "planner", 0, 0, "session_events"),
+        ("int_1", "session_2", "query_builder", 3, 1, "session_events"),
+        ("int_1", "session_3", "validator", 2, 1, "session_events"),
+        ("int_2", "session_4", "query_modifier", 0, 0, "session_events"),
+    ]
+    columns = "interaction_id, run_status, agent_session_count, step_count, tool_call_count"
+    columns += ", path_signature, input_method"
+    path = "planner > query_builder > validator"
+    assert of_documents(warehouse, "fct_agent_runs", columns, IN_CONVERSATION) == [
+        ("int_1", "success", 3, 5, 3, path, "text"),
+        ("int_2", "success", 1, 0, 0, "query_modifier", None),
+    ]
+    columns = "run_count, success_count, cost_usd, known_cost_usd, n_unpriced, last_run_status"
+    assert of_documents(warehouse, "fct_conversations", columns, IN_CONVERSATION) == [
+        (2, 2, Decimal("0.045"), Decimal("0.045"), 0, "success")
+    ]
+
+
+def test_document_totals_of_the_interaction_stay_as_written(warehouse, layouts):
+    """The whole answer: 4,250 ms, 3 agents, 8 steps, 0.045 $, 450 + 380 + 245 + 12,236 tokens."""
+    columns = "duration_ms, reported_agents_count, reported_steps_count, reported_cost_usd, "
+    columns += "cost_usd, cost_basis, input_tokens, output_tokens, cache_read_tokens, "
+    columns += "cache_write_tokens, total_tokens, rating"
+    first = f"{IN_CONVERSATION} and interaction_id = 'int_1'"
+    money = Decimal("0.045")
+    assert of_documents(warehouse, "fct_agent_runs", columns, first) == [
+        (4250, 3, 8, money, money, "reported", 450, 380, 245, 12236, 13311, 1.0)
+    ]
+
+
+def test_document_agent_is_counted_once_with_its_steps(warehouse, layouts):
+    """The query builder's end and response are one: 0.018 $ and 12,726 tokens, not twice as much.
+
+    Its model call costs 150 x 10 + 95 x 30 = 4,350 millionths; 1,200 + 650 ms are its 1,850 ms.
+    """
+    columns = "duration_ms, llm_ms, tool_ms, other_ms, reported_steps_count, cost_usd, "
+    columns += "input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, total_tokens, "
+    columns += "response_match_method is not null"
+    builder = f"{IN_CONVERSATION} and agent_session_id = 'session_2'"
+    assert of_documents(warehouse, "fct_agent_sessions", columns, builder) == [
+        (1850, 1200, 650, 0, 3, Decimal("0.018"), 150, 95, 245, 12236, 12726, True)
+    ]
+    columns = "step_number, step_type, tool_name, canonical_model, duration_ms, total_tokens, "
+    columns += "cost_usd, is_failed or is_silent_failure"
+    call = Decimal("0.00435")
+    assert of_documents(warehouse, "fct_agent_steps", columns, builder) == [
+        (1, "llm_call", None, "gpt-4-turbo", 1200, 245, call, False),
+        (2, "tool_call", "sql_validator", "gpt-4-turbo", None, None, None, False),
+        (3, "tool_call", "warehouse_query", "gpt-4-turbo", 650, None, None, False),
+    ]
+
+
+def test_document_chain_broke_at_the_agent_that_was_handed_the_work(warehouse, layouts):
+    """Not only that agent B failed at 2:14 PM, but in which task and for whom."""
+    columns = "run_status, intent, first_failing_agent, first_failing_tool, failure_category, "
+    columns += "max_depth, ended_at"
+    broken = "conversation_id = 'contract'"
+    failed_at = documents.FAILED_AT.replace(tzinfo=None)
+    assert of_documents(warehouse, "fct_agent_runs", columns, broken) == [
+        ("error", "summarize_contract", "agent_b", "extract", "timeout", 1, failed_at)
+    ]
+    assert of_documents(
+        warehouse, "fct_agent_handoffs", "from_agent, to_agent, target_status, is_inferred", broken
+    ) == [("agent_a", "agent_b", "error", False)]
+
+
+def test_document_child_runs_know_their_parents(warehouse, layouts):
+    """A chain of five runs without a user: a schedule started the first, an agent each other."""
+    runs = f"{MARTS_SCHEMA}.fct_agent_runs"
+    assert warehouse.query(
+        "select children.interaction_id, children.trigger_type, parents.interaction_id, "
+        f"children.user_id from {runs} as children "
+        f"left join {runs} as parents on children.parent_run_key = parents.run_key "
+        "where children.conversation_id = 'chain' order by 1"
+    ) == [
+        ("run-0", "schedule", None, None),
+        *((f"run-{number}", "agent", f"run-{number - 1}", None) for number in range(1, 5)),
+    ]
+
+
+def test_document_plan_of_ten_dollars_pays_for_333_runs(warehouse, layouts):
+    """At 0.03 $ a run, run 334 of a month costs more than the plan brings."""
+    columns = "user_id, run_count, plan_price_usd, cost_per_run_usd, margin_usd, "
+    columns += "round(break_even_run_count, 2), is_above_break_even"
+    users = "user_id in ('within', 'above')"
+    price, cost = Decimal(10), Decimal("0.03")
+    assert of_documents(warehouse, "mart_unit_economics", columns, users) == [
+        ("above", 334, price, cost, Decimal("-0.02"), 333.33, True),
+        ("within", 333, price, cost, Decimal("0.01"), 333.33, False),
+    ]
 
 
 def test_parquet_folder_is_read_in_both_layouts(warehouse, tmp_path):

@@ -377,9 +377,22 @@ def test_checked_in_prices_are_what_both_sources_give(capsys):
     assert update_model_pricing.main(["--check"]) == 0, capsys.readouterr().err
 
 
+def test_published_context_windows():
+    """As the vendors' model pages have them."""
+    limits = {r["canonical_model"]: r for r in read(SEEDS / "pricing/model_limits.csv")}
+    published = {"gpt-4o": 128_000, "claude-sonnet-4-5": 200_000, "gpt-4-turbo": 128_000}
+    for model, tokens in published.items():
+        assert limits[model]["context_window_tokens"] == str(tokens), model
+
+
 def test_update_keeps_own_rows_and_reports_a_difference(tmp_path, capsys):
-    for name in ("model_pricing.csv", "model_aliases.csv"):
+    for name in ("model_pricing.csv", "model_aliases.csv", "model_limits.csv"):
         shutil.copy(SEEDS / "pricing" / name, tmp_path / name)
+    limits = tmp_path / "model_limits.csv"
+    ours = "gpt-4o,64000,2026-01-01,our gateway"
+    limits.write_text(
+        re.sub(r"(?m)^gpt-4o,.*$", ours, limits.read_text()) + "gone,1,2026-01-01,genai-prices\n"
+    )
     pricing = tmp_path / "model_pricing.csv"
     lines = pricing.read_text().splitlines()
     own = "in_house,house-7b,2026-01-01,,0.02,0.05,,,,,,,,,,,,our contract"
@@ -400,6 +413,8 @@ def test_update_keeps_own_rows_and_reports_a_difference(tmp_path, capsys):
     assert [r["input_usd_per_million_tokens"] for r in rows if r["provider"] == "in_house"] == [
         "0.02"
     ]
+    written = {row["canonical_model"]: row["context_window_tokens"] for row in read(limits)}
+    assert (written["gpt-4o"], "gone" in written) == ("64000", False)
     names = {row["alias"] for row in read(tmp_path / "model_aliases.csv")}
     assert "house-7b" in names
     assert "gone" not in names
@@ -573,6 +588,7 @@ RATES = "pricing/tool_rate_card.csv"
 WORKFLOW_CATALOG = "taxonomy/workflow_catalog.csv"
 CANDIDATES = "pricing/right_sizing_candidates.csv"
 PLANS = "pricing/plan_prices.csv"
+LIMITS = "pricing/model_limits.csv"
 BUDGETS = "pricing/agent_budgets.csv"
 
 # File, text to replace ("" appends), replacement, and what the problem line must say.
@@ -625,6 +641,24 @@ MISTAKES = {
         "2025-06-10,,2,8",
         "2025-06-10,,,8",
         "input_usd_per_million_tokens: is empty; fill it in",
+    ),
+    "limit of a model without a price": (
+        LIMITS,
+        "claude-sonnet-4-5,",
+        "claude-sonnet-99,",
+        "canonical_model: 'claude-sonnet-99' has no price; name a model of model_pricing.csv",
+    ),
+    "two limits of a model": (
+        LIMITS,
+        "",
+        "claude-sonnet-4-5,200000,2026-01-01,ours\n",
+        "canonical_model: 'claude-sonnet-4-5' is already in line",
+    ),
+    "limit of no tokens": (
+        LIMITS,
+        "claude-sonnet-4-5,200000",
+        "claude-sonnet-4-5,0",
+        "context_window_tokens: '0' must be a whole number",
     ),
     "advice on a mode that no rule finds": (
         ADVICE,

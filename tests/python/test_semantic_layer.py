@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import subprocess
 
 import pytest
@@ -87,6 +88,43 @@ EXPECTED = {
     "user_actions": "count(*) from analytics_marts.fct_user_actions",
 }
 
+# Page of a dashboard -> columns of its answer, and the same ones of the rollups.
+PAGES = {
+    "overview": (
+        "metric_time__day, runs, success_rate, cost_usd, p95_run_duration_ms",
+        "run_date, n_all, successful_run_count / nullif(n_used, 0), cost_usd, p95_duration_ms "
+        f"from {HEALTH}",
+    ),
+    "cost": (
+        "metric_time__day, run__workflow_name, cost_usd, wasted_cost_usd, total_tokens, "
+        "cost_per_run",
+        "run_date, nullif(workflow_name, '(not set)'), sum(cost_usd), sum(wasted_cost_usd), "
+        "sum(total_tokens), sum(ended_cost_usd) / nullif(sum(n_used), 0) "
+        f"from {PER_INTERACTION} group by all",
+    ),
+    "latency": (
+        "metric_time__day, run__workflow_name, p95_run_duration_ms, gap_share, slo_breach_rate",
+        "run_date, nullif(workflow_name, '(not set)'), p95_duration_ms, "
+        "gap_ms / nullif(gap_base_ms, 0), slo_breach_count / nullif(n_with_slo, 0) "
+        "from analytics_marts.mart_workflow_health where level = 'workflow'",
+    ),
+    "failures": (
+        "metric_time__day, failed_runs, failure_rate, cancelled_rate",
+        "run_date, failed_run_count, failed_run_count / nullif(n_used, 0), "
+        f"cancelled_run_count / n_all from {HEALTH}",
+    ),
+    "quality": (
+        "metric_time__day, run__workflow_name, rating, rated_runs, feedback_coverage",
+        "run_date, nullif(workflow_name, '(not set)'), mean_rating, rated_run_count, "
+        "rated_run_count / n_all from analytics_marts.mart_quality",
+    ),
+    "usage": (
+        "metric_time__week, runs, active_users, conversations",
+        "cast(date_trunc('week', run_date) as date), count(*), count(distinct user_id), "
+        f"count(distinct conversation_id) from {RUNS} group by all",
+    ),
+}
+
 pytestmark = [
     pytest.mark.timeout(0),
     pytest.mark.xdist_group("semantic_layer"),
@@ -106,6 +144,14 @@ def test_every_metric_is_labelled_and_compared():
     found = metrics()
     assert {metric["name"] for metric in found} == set(EXPECTED)
     assert all(metric["label"] and metric["description"] for metric in found)
+
+
+def test_every_page_is_labelled_and_compared():
+    file = PROJECT_DIR / "models/marts/_marts__saved_queries.yml"
+    queries = yaml.safe_load(file.read_text("utf-8"))["saved_queries"]
+    assert {query["name"] for query in queries} == set(PAGES)
+    assert all(query["label"] and query["description"] for query in queries)
+    assert {name for query in queries for name in query["query_params"]["metrics"]} <= set(EXPECTED)
 
 
 @pytest.fixture(scope="module")
@@ -133,13 +179,67 @@ def asked(tmp_path_factory):
     )
     with file.open(newline="") as stream:
         [answers] = csv.DictReader(stream)
-    return warehouse, answers
+
+    def ask(*command):
+        """Run a command where the answers were asked, and return what it prints."""
+        return subprocess.run(command, check=True, text=True, **options).stdout
+
+    return warehouse, answers, ask
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXPECTED)
 def test_metric_is_what_the_tables_say(asked, name):
-    warehouse, answers = asked
+    warehouse, answers, _ = asked
     [(expected,)] = warehouse.query(f"select {EXPECTED[name]}")
     assert expected is not None
     assert float(answers[name]) == pytest.approx(float(expected), rel=1e-9)
+
+
+def comparable(rows):
+    """Return rows in order, numbers rounded to nine digits and empty texts as nothing."""
+
+    def value(item):
+        if item in (None, ""):
+            return ""
+        try:
+            return f"{float(item):.9g}"
+        except (TypeError, ValueError):
+            return str(item)
+
+    return sorted([str(first)[:10], *map(value, others)] for first, *others in rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_page_is_what_the_tables_say(asked, page, tmp_path):
+    """Each day and workflow of the answer, with the figures that a rollup has too."""
+    warehouse, _, ask = asked
+    columns, expected = PAGES[page]
+    file = tmp_path / "answer.csv"
+    ask(PROJECT_DIR / ".venv/bin/mf", "query", "--saved-query", page, "--csv", file)
+    answer = warehouse.query(
+        f"select {columns} from read_csv('{file}', all_varchar = true, nullstr = '')"
+    )
+    assert comparable(answer) == comparable(warehouse.query(f"select {expected}"))
+
+
+@pytest.mark.slow
+def test_make_asks_a_metric_and_a_page(asked):
+    warehouse, answers, ask = asked
+    for name in ("Makefile", ".venv"):
+        (warehouse.project / name).symlink_to(PROJECT_DIR / name)
+    # what the lock file says is no matter here
+    make = ("make", "--silent", "--old-file", ".venv/.ready")
+    by_trigger = ask(*make, "metric", "NAME=runs", "BY=run__trigger_type")
+    counts = dict(
+        warehouse.query(f"select trigger_type, count(*) from {RUNS} group by trigger_type")
+    )
+    assert sum(counts.values()) == float(answers["runs"])
+    for trigger, count in counts.items():
+        assert re.search(rf"(?m)^\s*{trigger}\s+{count}\s*$", by_trigger), by_trigger
+    where = "{{ Dimension('run__trigger_type') }} = 'schedule'"
+    scheduled = ask(*make, "metric", "NAME=runs", "BY=run__trigger_type", f"WHERE={where}")
+    assert re.search(rf"(?m)^\s*schedule\s+{counts['schedule']}\s*$", scheduled)
+    assert "user" not in scheduled
+    assert "active_users" in ask(*make, "page", "NAME=usage")

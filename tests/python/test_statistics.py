@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-from datetime import date, datetime, timedelta
+import re
+from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -149,21 +151,15 @@ def test_rows_say_value_and_what_it_rests_on():
         "p95_duration_ms": (0.0, 10),
         "unpriced_share": (0.0, 12),
     }
+    assert len(rows) == 5
     assert all(row["is_anomaly"] is None and row["expected"] is None for row in rows)
 
 
 def test_what_came_and_went_around_a_day_coincides():
-    """Within two days; what is still there at the end of the data has not gone."""
-    known = [
-        ("model", "new", day(9), day(99)),
-        ("tool", "old", day(1), day(11)),
-        ("agent", "kept", day(1), day(100)),
-        ("version", "far 2", day(13), day(50)),
-    ]
-    assert anomalies.changes_around(day(10), known, day(100)) == (
-        f"model new first seen {day(9)}; tool old last seen {day(11)}"
-    )
-    assert anomalies.changes_around(day(99), known, day(100)) is None
+    """Within two days on either side, in the order of the alphabet."""
+    known = [(day(number), f"thing {number}") for number in (7, 8, 12, 13)]
+    assert anomalies.changes_around(day(10), known) == "thing 12; thing 8"
+    assert anomalies.changes_around(day(20), known) is None
 
 
 def test_a_lasting_change_is_found_on_its_day():
@@ -175,6 +171,14 @@ def test_a_lasting_change_is_found_on_its_day():
         found = changes.change_days(values)
         assert len(found) == 1
         assert abs((found[0] - day(100)).days) <= 1
+
+
+def test_a_change_is_judged_when_its_two_weeks_are_over():
+    """The fourteenth day from the change on says on which day it was."""
+    values = {day(number): (0.9 if number < 20 else 0.6, 100) for number in range(34)}
+    assert changes.change_days(values) == [day(20)]
+    del values[day(33)]
+    assert day(20) not in changes.change_days(values)
 
 
 @pytest.mark.parametrize("kind", ["count", "rate", "mean"])
@@ -217,24 +221,126 @@ def test_change_is_a_row_with_both_sides_and_what_coincides():
         }
         for number in range(40)
     ]
-    known = [("version", "writer 2", day(19), day(39))]
+    known = [(day(18), "version writer 2 first seen"), (day(23), "tool crawl last seen")]
     (row,) = changes.rows_of(days, known, {})
     assert (row["changed_on"], row["n_before"], row["n_after"]) == (day(20), 1400, 1400)
     assert (row["before_value"], row["after_value"]) == (pytest.approx(0.903), pytest.approx(0.603))
     assert row["difference"] == pytest.approx(-0.3)
     assert row["difference_low"] < row["difference"] < row["difference_high"]
-    assert row["coinciding_changes"] == f"version writer 2 first seen {day(19)}"
+    assert row["coinciding_changes"] == "version writer 2 first seen"
     assert row["n_all"] == 2800
 
 
-def test_names_come_from_the_tables_of_what_was_seen():
-    seen = {"first_seen_at": datetime(2026, 1, 1), "last_seen_at": datetime(2026, 1, 9)}
-    never = {"first_seen_at": None, "last_seen_at": None}
-    tables = {
-        "dim_models": [{"canonical_model": "m", **seen}, {"canonical_model": "unused", **never}],
-        "dim_tools": [{"tool_name": "t", **seen}],
-        "dim_agents": [{"agent_name": "a", **seen}],
-        "mart_agent_versions": [{"agent_name": "a", "agent_version": "2", **seen}],
-    }
-    names = {(kind, name) for kind, name, _, _ in anomalies.changes_of(tables)}
-    assert names == {("model", "m"), ("tool", "t"), ("agent", "a"), ("version", "a 2")}
+def test_other_engines_are_told_of_every_python_model():
+    """What is disabled is not in dbt's graph, so the message names the models itself."""
+    names = {path.stem for path in (PROJECT_DIR / "models").rglob("*.py")}
+    message = (PROJECT_DIR / "macros/settings/name_disabled_models.sql").read_text()
+    assert set(re.findall(r"mart_\w+", message)) == names != set()
+
+
+# Mistake: module, text to replace, the mistake, and the test that must notice.
+MISTAKES = [
+    ("anomalies", "BAND = 3.5", "BAND = 35", lambda: test_planted_days_are_found("count", 2.0)),
+    (
+        "anomalies",
+        "BAND = 3.5",
+        "BAND = 2",
+        lambda: test_clean_days_are_seldom_anomalies("rate", 40),
+    ),
+    (
+        "anomalies",
+        "max(spread, chance(kind, expected, n, typical_n, spread))",
+        "spread",
+        test_what_is_expected_is_the_median_of_the_weekday,
+    ),
+    (
+        "anomalies",
+        "weekdays_before == weekday).sum() >= 3",
+        "weekdays_before == weekday).sum() >= 99",
+        test_what_is_expected_is_the_median_of_the_weekday,
+    ),
+    (
+        "anomalies",
+        "days[0] <= days[position] - LEAST_DAYS",
+        "True",
+        test_no_day_is_judged_before_there_are_four_weeks,
+    ),
+    (
+        "anomalies",
+        "(days < days[position])",
+        "(days != days[position])",
+        test_no_later_day_changes_a_judgement,
+    ),
+    (
+        "anomalies",
+        'kind in ("mean", "value") and',
+        "False and",
+        lambda: test_clean_days_are_seldom_anomalies("mean", 4),
+    ),
+    (
+        "anomalies",
+        'row["level"] == "workflow"',
+        'row["level"]',
+        test_rows_say_value_and_what_it_rests_on,
+    ),
+    (
+        "anomalies",
+        "<= COINCIDENCE_DAYS",
+        "< COINCIDENCE_DAYS",
+        test_what_came_and_went_around_a_day_coincides,
+    ),
+    (
+        "changes",
+        "LEAST_LIKELY = 0.0001",
+        "LEAST_LIKELY = 0.05",
+        lambda: test_nothing_changes_where_nothing_changed("count"),
+    ),
+    (
+        "changes",
+        "newest < day + timedelta(days=SIDE_DAYS - 1)",
+        "False",
+        test_a_change_is_judged_when_its_two_weeks_are_over,
+    ),
+    (
+        "changes",
+        "(day - groups[-1][-1]).days < 7",
+        "False",
+        test_a_lasting_change_is_found_on_its_day,
+    ),
+    (
+        "changes",
+        "(second - low_2) ** 2 + (high_1 - first) ** 2",
+        "(second - low_2) ** 2",
+        test_difference_of_rates_has_newcombes_interval,
+    ),
+    (
+        "changes",
+        "MIX_SHIFT = 0.2",
+        "MIX_SHIFT = 0.05",
+        test_requests_that_moved_are_named,
+    ),
+    (
+        "changes",
+        "<= COINCIDENCE_DAYS",
+        "< COINCIDENCE_DAYS",
+        test_change_is_a_row_with_both_sides_and_what_coincides,
+    ),
+    (
+        "changes",
+        "range(-SIDE_DAYS, SIDE_DAYS)",
+        "range(SIDE_DAYS)",
+        test_change_is_a_row_with_both_sides_and_what_coincides,
+    ),
+]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: f"{mistake[0]}: {mistake[2]}")
+def test_a_mistake_in_a_rule_is_noticed(monkeypatch, tmp_path, mistake):
+    module, old, new, noticed_by = mistake
+    right = Path(globals()[module].__file__).read_text(encoding="utf-8")
+    assert right.count(old) == 1, f"the text to replace is there {right.count(old)} times: {old}"
+    wrong = tmp_path / f"{module}.py"
+    wrong.write_text(right.replace(old, new), encoding="utf-8")
+    monkeypatch.setitem(globals(), module, load(wrong))
+    with pytest.raises(AssertionError):
+        noticed_by()

@@ -79,6 +79,15 @@ newest_prices as (
     from numbered_prices
     where price_number = 1
 
+),
+
+limits as (
+
+    select
+        canonical_model as limited_model,
+        context_window_tokens
+    from {{ ref('model_limits') }}
+
 )
 
 select
@@ -88,6 +97,7 @@ select
     newest_prices.output_usd_per_million_tokens,
     newest_prices.cache_read_usd_per_million_tokens,
     newest_prices.cache_write_usd_per_million_tokens,
+    cast(limits.context_window_tokens as {{ dbt.type_bigint() }}) as context_window_tokens,
     used.first_seen_at,
     used.last_seen_at,
     used.call_count,
@@ -95,3 +105,4 @@ select
     newest_prices.priced_model is not null as is_priced
 from used
 left join newest_prices on used.used_model = newest_prices.priced_model
+left join limits on used.used_model = limits.limited_model

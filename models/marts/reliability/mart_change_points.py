@@ -153,28 +153,13 @@ def mix_shift(categories, day):
     return f"requests moved to {name} ({moved[name]:+.2f})"
 
 
-def seen_around(day, changes, newest_day):
-    """Return what came or went within two days of a day, as texts.
-
-    `changes` are (kind, name, first day, last day).
-    """
-    found = []
-    for kind, name, first, last in changes:
-        if first is not None and abs((first - day).days) <= COINCIDENCE_DAYS:
-            found.append(f"{kind} {name} first seen {first}")
-        has_gone = last is not None and (newest_day - last).days > COINCIDENCE_DAYS
-        if has_gone and abs((last - day).days) <= COINCIDENCE_DAYS:
-            found.append(f"{kind} {name} last seen {last}")
-    return sorted(found)
-
-
 def rows_of(days, changes, categories):
     """Return the rows of the table as dicts.
 
-    `days` are rows of mart_metric_anomalies; `categories`: workflow -> day -> category -> runs.
+    `days` are rows of mart_metric_anomalies, `changes` are (day, text) of what came or went;
+    `categories`: workflow -> day -> category -> runs.
     """
     rows = []
-    newest_day = max((row["metric_date"] for row in days), default=None)
     series = {}
     for row in days:
         series.setdefault((row["metric"], row["workflow_name"]), {})[row["metric_date"]] = row
@@ -189,7 +174,12 @@ def rows_of(days, changes, categories):
                 if day + timedelta(days=offset) in of_series
             ]
             shift = mix_shift(categories.get(workflow, {}), day)
-            coinciding = seen_around(day, changes, newest_day) + ([shift] if shift else [])
+            coinciding = sorted(
+                text
+                for changed_on, text in changes
+                if abs((changed_on - day).days) <= COINCIDENCE_DAYS
+            )
+            coinciding += [shift] if shift else []
             rows.append(
                 {
                     "change_points_key": f"{metric}|{day}|{workflow}",
@@ -213,40 +203,16 @@ def rows_of(days, changes, categories):
     return rows
 
 
-def changes_of(tables):
-    """Return (kind, name, first day, last day) of models, tools, agents and their versions."""
-    names = {
-        "model": "canonical_model",
-        "tool": "tool_name",
-        "agent": "agent_name",
-        "version": "agent_version",
-    }
-    return [
-        (
-            kind,
-            f"{row['agent_name']} {row[name]}" if kind == "version" else row[name],
-            row["first_seen_at"].date(),
-            row["last_seen_at"] and row["last_seen_at"].date(),
-        )
-        for kind, name in names.items()
-        for row in tables[kind]
-        if row["first_seen_at"] is not None
-    ]
-
-
 def model(dbt, session):
     """Build the table."""
     dbt.config(materialized="table")
-    tables = {
-        "model": dbt.ref("dim_models"),
-        "tool": dbt.ref("dim_tools"),
-        "agent": dbt.ref("dim_agents"),
-        "version": dbt.ref("mart_agent_versions"),
-    }
-    records = {kind: table.to_arrow_table().to_pylist() for kind, table in tables.items()}
+    changes = [
+        (row["sighting_date"], "{seen_kind} {seen_name} {sighting} {sighting_date}".format(**row))
+        for row in dbt.ref("int_first_and_last_sightings").to_arrow_table().to_pylist()
+    ]
     categories = {}
     for row in dbt.ref("int_run_routes_daily").to_arrow_table().to_pylist():
         of_day = categories.setdefault(row["workflow_name"], {}).setdefault(row["run_date"], {})
         of_day[row["request_category"]] = of_day.get(row["request_category"], 0) + row["n_all"]
     days = dbt.ref("mart_metric_anomalies").to_arrow_table().to_pylist()
-    return pa.Table.from_pylist(rows_of(days, changes_of(records), categories), schema=SCHEMA)
+    return pa.Table.from_pylist(rows_of(days, changes, categories), schema=SCHEMA)

@@ -128,47 +128,20 @@ def judged(series, kind):
         )
 
 
-def changes_around(day, changes, newest_day):
+def changes_around(day, changes):
     """Return what came or went within two days of `day`, as one text, or None.
 
-    `changes` are (kind, name, first day, last day). What was still there two days before the newest
-    day has not gone.
+    `changes` are (day, text).
     """
-    found = []
-    for kind, name, first, last in changes:
-        if first is not None and abs((first - day).days) <= COINCIDENCE_DAYS:
-            found.append(f"{kind} {name} first seen {first}")
-        still_there = last is None or (newest_day - last).days <= COINCIDENCE_DAYS
-        if not still_there and abs((last - day).days) <= COINCIDENCE_DAYS:
-            found.append(f"{kind} {name} last seen {last}")
-    return "; ".join(sorted(found)) or None
-
-
-def changes_of(tables):
-    """Return (kind, name, first day, last day) of models, tools, agents and their versions."""
-    kinds = (
-        ("model", "dim_models", "canonical_model"),
-        ("tool", "dim_tools", "tool_name"),
-        ("agent", "dim_agents", "agent_name"),
-        ("version", "mart_agent_versions", "agent_version"),
-    )
-    return [
-        (
-            kind,
-            f"{row['agent_name']} {row[name]}" if kind == "version" else row[name],
-            row["first_seen_at"] and row["first_seen_at"].date(),
-            row["last_seen_at"] and row["last_seen_at"].date(),
-        )
-        for kind, table, name in kinds
-        for row in tables[table]
-        if row["first_seen_at"] is not None
+    found = [
+        text for changed_on, text in changes if abs((changed_on - day).days) <= COINCIDENCE_DAYS
     ]
+    return "; ".join(sorted(found)) or None
 
 
 def rows_of(health, changes):
     """Return the rows of the table as dicts; `health` are rows of mart_workflow_health."""
     rows = []
-    newest_day = max((row["run_date"] for row in health), default=None)
     workflows = {}
     for row in health:
         if row["level"] == "workflow":
@@ -194,9 +167,7 @@ def rows_of(health, changes):
                         "expected_high": high,
                         "score": score,
                         "is_anomaly": is_anomaly,
-                        "coinciding_changes": changes_around(day, changes, newest_day)
-                        if is_anomaly
-                        else None,
+                        "coinciding_changes": changes_around(day, changes) if is_anomaly else None,
                     }
                 )
     return rows
@@ -205,12 +176,9 @@ def rows_of(health, changes):
 def model(dbt, session):
     """Build the table."""
     dbt.config(materialized="table")
-    tables = {
-        "dim_models": dbt.ref("dim_models"),
-        "dim_tools": dbt.ref("dim_tools"),
-        "dim_agents": dbt.ref("dim_agents"),
-        "mart_agent_versions": dbt.ref("mart_agent_versions"),
-    }
-    records = {name: table.to_arrow_table().to_pylist() for name, table in tables.items()}
+    changes = [
+        (row["sighting_date"], "{seen_kind} {seen_name} {sighting} {sighting_date}".format(**row))
+        for row in dbt.ref("int_first_and_last_sightings").to_arrow_table().to_pylist()
+    ]
     health = dbt.ref("mart_workflow_health").to_arrow_table().to_pylist()
-    return pa.Table.from_pylist(rows_of(health, changes_of(records)), schema=SCHEMA)
+    return pa.Table.from_pylist(rows_of(health, changes), schema=SCHEMA)

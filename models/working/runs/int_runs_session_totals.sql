@@ -68,10 +68,16 @@ totals as (
                 min(coalesce(priced_sessions.canonical_model, '')) = max(priced_sessions.canonical_model)
                 then max(priced_sessions.canonical_model)
         end as only_canonical_model,
-        -- one convention for the run only when all its models share it
+        -- one convention for the run only when all its models share it; a session without model and tokens says nothing of
+        -- it, unless there is no other
         {% for convention in ['prompt_tokens_include_cache_read', 'prompt_tokens_include_cache_write'] -%}
-        {%- set answer = '(case when priced_sessions.' ~ convention ~ ' then 1 else 0 end)' -%}
-        case when min{{ answer }} = max{{ answer }} then max{{ answer }} = 1 end as {{ convention }},
+        {%- set answer = 'case when priced_sessions.' ~ convention ~ ' then 1 else 0 end' -%}
+        {%- set informed = 'case when priced_sessions.canonical_model is not null or priced_sessions.total_tokens is not null'
+            ~ ' then ' ~ answer ~ ' end' -%}
+        case
+            when coalesce(min({{ informed }}), min({{ answer }})) = coalesce(max({{ informed }}), max({{ answer }}))
+                then coalesce(max({{ informed }}), max({{ answer }})) = 1
+        end as {{ convention }},
         {% endfor -%}
         min(case when priced_sessions.reasoning_tokens_counted_apart then 1 else 0 end) = 1 as reasoning_tokens_counted_apart
     from sessions
