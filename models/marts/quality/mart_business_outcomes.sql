@@ -64,7 +64,7 @@ reached as (
     inner join events on user_days.user_id = events.user_id
     where
         events.event_at > user_days.first_started_at
-        and events.event_at <= {{ add_milliseconds('user_days.last_started_at', 'events.window_days * 86400000') }}
+        and events.event_at <= {{ add_milliseconds('user_days.last_started_at', 'cast(events.window_days as ' ~ dbt.type_bigint() ~ ') * 86400000') }}
     group by
         user_days.run_date,
         user_days.workflow_name,
