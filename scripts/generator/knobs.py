@@ -112,7 +112,7 @@ PATTERNS: dict[str, Knob] = {
     "slowdown": Knob(
         1.0,
         "the full effect",
-        "from a known day on sql_analyst, and with it data_analysis, takes five times as long",
+        "from a known day on sql_analyst, and with it data_analysis, takes ten times as long",
     ),
     "plans": Knob(0.3, "users", "are on plan pro, the others on plan starter; some move up"),
     "outcomes": Knob(

@@ -32,7 +32,7 @@ _MORE_RUNS = 6.0
 # How dear answers, slow answers and failing operations are on their days, and after the release.
 _INCIDENT_OUTPUT, _INCIDENT_DURATION, _INCIDENT_FAILURE = 12.0, 14.0, 0.2
 _RELEASE_OUTPUT, _RELEASE_DURATION, _RELEASE_FAILURE = 50.0, 2.0, 0.03
-_SLOWDOWN_DURATION = 5.0
+_SLOWDOWN_DURATION = 10.0
 # Calls of a tool in a session that goes in circles.
 LOOP_OPERATIONS = 14
 
