@@ -157,7 +157,7 @@ class MartTruth:
         header = ["kind", "metric", "workflow_name", "metric_date", "usual_value", "value", "sigma"]
         rows = []
         for metric, day in self._schedule.incidents.items():
-            rows.append(self._incident(metric, day))
+            rows += self._incident(metric, day)
         changes = (
             (self._schedule.slowdown_day, SLOW_WORKFLOW, "p95_duration_ms"),
             (self._schedule.release_day, RELEASE_WORKFLOW, "cost_per_run_usd"),
@@ -168,25 +168,31 @@ class MartTruth:
             values = self._daily(metric, workflow)
             before = [v for d, v in values.items() if day - SWITCH_SIDE_DAYS <= d < day]
             after = [v for d, v in values.items() if day <= d < day + SWITCH_SIDE_DAYS]
+            if not before or not after:
+                continue  # too few runs for a change
             middle = statistics.mean(before), statistics.mean(after)
             rows.append(["change", metric, workflow, _day(day), *map(_rounded, middle), ""])
         return header, rows
 
-    def _incident(self, metric: str, day: int) -> list:
+    def _incident(self, metric: str, day: int) -> list[list]:
         """Return the row of a day, with how far from the other days of its kind it lies.
+
+        With so few runs that nothing is usual there is none.
 
         Money and time are compared by their ratios, rates by what chance makes of the runs of the
         day, counts with other working days.
         """
         values = self._daily(metric, INCIDENT_WORKFLOW)
         known = set(self._schedule.incidents.values())
-        ends = (min(values), max(values))
+        ends = (min(values, default=0), max(values, default=0))
         others = [
             (number, value)
             for number, value in values.items()
             if number not in known and number not in ends and (number + 3) % 7 < 5
         ]
         figures = [value for _, value in others]
+        if day not in values or len(set(figures)) < 2:
+            return []
         value, usual = values[day], statistics.median(figures)
         if metric == "success_rate":
             ended = self._ended(INCIDENT_WORKFLOW)
@@ -200,7 +206,7 @@ class MartTruth:
             logs = [math.log(figure) for figure in figures]
             sigma = (math.log(value) - statistics.mean(logs)) / statistics.stdev(logs)
         numbers = map(_rounded, (usual, value, sigma))
-        return ["anomaly", metric, INCIDENT_WORKFLOW, _day(day), *numbers]
+        return [["anomaly", metric, INCIDENT_WORKFLOW, _day(day), *numbers]]
 
     def _ended(self, workflow: str) -> dict[int, list[bool]]:
         found: dict[int, list[bool]] = defaultdict(list)
