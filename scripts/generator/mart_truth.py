@@ -105,7 +105,6 @@ class StepRow:
     is_retried: bool
     is_fallback: bool
     end_ms: int
-    duration_ms: int
 
 
 @dataclass
@@ -372,7 +371,7 @@ class MartTruth:
         groups: dict[tuple, list[StepRow]] = defaultdict(list)
         for step in self.steps:
             group = (
-                _day((step.end_ms - step.duration_ms) // DAY_MS),
+                _day(step.end_ms // DAY_MS),
                 _agent(step.agent),
                 STEP_TYPES[step.kind],
                 TOOLS[step.tool].name if step.tool >= 0 else NO_NAME,

@@ -974,7 +974,6 @@ class TruthWriter:
             is_retried=steps.is_retried,
             is_fallback=steps.is_fallback,
             end_ms=steps.events.time_ms,
-            duration_ms=sim.steps.duration_ms[steps.step],
         )
 
     def _remember_outcomes(self, sim: Simulation, outcomes: list[Events]) -> None:

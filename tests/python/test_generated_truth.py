@@ -1,4 +1,4 @@
-"""Facts built from generated events equal the truth written beside them, row by row.
+"""Facts and marts built from generated events equal the truth written beside them, row by row.
 
 Three data sets: clean payloads, payloads with every kind of dirt, and raw Parquet tables with every
 kind of dirt. One assertion per set, table and column.
@@ -81,7 +81,7 @@ FACTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 
-# The same of marts, of the set with patterns: what was played is counted there row by row.
+# The same of marts: what was played is counted row by row where they sum days.
 MARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "mart_agent_versions": (
         "analytics_marts.mart_agent_versions",
@@ -151,18 +151,17 @@ RELATIONS = FACTS | MARTS
 # Files that no table has row by row.
 PLANTED = ("planted_days", "planted_loops")
 
+DIRTY = ("--runs", "1500", "--days", "60", "--pattern-all", "--dirt-all")
 # Name -> how the events are written, and whether the data tests run as well.
 SETS: dict[str, tuple[list[str], bool]] = {
     "clean": (["--runs", "3000", "--days", "70", "--seed", "21", "--pattern-all"], False),
-    "dirty": (["--runs", "1500", "--seed", "22", "--dirt-all"], True),
-    "dirty_parquet": (
-        ["--runs", "1500", "--seed", "23", "--dirt-all", "--format", "parquet"],
-        False,
-    ),
+    "dirty": ([*DIRTY, "--seed", "22"], True),
+    "dirty_parquet": ([*DIRTY, "--seed", "23", "--format", "parquet"], False),
 }
 # What Parquet changes is tried elsewhere as well.
 OFTEN = ("clean", "dirty")
-WITH_PATTERNS = "clean"
+# Where nothing hides what was planted.
+UNSPOILED = "clean"
 IN_SETS = [
     pytest.param(
         name,
@@ -182,10 +181,7 @@ class Built:
         self.folder = folder
         self.connection = connection
         for name in (*RELATIONS, *PLANTED, "quarantined"):
-            path = folder / "truth" / f"{name}.csv"
-            if not path.exists():
-                continue  # only the patterns make something of the marts known beforehand
-            file = quote_literal(str(path))
+            file = quote_literal(str(folder / "truth" / f"{name}.csv"))
             connection.execute(
                 f"create temp table truth_{name} as from read_csv({file}, all_varchar = true)"
             )
@@ -309,10 +305,10 @@ def test_column_equals_truth(built, name, truth, column):
     check_column(built(name), truth, column)
 
 
-@pytest.mark.xdist_group("generated_clean")
+@pytest.mark.parametrize("name", IN_SETS)
 @pytest.mark.parametrize("truth", MARTS)
-def test_mart_equals_truth(built, truth):
-    item = built(WITH_PATTERNS)
+def test_mart_equals_truth(built, name, truth):
+    item = built(name)
     check_rows(item, truth)
     for column in MARTS[truth][2]:
         check_column(item, truth, column)
@@ -321,7 +317,7 @@ def test_mart_equals_truth(built, truth):
 @pytest.mark.xdist_group("generated_clean")
 def test_planted_loops_are_found(built):
     """Agents that send work back and forth make the run a loop, a repeated call its step."""
-    connection = built(WITH_PATTERNS).connection
+    connection = built(UNSPOILED).connection
     planted = connection.execute(
         """
         select planted.kind, count(*), bool_and(runs.has_loop),
@@ -357,7 +353,7 @@ def test_planted_loops_are_found(built):
 def test_a_release_shows_its_effect(built):
     """The new version of one agent fails more often, costs more and takes longer."""
     rows = (
-        built(WITH_PATTERNS)
+        built(UNSPOILED)
         .connection.execute(
             """
         select agent_version, success_rate_low, success_rate_high, cost_per_session_usd,
@@ -383,7 +379,7 @@ def test_planted_anomalies_are_found_and_few_others(built):
     Of the days on which nothing was planted at most one in a hundred is called unusual: not the
     days of the workflow with incidents, nor those from a known change on.
     """
-    connection = built(WITH_PATTERNS).connection
+    connection = built(UNSPOILED).connection
     planted = connection.execute(
         f"""
         select planted.metric, abs(planted.sigma::double) >= 6, days.is_anomaly,
@@ -420,7 +416,7 @@ def test_planted_anomalies_are_found_and_few_others(built):
 def test_planted_changes_are_found_on_their_days(built):
     """Each known change is a change point of its metric, with what coincides."""
     rows = (
-        built(WITH_PATTERNS)
+        built(UNSPOILED)
         .connection.execute(
             """
         select planted.metric, planted.metric_date, points.changed_on,
