@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,14 @@ from scripts.generator.patterns import (
     VERSIONS,
     schedule,
 )
-from scripts.generator.settings import DAY_MS, Settings
+from scripts.generator.settings import DAY_MS, HOUR_MS, Settings
 from scripts.generator.simulate import STEP_TYPES
 from scripts.warehouse import PROJECT_DIR
 
 PLAN_PRICES = PROJECT_DIR / "seeds" / "pricing" / "plan_prices.csv"
+TOOL_RATES = PROJECT_DIR / "seeds" / "pricing" / "tool_rate_card.csv"
+AGENT_CATALOG = PROJECT_DIR / "seeds" / "taxonomy" / "agent_catalog.csv"
+WORKFLOW_CATALOG = PROJECT_DIR / "seeds" / "taxonomy" / "workflow_catalog.csv"
 OUTCOME_EVENTS = PROJECT_DIR / "seeds" / "outcomes" / "outcome_events.csv"
 NOT_SET, NO_NAME = "(not set)", "(none)"
 FAILURES = ("error", "timeout", "cancelled", "partial_success", "abandoned")
@@ -43,6 +47,8 @@ FIRST_DAY = date(1970, 1, 1)
 # such days on each side and compares so many days.
 MAIN_MODEL_SESSIONS, MAIN_MODEL_DAYS, SWITCH_SIDE_DAYS = 10, 7, 14
 LOOP_REPEATS = 5
+REASK_MS = 10 * 60_000
+DIRECTING_ROLES = ("orchestrator", "planner", "router")
 FILES = (
     "planted_days",
     "planted_loops",
@@ -54,6 +60,7 @@ FILES = (
     "mart_user_retention",
     "mart_unit_economics",
     "dim_users",
+    "run_judgements",
 )
 
 
@@ -62,13 +69,21 @@ class RunRow:
     """One run as it must be found."""
 
     key: int
+    conversation: int
     conversation_id: str
     interaction_id: str
     workflow: int
     user: int  # -1 where nobody is logged in
     plan: int
     start_ms: int
+    end_ms: int
+    last_event_ms: int  # of all but user actions
     status: str
+    trigger: str
+    sent_mode: str  # empty where nobody says it
+    prompt: int  # equal for equal texts, -1 without a prompt
+    prompt_ms: int
+    regenerated_count: int
     cost: float
     duration_ms: int
     circles: bool  # its agents were made to send the work back and forth
@@ -79,7 +94,8 @@ class SessionRow:
     """One agent session as it must be found."""
 
     run: int
-    agent: int
+    agent: int  # -1 where nobody names it
+    depth: int
     version: int
     model: int
     status: str
@@ -87,6 +103,7 @@ class SessionRow:
     end_ms: int
     duration_ms: int
     cost: float
+    is_cost_unknown: bool  # has model calls of unknown cost
     loops: bool  # it was made to call one tool again and again
 
 
@@ -105,6 +122,7 @@ class StepRow:
     is_retried: bool
     is_fallback: bool
     end_ms: int
+    duration_ms: int
 
 
 @dataclass
@@ -249,6 +267,106 @@ class MartTruth:
                 ids = [run.conversation_id, run.interaction_id]
                 rows.append([*ids, "tool", max(mine, default=0)])
         return header, rows
+
+    # runs ----------------------------------------------------------------------------------------
+
+    def _run_judgements(self) -> tuple[list[str], list[list]]:
+        """Return friction, objective, synthesis and the parts of the cost of each run."""
+        header = [
+            "conversation_id", "interaction_id", "is_reasked", "friction_count", "slo_ms",
+            "is_slo_breached", "synthesis_ms", "orchestrator_cost_usd", "worker_cost_usd",
+            "tool_cost_usd", "infrastructure_cost_usd", "full_cost_usd",
+        ]  # fmt: skip
+        reasked = self._reasked()
+        last = {}
+        for run in self.runs:
+            known = last.setdefault(run.conversation, run)
+            if run.last_event_ms > known.last_event_ms:
+                last[run.conversation] = run
+        roles = {row["agent_name"]: row["role"] for row in _seed(AGENT_CATALOG)}
+        hourly = {
+            row["agent_name"]: float(row["infrastructure_usd_per_hour"])
+            for row in _seed(AGENT_CATALOG)
+            if row["infrastructure_usd_per_hour"]
+        }
+        sessions: dict[int, list[SessionRow]] = defaultdict(list)
+        for session in self.sessions:
+            sessions[session.run].append(session)
+        tool_costs = self._tool_costs()
+        rows = []
+        for run in self.runs:
+            mine = sessions[run.key]
+            has_parents = any(session.depth > 0 for session in mine)
+            workers, directors = [], []
+            for session in mine:
+                role = roles.get(_agent(session.agent), roles["*"])
+                works = session.depth > 0 if has_parents else role not in DIRECTING_ROLES
+                (workers if works else directors).append(session)
+            slo = self._slo_ms(run)
+            machines = [
+                hourly[_agent(s.agent)] * s.duration_ms / HOUR_MS
+                for s in mine
+                if _agent(s.agent) in hourly and s.duration_ms >= 0
+            ]
+            tools = tool_costs.get(run.key, [])
+            ends_badly = run.status in ("error", "timeout") and last[run.conversation] is run
+            friction = (run.key in reasked) + run.regenerated_count
+            friction += (run.status == "cancelled") + ends_badly
+            rows.append(
+                [
+                    run.conversation_id,
+                    run.interaction_id,
+                    str(run.key in reasked).lower(),
+                    friction,
+                    slo,
+                    _is_breached(run, slo),
+                    _synthesis(run, mine, workers),
+                    _share(directors) if mine else "",
+                    _share(workers) if mine else "",
+                    _total(tools),
+                    _total(machines),
+                    ""
+                    if math.isnan(run.cost)
+                    else _rounded(run.cost + math.fsum(tools) + math.fsum(machines)),
+                ]
+            )
+        return header, rows
+
+    def _reasked(self) -> set[int]:
+        """Return the runs whose prompt comes again, next in its conversation and soon."""
+        prompts: dict[int, list[RunRow]] = defaultdict(list)
+        for run in self.runs:
+            if run.prompt >= 0:
+                prompts[run.conversation].append(run)
+        found = set()
+        for runs in prompts.values():
+            runs.sort(key=lambda item: item.prompt_ms)
+            for run, following in pairwise(runs):
+                is_soon = following.prompt_ms - run.prompt_ms <= REASK_MS
+                if run.prompt == following.prompt and is_soon:
+                    found.add(run.key)
+        return found
+
+    def _slo_ms(self, run: RunRow) -> int:
+        """Return the objective: of the workflow and mode, of the workflow, of the mode, of any."""
+        mode = run.sent_mode or {"user": "sync", "unknown": ""}.get(run.trigger, "async")
+        goals = {
+            (row["workflow_name"], row["execution_mode"]): int(row["latency_slo_ms"])
+            for row in _seed(WORKFLOW_CATALOG)
+        }
+        name = _workflow(run.workflow)
+        places = ((name, mode), (name, "*"), ("*", mode), ("*", "*"))
+        return next(goals[place] for place in places if place in goals)
+
+    def _tool_costs(self) -> dict[int, list[float]]:
+        rates = {row["tool_name"]: row for row in _seed(TOOL_RATES)}
+        found: dict[int, list[float]] = defaultdict(list)
+        for step in self.steps:
+            rate = rates.get(TOOLS[step.tool].name) if step.tool >= 0 else None
+            if rate:
+                per_second = float(rate["usd_per_second"] or 0) * step.duration_ms / 1000
+                found[step.run].append(float(rate["usd_per_call"] or 0) + per_second)
+        return found
 
     # agents --------------------------------------------------------------------------------------
 
@@ -500,6 +618,32 @@ class MartTruth:
                     ]
                 )
         return header, rows
+
+
+def _is_breached(run: RunRow, slo_ms: int) -> str:
+    """Return whether a run broke its objective, an empty text where nobody can say."""
+    is_background = (run.sent_mode or run.trigger) not in ("sync", "user", "unknown")
+    if run.status == "in_progress":
+        return ""
+    if run.status == "abandoned":
+        return "true" if is_background else ""
+    return str(run.duration_ms > slo_ms).lower()
+
+
+def _synthesis(run: RunRow, sessions: list[SessionRow], workers: list[SessionRow]) -> int | str:
+    """Return the time from the last end of a worker to that of a run of several agents."""
+    agents = {session.agent for session in sessions if session.agent >= 0}
+    if len(agents) < 2 or not workers or run.status == "in_progress":
+        return ""
+    left = run.end_ms - max(session.end_ms for session in workers)
+    return left if left >= 0 else ""
+
+
+def _share(sessions: list[SessionRow]) -> float | str:
+    """Return what sessions cost together, an empty text where a part of it is not known."""
+    if any(session.is_cost_unknown for session in sessions):
+        return ""
+    return _total(session.cost for session in sessions) or 0.0
 
 
 def _is_judged(status: str) -> bool:

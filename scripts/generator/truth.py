@@ -915,33 +915,65 @@ class TruthWriter:
         self._append("runs", columns)
         self._write_sessions(sim, sessions, maker)
         if self._marts:
-            in_circles = np.zeros(count, dtype=bool)
-            last_slot = np.array([len(item.slots + item.circle) - 1 for item in WORKFLOWS])
-            closes = sim.sessions.slot == last_slot[runs.workflow[sim.sessions.run]]
-            has_circle = workflow_flag("circle")[runs.workflow[sim.sessions.run]]
-            in_circles[sim.sessions.run[closes & has_circle]] = True
+            last_event_ms = np.full(count, _EARLY)
+            for table, item in accepted.items():
+                if table != ACTION:
+                    np.maximum.at(last_event_ms, item.events.run, item.time_ms)
+            prompt, prompt_ms = self._prompts(sim, prompts)
+            modes = [item.execution_mode or "" for item in WORKFLOWS]
             self._marts.runs += rows_of(
                 RunRow,
                 key=runs.number[rows],
+                conversation=runs.conversation[rows],
                 conversation_id=columns["conversation_id"].to_pylist(),
                 interaction_id=columns["interaction_id"].to_pylist(),
                 workflow=runs.workflow[rows],
                 user=np.where(is_logged_in(runs.user), runs.user, -1)[rows],
                 plan=plan[rows],
                 start_ms=start_ms[rows],
+                end_ms=end_ms[rows],
+                last_event_ms=last_event_ms[rows],
                 status=columns["run_status"].to_pylist(),
+                trigger=columns["trigger_type"].to_pylist(),
+                sent_mode=[
+                    modes[runs.workflow[row]] if telling[row] else "" for row in rows.tolist()
+                ],
+                prompt=prompt[rows],
+                prompt_ms=prompt_ms[rows],
+                regenerated_count=counted(REGENERATED)[rows],
                 cost=cost[rows],
                 duration_ms=duration_ms[rows],
-                circles=in_circles[rows],
+                circles=self._in_circles(sim)[rows],
             )
             self._remember_sessions(sim, sessions)
             self._remember_steps(sim, steps, sessions, signature, agent)
+
+    def _prompts(self, sim: Simulation, prompts: Judged) -> tuple[Ints, Ints]:
+        """Return a number per prompt text and its time by run, -1 without; canaries differ all."""
+        count = len(sim.runs.number)
+        prompt, prompt_ms = np.full(count, -1, dtype=np.int64), np.full(count, -1, dtype=np.int64)
+        run = prompts.events.run
+        code = sim.runs.workflow[run] * 10_000 + sim.runs.prompt_text[run]
+        alone = 1_000_000_000 + run
+        prompt[run] = np.where(prompts.events.has_canary, alone, code)
+        prompt_ms[run] = prompts.time_ms
+        return prompt, prompt_ms
+
+    def _in_circles(self, sim: Simulation) -> Bools:
+        """Return the runs in which the last session of a circle was played."""
+        runs, sessions = sim.runs, sim.sessions
+        result = np.zeros(len(runs.number), dtype=bool)
+        last_slot = np.array([len(item.slots + item.circle) - 1 for item in WORKFLOWS])
+        closes = sessions.slot == last_slot[runs.workflow[sessions.run]]
+        result[sessions.run[closes & workflow_flag("circle")[runs.workflow[sessions.run]]]] = True
+        return result
 
     def _remember_sessions(self, sim: Simulation, sessions: _SessionFacts) -> None:
         self._marts.sessions += rows_of(
             SessionRow,
             run=sim.runs.number[sessions.run],
             agent=sessions.agent,
+            depth=sessions.depth,
             version=self._versions(sim, sessions),
             model=sessions.model,
             status=[ALL_STATUSES[number] for number in sessions.status.tolist()],
@@ -949,6 +981,7 @@ class TruthWriter:
             end_ms=sessions.end_ms,
             duration_ms=sessions.duration_ms,
             cost=sessions.cost,
+            is_cost_unknown=sessions.unknown,
             loops=sim.sessions.loops[sessions.session],
         )
 
@@ -974,6 +1007,7 @@ class TruthWriter:
             is_retried=steps.is_retried,
             is_fallback=steps.is_fallback,
             end_ms=steps.events.time_ms,
+            duration_ms=sim.steps.duration_ms[steps.step],
         )
 
     def _remember_outcomes(self, sim: Simulation, outcomes: list[Events]) -> None:

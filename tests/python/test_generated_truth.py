@@ -146,6 +146,15 @@ MARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
         ("user_id",),
         ("first_run_at", "last_run_at", "run_count", "plan_name"),
     ),
+    "run_judgements": (
+        "analytics_marts.fct_agent_runs",
+        ("conversation_id", "interaction_id"),
+        (
+            "is_reasked", "friction_count", "slo_ms", "is_slo_breached", "synthesis_ms",
+            "orchestrator_cost_usd", "worker_cost_usd", "tool_cost_usd",
+            "infrastructure_cost_usd", "full_cost_usd",
+        ),
+    ),
 }  # fmt: skip
 RELATIONS = FACTS | MARTS
 # Files that no table has row by row.
