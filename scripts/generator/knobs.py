@@ -112,7 +112,13 @@ PATTERNS: dict[str, Knob] = {
     "slowdown": Knob(
         1.0,
         "the full effect",
-        "from a known day on sql_analyst, and with it data_analysis, takes ten times as long",
+        "from a known day on all agents of data_analysis take ten times as long",
+    ),
+    "flexible_order": Knob(
+        0.4,
+        "runs of customer_support with knowledge_agent and account_agent",
+        "one of the two begins when the other has ended, either of them; else they run side by "
+        "side",
     ),
     "plans": Knob(0.3, "users", "are on plan pro, the others on plan starter; some move up"),
     "outcomes": Knob(

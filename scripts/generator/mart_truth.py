@@ -54,6 +54,7 @@ FILES = (
     "planted_loops",
     "mart_agent_versions",
     "mart_model_switches",
+    "mart_parallelization",
     "mart_repeated_steps",
     "mart_retry_rates",
     "mart_business_outcomes",
@@ -93,6 +94,8 @@ class RunRow:
 class SessionRow:
     """One agent session as it must be found."""
 
+    key: int
+    parent: int  # key of the parent session, -1 for none
     run: int
     agent: int  # -1 where nobody names it
     depth: int
@@ -132,6 +135,44 @@ class OutcomeRow:
     user: int
     outcome: int
     time_ms: int
+
+
+@dataclass
+class _Pair:
+    """Two neighbouring siblings of a run, or all such pairs of two agents in it."""
+
+    first: str
+    start_ms: int
+    overlaps: bool
+    savable_ms: int | None
+    is_final: bool
+
+    @classmethod
+    def of(cls, run: RunRow, one: SessionRow, other: SessionRow, has_parents: bool) -> _Pair:
+        """Return a pair; without parent ids a tenth of the shorter one is no overlap."""
+        lengths = [session.end_ms - session.start_ms for session in (one, other)]
+        shared = min(one.end_ms, other.end_ms) - other.start_ms
+        least = 0 if has_parents else min(lengths) / 10
+        known = min(one.duration_ms, other.duration_ms)
+        return cls(
+            first=_agent(one.agent),
+            start_ms=one.start_ms,
+            overlaps=min(lengths) > 0 and shared > least,
+            savable_ms=known if known >= 0 else None,
+            is_final=run.status != "in_progress",
+        )
+
+    @classmethod
+    def of_run(cls, pairs: list[_Pair]) -> _Pair:
+        """Return the pairs of a run as one, as it began."""
+        alone = [p.savable_ms for p in pairs if not p.overlaps and p.savable_ms is not None]
+        return cls(
+            first=pairs[0].first,
+            start_ms=pairs[0].start_ms,
+            overlaps=any(pair.overlaps for pair in pairs),
+            savable_ms=sum(alone) if alone else None,
+            is_final=pairs[0].is_final,
+        )
 
 
 def rows_of(row: type, /, **columns: object) -> list:
@@ -443,6 +484,50 @@ class MartTruth:
                 ]
             rows.append(row)
         return header, rows
+
+    def _parallelization(self) -> tuple[list[str], list[list]]:
+        """Return which agents of one parent run side by side, in any order, or always in one."""
+        header = [
+            "workflow_name", "agent_name", "next_agent_name", "n_all", "n_used",
+            "sequential_run_count", "overlapping_run_count", "reversed_run_count", "savable_ms",
+            "verdict",
+        ]  # fmt: skip
+        families: dict[int, dict[int, list[SessionRow]]] = defaultdict(lambda: defaultdict(list))
+        for session in self.sessions:
+            families[session.run][session.parent].append(session)
+        found: dict[tuple[str, frozenset[str]], list[_Pair]] = defaultdict(list)
+        for key, groups in families.items():
+            run = self._by_run[key]
+            has_parents = any(parent >= 0 for parent in groups)
+            pairs: dict[frozenset[str], list[_Pair]] = defaultdict(list)
+            for family in groups.values():
+                family.sort(key=lambda item: (item.start_ms, item.end_ms))
+                for one, other in pairwise(family):
+                    if one.agent >= 0 and other.agent >= 0:
+                        names = frozenset((_agent(one.agent), _agent(other.agent)))
+                        pairs[names].append(_Pair.of(run, one, other, has_parents))
+            for names, several in pairs.items():
+                several.sort(key=lambda item: item.start_ms)
+                found[_workflow(run.workflow), names].append(_Pair.of_run(several))
+        rows = []
+        for (workflow, names), pairs in found.items():
+            ended = [pair for pair in pairs if pair.is_final]
+            times = Counter(pair.first for pair in ended if not pair.overlaps)
+            order = sorted(names, key=lambda name: (-times[name], name))
+            overlapping = sum(pair.overlaps for pair in ended)
+            back = times[order[1]] if len(order) > 1 else 0
+            free = overlapping + back
+            saved = [pair.savable_ms for pair in ended if pair.savable_ms is not None]
+            verdict = "unknown"
+            if len(ended) >= 30 and not free:
+                verdict = "dependent"
+            elif len(ended) >= 30 and free >= max(5, 0.05 * len(ended)):
+                verdict = "independent"
+            counts = [len(pairs), len(ended), times[order[0]], overlapping, back]
+            rows.append(
+                [workflow, order[0], order[-1], *counts, sum(saved) if saved else "", verdict]
+            )
+        return header, sorted(rows, key=lambda row: row[:3])
 
     # steps ---------------------------------------------------------------------------------------
 

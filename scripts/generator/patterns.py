@@ -20,8 +20,9 @@ _INCIDENTS = {"runs": 4, "cost_per_run_usd": 8, "success_rate": 11, "p95_duratio
 _SWITCH, _RELEASE, _SLOWDOWN = 30, 22, 20
 
 INCIDENT_WORKFLOW = "customer_support"
-SLOW_WORKFLOW, SLOW_AGENT = "data_analysis", "sql_analyst"
+SLOW_WORKFLOW = "data_analysis"
 RELEASE_WORKFLOW, RELEASED_AGENT = "research_assistant", "web_researcher"
+FLEXIBLE_AGENTS = ("knowledge_agent", "account_agent")
 SWITCHING_AGENT, OLD_MODEL, NEW_MODEL = "triage_agent", "gpt-4.1", "gpt-4.1-mini"
 VERSIONS = ("1.0.0", "2.0.0")
 PLANS = ("starter", "pro")
@@ -171,10 +172,12 @@ def effects_on(settings: Settings, workflow: Ints, agent: Ints, start_ms: Ints) 
         found.output[is_new] = _RELEASE_OUTPUT
         found.duration[is_new] = _RELEASE_DURATION
     if days.slowdown_day >= 0:
-        rows = (agent == agent_number(SLOW_AGENT)) & (day >= days.slowdown_day)
+        rows = (workflow == workflow_number(SLOW_WORKFLOW)) & (day >= days.slowdown_day)
         found.duration[rows] = 1 + settings.strength("slowdown") * (_SLOWDOWN_DURATION - 1)
     strength = settings.strength("anomalies")
     mine = workflow == workflow_number(INCIDENT_WORKFLOW)
+    # It is tools that fail, so an agent without any goes on as ever.
+    has_tools = np.array([bool(item.tools) for item in AGENTS])
     for metric, number in days.incidents.items():
         rows = mine & (day == number)
         if metric == "cost_per_run_usd":
@@ -182,7 +185,7 @@ def effects_on(settings: Settings, workflow: Ints, agent: Ints, start_ms: Ints) 
         if metric == "p95_duration_ms":
             found.duration[rows] = 1 + strength * (_INCIDENT_DURATION - 1)
         if metric == "success_rate":
-            found.failure[rows] = strength * _INCIDENT_FAILURE
+            found.failure[rows & has_tools[agent]] = strength * _INCIDENT_FAILURE
     return found
 
 

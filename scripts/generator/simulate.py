@@ -21,6 +21,7 @@ from scripts.generator.catalog import (
     WORKFLOWS,
 )
 from scripts.generator.patterns import (
+    FLEXIBLE_AGENTS,
     LOOP_OPERATIONS,
     Effects,
     effects_on,
@@ -30,6 +31,7 @@ from scripts.generator.patterns import (
 from scripts.generator.plan import CLEAN_CONVERSATIONS, LATEST_START_MS, Plan, slow_day_factor
 from scripts.generator.prices import PriceList
 from scripts.generator.randomness import Bools, Floats, Ints, Stream
+from scripts.generator.settings import Settings
 
 LLM_CALL, TOOL_CALL, PLANNING, VALIDATION = range(4)
 STEP_TYPES = ("llm_call", "tool_call", "planning", "validation")
@@ -273,6 +275,7 @@ def _draw_sessions(runs: Runs, plan: Plan, block: int, stream: Stream) -> _Draft
     run, slot_number, agent = run[order], slot_number[order], agent[order]
     parent_slot, wave, spans = parent_slot[order], wave[order], spans[order].astype(bool)
     sessions = len(run)
+    wave = _one_after_the_other(runs, settings, block, run=run, agent=agent, wave=wave)
 
     model = np.empty(sessions, dtype=np.int64)
     draw = stream.uniform(sessions)
@@ -309,6 +312,25 @@ def _draw_sessions(runs: Runs, plan: Plan, block: int, stream: Stream) -> _Draft
     return _Draft(
         run, slot_number, agent, model, parent_slot, wave, spans, operations, other, is_looping
     )
+
+
+def _one_after_the_other(
+    runs: Runs, settings: Settings, block: int, *, run: Ints, agent: Ints, wave: Ints
+) -> Ints:
+    """Return the waves of sessions, of which some that could run side by side follow each other."""
+    stream = Stream(settings.seed, "flexible_order", block)
+    count = len(runs.number)
+    chosen = stream.happens(settings.strength("flexible_order"), count) & ~runs.is_clean
+    numbers = [AGENT_NUMBER[name] for name in FLEXIBLE_AGENTS]
+    for number in numbers:
+        chosen &= np.bincount(run, agent == number, count) > 0
+    second = np.array(numbers)[stream.whole(0, 1, count)]
+    # Who comes second is a wave later, and so is everybody after both.
+    first_wave = np.zeros(count, dtype=np.int64)
+    both = np.isin(agent, numbers)
+    first_wave[run[both]] = wave[both]
+    waits = (agent == second[run]) | (wave > first_wave[run])
+    return wave + (chosen[run] & waits)
 
 
 @dataclass

@@ -969,8 +969,11 @@ class TruthWriter:
         return result
 
     def _remember_sessions(self, sim: Simulation, sessions: _SessionFacts) -> None:
+        first = len(self._marts.sessions)
         self._marts.sessions += rows_of(
             SessionRow,
+            key=first + np.arange(len(sessions.run)),
+            parent=np.where(sessions.parent >= 0, first + sessions.parent, -1),
             run=sim.runs.number[sessions.run],
             agent=sessions.agent,
             depth=sessions.depth,

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import csv
 import re
+from itertools import combinations
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from scripts import generate_events, load_events
+from scripts.generator.catalog import WORKFLOWS
 from scripts.warehouse import PROJECT_DIR, quote_identifier, quote_literal
 from tests.python.warehouses import WITHOUT_UNIT_TESTS, Warehouse, errors_of, lake_in_use
 
@@ -105,6 +107,14 @@ MARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
                     "successful_session_count",
                 )
             ),
+        ),
+    ),
+    "mart_parallelization": (
+        "analytics_marts.mart_parallelization",
+        ("workflow_name", "agent_name", "next_agent_name"),
+        (
+            "n_all", "n_used", "sequential_run_count", "overlapping_run_count",
+            "reversed_run_count", "savable_ms", "verdict",
         ),
     ),
     "mart_repeated_steps": (
@@ -356,6 +366,68 @@ def test_planted_loops_are_found(built):
         """
     ).fetchall()
     assert others == [(0,)]
+
+
+@pytest.mark.xdist_group("generated_clean")
+def test_agents_that_may_run_side_by_side_are_told_from_those_that_may_not(built):
+    """The catalogue says who waits for whom: agents of one wave wait for nobody in it."""
+    free = set()
+    for workflow in WORKFLOWS:
+        for one, other in combinations(workflow.slots, 2):
+            if (one.wave, one.parent) == (other.wave, other.parent):
+                label = workflow.name if workflow.sends_workflow_name else "(not set)"
+                free.add((label, *sorted((one.agent, other.agent))))
+    rows = (
+        built(UNSPOILED)
+        .connection.execute(
+            """
+        select workflow_name, least(agent_name, next_agent_name),
+            greatest(agent_name, next_agent_name), verdict, reversed_run_count
+        from analytics_marts.mart_parallelization
+        where n_used >= 30
+        """
+        )
+        .fetchall()
+    )
+    verdicts = {row[:3]: row[3] for row in rows}
+    assert verdicts == {pair: "independent" if pair in free else "dependent" for pair in verdicts}
+    assert set(verdicts.values()) == {"independent", "dependent"}
+    flexible = next(row for row in rows if row[1:3] == ("account_agent", "knowledge_agent"))
+    assert flexible[4] >= 20
+
+
+@pytest.mark.xdist_group("generated_clean")
+def test_the_cheaper_model_that_was_switched_to_is_advised(built):
+    """Both models of triage work as well, and the new one costs a fifth."""
+    rows = (
+        built(UNSPOILED)
+        .connection.execute(
+            """
+        select verdict, saving_share > 0.5, current_finished_session_count,
+            current_successful_session_count, candidate_session_count,
+            candidate_successful_session_count
+        from analytics_marts.mart_model_right_sizing
+        where (agent_name, current_model, candidate_model)
+            = ('triage_agent', 'gpt-4.1', 'gpt-4.1-mini')
+        """
+        )
+        .fetchall()
+    )
+    counts = (
+        built(UNSPOILED)
+        .connection.execute(
+            """
+        select canonical_model, count(*), count(*) filter (where session_status = 'success')
+        from truth_agent_sessions
+        where agent_name = 'triage_agent'
+            and session_status not in ('in_progress', 'unknown')
+        group by 1
+        """
+        )
+        .fetchall()
+    )
+    known = {model: figures for model, *figures in counts}
+    assert rows == [("switch", True, *known["gpt-4.1"], *known["gpt-4.1-mini"])]
 
 
 @pytest.mark.xdist_group("generated_clean")
