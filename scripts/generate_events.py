@@ -1,6 +1,7 @@
 """Write synthetic RudderStack AI-agent events and the truth about them.
 
 Usage: python scripts/generate_events.py --out DIR [--runs N] [--days D] [--seed S] [--dirt KNOB]
+[--pattern NAME]
 The same arguments always write the same bytes.
 """
 
@@ -17,8 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from scripts.generator.event_tables import TableMaker
-from scripts.generator.events import TABLES, send_events, sent_costs
-from scripts.generator.knobs import KNOBS, parse_dirt
+from scripts.generator.events import TABLES, send_events, send_outcomes, sent_costs
+from scripts.generator.knobs import KNOBS, PATTERNS, Knob, parse_dirt, parse_patterns
 from scripts.generator.plan import Settings, make_plan
 from scripts.generator.prices import load_price_list
 from scripts.generator.simulate import simulate
@@ -26,6 +27,7 @@ from scripts.generator.truth import LEDGER_FILE, TruthWriter
 from scripts.generator.writers import (
     EVENTS_FILE,
     REDELIVERED_FILE,
+    TRACKS,
     ParquetWriter,
     PayloadWriter,
     Writer,
@@ -79,6 +81,16 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--dirt-all", action="store_true", help="every kind of dirt at its rate")
     parser.add_argument("--list-dirt", action="store_true", help="name all kinds of dirt and stop")
+    parser.add_argument(
+        "--pattern",
+        action="append",
+        default=[],
+        metavar="NAME[=STRENGTH]",
+        help="plant something that the marts have to find, with the truth about it; may be given "
+        "several times, see --list-pattern",
+    )
+    parser.add_argument("--pattern-all", action="store_true", help="every pattern")
+    parser.add_argument("--list-pattern", action="store_true", help="name all patterns and stop")
     return parser.parse_args(argv)
 
 
@@ -111,6 +123,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         end_ms=_end_ms(options.end_date),
         dirt=parse_dirt(options.dirt, options.dirt_all),
         parquet=options.format == "parquet",
+        patterns=parse_patterns(options.pattern, options.pattern_all, options.days),
     )
 
 
@@ -151,10 +164,13 @@ def generate(settings: Settings, folder: Path, *, show_progress: bool = False) -
             sent = send_events(sim)
             maker = TableMaker(sim, costs)
             tables = [maker.make(sent[name]) for name in TABLES]
+            outcomes = send_outcomes(sim)
+            tables += [maker.make_outcome(events) for events in outcomes]
             writer.write(tables, settings.seed)
-            truth.write(sim, costs, sent, maker)
-            for name in TABLES:
-                counts[name] += len(sent[name])
+            truth.write(sim, costs, sent, outcomes, maker)
+            for table in tables:
+                name = table.events.table
+                counts[name] = counts.get(name, 0) + len(table.events)
             progress.advance(task, len(sim.runs.number))
     # The ledger marks a folder as ours, so it comes before the events get their names.
     truth.close()
@@ -167,7 +183,7 @@ def _replace_earlier_events(folder: Path) -> None:
 
     Exits with one line when the folder holds event files of somebody else.
     """
-    names = [EVENTS_FILE, REDELIVERED_FILE, *(f"{table}.parquet" for table in TABLES)]
+    names = [EVENTS_FILE, REDELIVERED_FILE, *(f"{table}.parquet" for table in (*TABLES, TRACKS))]
     present = [folder / name for name in names if (folder / name).exists()]
     if present and not (folder / "truth" / LEDGER_FILE).exists():
         fail(f"{present[0]} was not written by this command; name another folder with --out")
@@ -178,8 +194,9 @@ def _replace_earlier_events(folder: Path) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     options = _arguments(argv)
-    if options.list_dirt:
-        for name, knob in KNOBS.items():
+    if options.list_dirt or options.list_pattern:
+        listed: dict[str, Knob] = KNOBS if options.list_dirt else PATTERNS
+        for name, knob in listed.items():
             print(f"{name} (usually {knob.rate:g} of the {knob.share_of}): {knob.effect}")
         return 0
     settings = _settings(options)

@@ -29,7 +29,8 @@ from scripts.warehouse import (
     warehouse_path,
 )
 
-SAMPLE_ARGUMENTS = ["--runs", "600", "--days", "30", "--seed", "1"]
+# Long enough for anomalies and changes to be judged, with one of everything to be found.
+SAMPLE_ARGUMENTS = ["--runs", "3000", "--days", "70", "--seed", "1", "--pattern-all"]
 
 
 def sample_marker(warehouse: Path) -> Path:

@@ -259,6 +259,7 @@ class Workflow:
     sends_attempt_number: bool = False
     sends_run_tokens: bool = True
     sends_tool_call_id: bool = False
+    circle: tuple[Slot, ...] = ()  # what follows the slots in a run that goes in circles
 
 
 WORKFLOWS: tuple[Workflow, ...] = (
@@ -324,6 +325,12 @@ WORKFLOWS: tuple[Workflow, ...] = (
         sends_session_cost=False,
         sends_run_cost=False,
         sends_attempt_number=True,
+        circle=(
+            Slot("fact_checker", 3, 0),
+            Slot("sql_analyst", 4, 0),
+            Slot("fact_checker", 5, 0),
+            Slot("sql_analyst", 6, 0),
+        ),
     ),
     Workflow(
         "coding_copilot",

@@ -30,12 +30,15 @@ from scripts.generator.events import (
     RUN_COMPLETED,
     SESSION_COMPLETED,
     SESSION_STARTED,
+    SESSION_TABLES,
     SPACES,
     STEP,
     Costs,
     Events,
+    is_logged_in,
     workflow_flag,
 )
+from scripts.generator.patterns import PLANS, VERSIONS
 from scripts.generator.randomness import (
     Bools,
     Floats,
@@ -148,6 +151,11 @@ def session_text(run: int, slot: int, reuses_ids: bool) -> str:
     return f"session_{slot + 1}" if reuses_ids else f"ses-{run:08d}-{slot}"
 
 
+def user_text(user: int) -> str:
+    """Return the id of a user who is logged in."""
+    return f"user-{user:05d}"
+
+
 class TableMaker:
     """Makes the event tables of one block."""
 
@@ -177,28 +185,7 @@ class TableMaker:
 
     def make(self, events: Events) -> EventTable:
         """Return one table with all its properties."""
-        sim, runs = self.sim, self.sim.runs
-        seed = sim.plan.settings.seed
-        run = events.run
-        user = runs.user[run]
-        people, where = np.unique(user, return_inverse=True)
-        users = TextColumn(
-            ("userId",), [f"user-{number:05d}" for number in people], np.where(user < 0, -1, where)
-        )
-        # Somebody who is not logged in has an anonymous id only; so have runs without a user.
-        nobody = runs.user[run] % 9 == 8
-        users.codes = np.where(nobody, -1, users.codes)
-        someone = (user + 2).astype(np.uint64) << np.uint64(40)
-        table = EventTable(
-            events=events,
-            event_ids=UuidColumn(("messageId",), uuid_text(events.key, seed), events.has_event_id),
-            anonymous=UuidColumn(
-                ("anonymousId",), uuid_text(someone, seed + 1), np.ones(len(run), dtype=bool)
-            ),
-            users=users,
-            is_opening=runs.conversation[run] == 0,
-            uploaded_ms=-(-events.received_ms // UPLOAD_INTERVAL_MS) * UPLOAD_INTERVAL_MS,
-        )
+        table = self.make_outcome(events)
         table.properties = self._ids(events) + self._optional(events)
         makers = {
             PROMPT: self._prompt,
@@ -211,6 +198,31 @@ class TableMaker:
         }
         table.properties += makers[events.table](events)
         return table
+
+    def make_outcome(self, events: Events) -> EventTable:
+        """Return one table of events that say who did something when, and no more."""
+        sim, runs = self.sim, self.sim.runs
+        seed = sim.plan.settings.seed
+        run = events.run
+        user = runs.user[run]
+        people, where = np.unique(user, return_inverse=True)
+        users = TextColumn(
+            ("userId",),
+            [user_text(number) for number in people],
+            # Somebody who is not logged in has an anonymous id only; so have runs without a user.
+            np.where(is_logged_in(user), where, -1),
+        )
+        someone = (user + 2).astype(np.uint64) << np.uint64(40)
+        return EventTable(
+            events=events,
+            event_ids=UuidColumn(("messageId",), uuid_text(events.key, seed), events.has_event_id),
+            anonymous=UuidColumn(
+                ("anonymousId",), uuid_text(someone, seed + 1), np.ones(len(run), dtype=bool)
+            ),
+            users=users,
+            is_opening=runs.conversation[run] == 0,
+            uploaded_ms=-(-events.received_ms // UPLOAD_INTERVAL_MS) * UPLOAD_INTERVAL_MS,
+        )
 
     def canaries(self, events: Events) -> list[str]:
         """Return the canary texts planted in a table, one per first delivery."""
@@ -274,6 +286,14 @@ class TableMaker:
                     np.where(workflow_flag("execution_mode")[workflow], workflow, -1),
                 ),
             ]
+        settings = self.sim.plan.settings
+        if settings.strength("plans") and events.table in (PROMPT, RUN_COMPLETED):
+            sends = is_logged_in(runs.user[events.run])
+            codes = np.where(sends, runs.plan[events.run], -1)
+            columns.append(TextColumn(("plan_name",), list(PLANS), codes))
+        if settings.strength("version_release") and events.table in (*SESSION_TABLES, RESPONSE):
+            version = self.sim.sessions.version[events.session]
+            columns.append(TextColumn(("agent_version",), list(VERSIONS), version))
         parent = runs.parent[events.run]
         if (parent >= 0).any():
             parent_position = np.where(parent >= 0, parent - int(runs.number[0]), -1)

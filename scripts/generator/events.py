@@ -12,7 +12,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from scripts.generator.catalog import WORKFLOWS
-from scripts.generator.plan import DAY_MS, LONGEST_DELAY_MS
+from scripts.generator.patterns import OUTCOMES
+from scripts.generator.plan import LONGEST_DELAY_MS
 from scripts.generator.randomness import (
     Bools,
     Floats,
@@ -22,6 +23,7 @@ from scripts.generator.randomness import (
     keyed_uniform,
     keyed_whole,
 )
+from scripts.generator.settings import DAY_MS
 from scripts.generator.simulate import (
     COPIED,
     ERROR,
@@ -45,6 +47,9 @@ STEP = "ai_agent_step_completed"
 TABLES = (PROMPT, RESPONSE, RUN_COMPLETED, ACTION, SESSION_STARTED, SESSION_COMPLETED, STEP)
 # Tables whose events name an agent session.
 SESSION_TABLES = (SESSION_STARTED, SESSION_COMPLETED, STEP)
+
+# Runs of every ninth user are those of somebody who is not logged in.
+ANONYMOUS_OF, ANONYMOUS = 9, 8
 
 # How an id is sent: as it is, not at all, as "" or as spaces.
 PRESENT, ABSENT, EMPTY, SPACES = range(4)
@@ -185,6 +190,11 @@ def sent_costs(sim: Simulation) -> Costs:
     )
 
 
+def is_logged_in(user: Ints) -> Bools:
+    """Return which users of runs (-1 for none) have a user id."""
+    return (user >= 0) & (user % ANONYMOUS_OF != ANONYMOUS)
+
+
 def _events(
     sim: Simulation,
     table: str,
@@ -209,7 +219,7 @@ def _events(
         detail += sim.steps.number[subject].astype(np.uint64)
     if table == ACTION:
         detail += sim.actions.kind[subject].astype(np.uint64)
-    key = np.uint64(TABLES.index(table)) << np.uint64(60)
+    key = np.uint64((*TABLES, *OUTCOMES).index(table)) << np.uint64(60)
     key = key | (number << np.uint64(16)) | detail
     delay = 40 + 260.0 * np.exp(0.9 * keyed_normal(key, sim.plan.settings.seed, "delay"))
     received = time_ms + np.minimum(np.rint(delay), LONGEST_DELAY_MS).astype(np.int64)
@@ -316,6 +326,30 @@ def send_events(sim: Simulation) -> dict[str, Events]:
         table: events.take(np.flatnonzero(events.received_ms <= end))
         for table, events in sent.items()
     }
+
+
+def send_outcomes(sim: Simulation) -> list[Events]:
+    """Return what users did outside of the products after a run that helped them, by event.
+
+    One in four of the outcomes is a renewal, the others are orders.
+    """
+    runs, settings = sim.runs, sim.plan.settings
+    strength = settings.strength("outcomes")
+    if not strength:
+        return []
+    key = runs.number.astype(np.uint64)
+    follows = keyed_uniform(key, settings.seed, "outcomes") < strength
+    follows &= (runs.status == SUCCESS) & runs.is_completed & is_logged_in(runs.user)
+    renews = keyed_uniform(key, settings.seed, "renews") < 0.25
+    # Some come too late to count: the seed outcome_events looks at 7 and at 30 days.
+    later = keyed_whole(key, settings.seed, "outcome delay", low=60_000, high=10 * DAY_MS)
+    time_ms = runs.end_ms + later
+    sent = []
+    for outcome, chosen in zip(OUTCOMES, (follows & ~renews, follows & renews), strict=True):
+        rows = np.flatnonzero(chosen)
+        events = _events(sim, outcome, run=rows, time_ms=time_ms[rows])
+        sent.append(events.take(np.flatnonzero(events.received_ms <= settings.end_ms)))
+    return sent
 
 
 def _chosen(sim: Simulation, knob: str, clean: Bools) -> Bools:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from scripts.generator.events import PRESENT, SESSION_TABLES, Events
-from scripts.generator.plan import DAY_MS
 from scripts.generator.randomness import Bools, Ints
+from scripts.generator.settings import DAY_MS
 from scripts.generator.simulate import Simulation
 
 ACCEPTED = 0

@@ -1,4 +1,4 @@
-"""The kinds of dirt that can be switched on, each with what its rate is a share of."""
+"""What can be switched on: kinds of dirt, and patterns that the marts have to find."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scripts.warehouse import fail
 
 @dataclass(frozen=True)
 class Knob:
-    """One kind of dirt: its usual rate, what the rate is a share of, and what happens."""
+    """One kind of dirt or pattern: its usual rate, what that is a share of, and what happens."""
 
     rate: float
     share_of: str
@@ -87,23 +87,89 @@ KNOBS: dict[str, Knob] = {
 }
 
 
+PATTERNS: dict[str, Knob] = {
+    "loops": Knob(
+        0.05,
+        "runs with tools, and runs of data_analysis",
+        "an agent calls one tool with one input again and again; two agents of data_analysis send "
+        "the work back and forth",
+    ),
+    "model_switch": Knob(
+        1.0, "sessions of triage_agent", "gpt-4.1 until a known day, from then on gpt-4.1-mini"
+    ),
+    "version_release": Knob(
+        1.0,
+        "sessions of web_researcher from the day of the release on",
+        "all agents send their version; 2.0.0 of web_researcher fails more often, writes more and "
+        "takes longer than 1.0.0",
+    ),
+    "anomalies": Knob(
+        1.0,
+        "the full effect",
+        "single days of customer_support with many more runs, dear answers, failures and slow "
+        "answers; no other day is slow",
+    ),
+    "slowdown": Knob(
+        1.0,
+        "the full effect",
+        "from a known day on all agents of data_analysis take ten times as long",
+    ),
+    "flexible_order": Knob(
+        0.4,
+        "runs of customer_support with knowledge_agent and account_agent",
+        "one of the two begins when the other has ended, either of them; else they run side by "
+        "side",
+    ),
+    "plans": Knob(0.3, "users", "are on plan pro, the others on plan starter; some move up"),
+    "outcomes": Knob(
+        0.25,
+        "users and weeks with a run that succeeded",
+        "the user orders or renews a few days later: track events order_completed and "
+        "subscription_renewed",
+    ),
+    "retention": Knob(
+        0.45,
+        "users in the week after their first one",
+        "come back; less in each further week. Every week has new users",
+    ),
+}
+# The patterns that need days before and after the ones they change.
+DATED_PATTERNS = ("model_switch", "version_release", "anomalies", "slowdown")
+LEAST_PATTERN_DAYS = 60
+
+
 def parse_dirt(texts: list[str], everything: bool) -> dict[str, float]:
     """Return rates by knob from `KNOB` and `KNOB=RATE` texts; `everything` starts with all on.
 
     Exits with one line when a knob is unknown or a rate is no number between 0 and 1.
     """
-    rates = {name: knob.rate for name, knob in KNOBS.items()} if everything else {}
+    return _parse(KNOBS, "kind of dirt", "dirt", texts, everything)
+
+
+def parse_patterns(texts: list[str], everything: bool, day_count: int) -> dict[str, float]:
+    """Return strengths by pattern as `parse_dirt` does; exits also when the days do not suffice."""
+    rates = _parse(PATTERNS, "pattern", "pattern", texts, everything)
+    dated = [name for name in DATED_PATTERNS if name in rates]
+    if dated and day_count < LEAST_PATTERN_DAYS:
+        fail(f"--pattern {dated[0]} needs a longer history: --days {LEAST_PATTERN_DAYS} or more")
+    return rates
+
+
+def _parse(
+    knobs: dict[str, Knob], kind: str, option: str, texts: list[str], everything: bool
+) -> dict[str, float]:
+    rates = {name: knob.rate for name, knob in knobs.items()} if everything else {}
     for text in texts:
         name, separator, value = text.partition("=")
-        if name not in KNOBS:
-            fail(f"--dirt {text}: no kind of dirt is called {name!r}; --list-dirt names all")
-        rate = KNOBS[name].rate
+        if name not in knobs:
+            fail(f"--{option} {text}: no {kind} is called {name!r}; --list-{option} names all")
+        rate = knobs[name].rate
         if separator:
             try:
                 rate = float(value)
             except ValueError:
-                fail(f"--dirt {text}: the rate {value!r} is no number; write it as {name}=0.05")
+                fail(f"--{option} {text}: the rate {value!r} is no number; write it as {name}=0.05")
             if not 0 <= rate <= 1:
-                fail(f"--dirt {text}: the rate must lie between 0 and 1")
+                fail(f"--{option} {text}: the rate must lie between 0 and 1")
         rates[name] = rate
     return {name: rate for name, rate in sorted(rates.items()) if rate > 0}

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from scripts.generator.catalog import WORKFLOWS
+from scripts.generator.patterns import move_conversations, returning_users
 from scripts.generator.randomness import Bools, Floats, Ints, Stream
+from scripts.generator.settings import DAY_MS, HOUR_MS, Settings
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 BLOCK_RUNS = 8_192
 # Clean events arrive within this time; every run begins early enough to be seen before the end.
 LONGEST_DELAY_MS = 2_500
@@ -36,22 +35,6 @@ _WEEKDAYS: dict[str, tuple[float, ...]] = {
     "even": (1.0, 1.0, 1.0, 1.0, 1.0, 0.8, 0.8),
 }
 SLOW_DAY_SHARE = 0.12
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the command line asks for; times are milliseconds since 1970 in UTC."""
-
-    run_count: int
-    day_count: int
-    seed: int
-    end_ms: int
-    dirt: Mapping[str, float]
-    parquet: bool = False
-
-    def rate(self, knob: str) -> float:
-        """Return the rate of a dirt knob, 0 when it is off."""
-        return self.dirt.get(knob, 0.0)
 
 
 @dataclass(frozen=True)
@@ -89,11 +72,13 @@ def _starts(clock: str, count: int, settings: Settings, stream: Stream) -> Ints:
     return begin + chosen * HOUR_MS + inside
 
 
-def slow_day_factor(start_ms: Ints, seed: int) -> Floats:
+def slow_day_factor(start_ms: Ints, settings: Settings) -> Floats:
     """Return 1.0, or how much slower and more error-prone a conversation's day is."""
+    if settings.strength("anomalies"):
+        return np.ones(len(start_ms))  # the only unusual days are the known ones
     days, where = np.unique(start_ms // DAY_MS, return_inverse=True)
     factors = [
-        2.2 if Stream(seed, "slow day", int(day)).uniform(1)[0] < SLOW_DAY_SHARE else 1.0
+        2.2 if Stream(settings.seed, "slow day", int(day)).uniform(1)[0] < SLOW_DAY_SHARE else 1.0
         for day in days
     ]
     return np.array(factors)[where]
@@ -130,10 +115,14 @@ def make_plan(settings: Settings) -> Plan:
     if others:
         early = min(others, CLEAN_CONVERSATIONS)
         start[:early] = settings.end_ms - settings.day_count * DAY_MS + 60_000 * np.arange(early)
+    start[:-1] = move_conversations(settings, workflow[:-1], start[:-1])
     order = np.argsort(start, kind="stable")
     workflow, turns, start = workflow[order], turns[order], start[order]
     people = max(1, count // 6)
     user = (stream.uniform(len(turns)) ** 1.6 * people).astype(np.int64)
+    if settings.strength("retention"):
+        asks = np.array([item.has_prompt for item in WORKFLOWS])[workflow]
+        user = returning_users(settings, asks, start, user)
     # Ids that restart in every conversation are dirt of their own, and what makes a lost
     # conversation id ambiguous, so both knobs need some.
     reuse_rate = settings.rate("reused_ids")

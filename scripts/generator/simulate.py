@@ -20,9 +20,18 @@ from scripts.generator.catalog import (
     UNKNOWN_MODELS,
     WORKFLOWS,
 )
+from scripts.generator.patterns import (
+    FLEXIBLE_AGENTS,
+    LOOP_OPERATIONS,
+    Effects,
+    effects_on,
+    plan_of_users,
+    switched_models,
+)
 from scripts.generator.plan import CLEAN_CONVERSATIONS, LATEST_START_MS, Plan, slow_day_factor
 from scripts.generator.prices import PriceList
 from scripts.generator.randomness import Bools, Floats, Ints, Stream
+from scripts.generator.settings import Settings
 
 LLM_CALL, TOOL_CALL, PLANNING, VALIDATION = range(4)
 STEP_TYPES = ("llm_call", "tool_call", "planning", "validation")
@@ -33,6 +42,7 @@ COPIED, SHARED, REGENERATED, THUMBS, RATING, SCORE = range(6)
 MAX_SLOTS = 8
 MAX_OPERATIONS = 24
 WAVES = 1 + max(slot.wave for workflow in WORKFLOWS for slot in workflow.slots)
+ALL_WAVES = 1 + max(slot.wave for item in WORKFLOWS for slot in (*item.slots, *item.circle))
 # Prompts stay well below every long-context tier of the price list, also when a session is summed.
 LARGEST_CONTEXT_TOKENS = 5_000
 
@@ -61,6 +71,7 @@ class Runs:
     status: Ints
     is_completed: Bools
     has_prompt: Bools
+    plan: Ints  # position in patterns.PLANS, -1 for none
 
 
 @dataclass
@@ -78,6 +89,8 @@ class Sessions:
     status: Ints
     is_completed: Bools
     other_convention: Bools
+    version: Ints  # position in patterns.VERSIONS, -1 for none
+    loops: Bools  # one tool is called with one input again and again
     step_count: Ints
     sent_tokens: Ints  # rows of prompt, completion, cache read, cache write as the sender sums them
     sent_cost: Floats
@@ -201,12 +214,13 @@ def _make_runs(plan: Plan, first: int, last: int, stream: Stream) -> Runs:
     is_clean = conversation < CLEAN_CONVERSATIONS
     is_clean |= conversation == len(plan.workflow) - 1
     zeros = np.zeros(count, dtype=np.int64)
+    user = np.where(has_prompt, plan.user[conversation], -1)
     return Runs(
         number=number,
         conversation=conversation,
         turn=turn,
         workflow=workflow,
-        user=np.where(has_prompt, plan.user[conversation], -1),
+        user=user,
         reuses_ids=plan.reuses_ids[conversation],
         is_clean=is_clean,
         parent=np.where(child, number - 1, -1),
@@ -218,6 +232,7 @@ def _make_runs(plan: Plan, first: int, last: int, stream: Stream) -> Runs:
         status=zeros.copy(),
         is_completed=np.ones(count, dtype=bool),
         has_prompt=has_prompt,
+        plan=plan_of_users(plan.settings, user, plan.start_ms[conversation]),
     )
 
 
@@ -234,6 +249,7 @@ class _Draft:
     spans: Bools
     operations: Ints
     other_convention: Bools
+    loops: Bools
 
 
 def _draw_sessions(runs: Runs, plan: Plan, block: int, stream: Stream) -> _Draft:
@@ -241,10 +257,14 @@ def _draw_sessions(runs: Runs, plan: Plan, block: int, stream: Stream) -> _Draft
     count = len(runs.number)
     chance = stream.uniform(count, MAX_SLOTS)
     columns: list[list[Ints]] = [[], [], [], [], [], []]
+    loops = Stream(settings.seed, "loops", block)
+    goes_round = loops.happens(settings.strength("loops"), count) & ~runs.is_clean
     for number, workflow in enumerate(WORKFLOWS):
         rows = np.flatnonzero(runs.workflow == number)
-        for position, slot in enumerate(workflow.slots):
+        for position, slot in enumerate((*workflow.slots, *workflow.circle)):
             chosen = rows[chance[rows, position] < slot.probability]
+            if position >= len(workflow.slots):
+                chosen = rows[goes_round[rows]]
             parent = -1 if slot.parent is None else slot.parent
             facts = (position, AGENT_NUMBER[slot.agent], parent, slot.wave, int(slot.spans))
             columns[0].append(chosen)
@@ -255,6 +275,7 @@ def _draw_sessions(runs: Runs, plan: Plan, block: int, stream: Stream) -> _Draft
     run, slot_number, agent = run[order], slot_number[order], agent[order]
     parent_slot, wave, spans = parent_slot[order], wave[order], spans[order].astype(bool)
     sessions = len(run)
+    wave = _one_after_the_other(runs, settings, block, run=run, agent=agent, wave=wave)
 
     model = np.empty(sessions, dtype=np.int64)
     draw = stream.uniform(sessions)
@@ -271,16 +292,45 @@ def _draw_sessions(runs: Runs, plan: Plan, block: int, stream: Stream) -> _Draft
     switch = unknown.happens(settings.rate("unknown_models"), sessions) & ~runs.is_clean[run]
     names = np.array([MODEL_NUMBER[name] for name in UNKNOWN_MODELS])
     model = np.where(switch, names[unknown.whole(0, len(names) - 1, sessions)], model)
+    begins = plan.start_ms[runs.conversation[run]]
+    model = np.where(switch, model, switched_models(settings, agent, begins, model))
 
     median = np.array([item.operations for item in AGENTS])[agent]
     spread = np.array([item.spread for item in AGENTS])[agent]
     operations = np.rint(stream.log_normal(median, spread, sessions)).astype(np.int64)
     least = np.where(_AGENT_TOOL_COUNT[agent] > 0, 2, 1)
     operations = np.clip(operations, np.where(spans, 2, least), MAX_OPERATIONS)
+    # The first session with tools of a run that goes round, where its agents do not.
+    repeats = loops.happens(settings.strength("loops"), count) & ~runs.is_clean & ~goes_round
+    able = np.flatnonzero(repeats[run] & (_AGENT_TOOL_COUNT[agent] > 0) & ~spans)
+    is_looping = np.zeros(sessions, dtype=bool)
+    is_looping[able[np.unique(run[able], return_index=True)[1]]] = True
+    operations = np.where(is_looping, LOOP_OPERATIONS, operations)
     conventions = Stream(settings.seed, "cached_token_conventions", block)
     other = conventions.happens(settings.rate("cached_token_conventions"), sessions)
     other &= _MODEL_CACHES[model] & ~runs.is_clean[run]
-    return _Draft(run, slot_number, agent, model, parent_slot, wave, spans, operations, other)
+    return _Draft(
+        run, slot_number, agent, model, parent_slot, wave, spans, operations, other, is_looping
+    )
+
+
+def _one_after_the_other(
+    runs: Runs, settings: Settings, block: int, *, run: Ints, agent: Ints, wave: Ints
+) -> Ints:
+    """Return the waves of sessions, of which some that could run side by side follow each other."""
+    stream = Stream(settings.seed, "flexible_order", block)
+    count = len(runs.number)
+    chosen = stream.happens(settings.strength("flexible_order"), count) & ~runs.is_clean
+    numbers = [AGENT_NUMBER[name] for name in FLEXIBLE_AGENTS]
+    for number in numbers:
+        chosen &= np.bincount(run, agent == number, count) > 0
+    second = np.array(numbers)[stream.whole(0, 1, count)]
+    # Who comes second is a wave later, and so is everybody after both.
+    first_wave = np.zeros(count, dtype=np.int64)
+    both = np.isin(agent, numbers)
+    first_wave[run[both]] = wave[both]
+    waits = (agent == second[run]) | (wave > first_wave[run])
+    return wave + (chosen[run] & waits)
 
 
 @dataclass
@@ -301,7 +351,9 @@ class _Operations:
         return _Operations(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 
-def _draw_operations(draft: _Draft, slow: Floats, runs: Runs, stream: Stream) -> _Operations:
+def _draw_operations(
+    draft: _Draft, slow: Floats, effects: Effects, runs: Runs, stream: Stream
+) -> _Operations:
     session, position = expand(draft.operations)
     count = len(session)
     agent = draft.agent[session]
@@ -314,9 +366,13 @@ def _draw_operations(draft: _Draft, slow: Floats, runs: Runs, stream: Stream) ->
     is_tool = kind == TOOL_CALL
     choice = (stream.uniform(count) * _AGENT_TOOL_COUNT[agent]).astype(np.int64)
     tool = np.where(is_tool, _AGENT_TOOLS[agent, choice], -1)
+    loops = draft.loops[session]
+    tool = np.where(is_tool & loops, _AGENT_TOOLS[agent, 0], tool)
     failure = np.where(is_tool, _TOOL_FAILURE[tool], _MODEL_FAILURE[draft.model[session]])
-    fails = stream.uniform(count) < failure * slow[session]
-    course = stream.uniform(count)
+    luck = stream.uniform(count)
+    breaks = luck < effects.failure[session]
+    fails = (breaks | (luck < failure * slow[session] + effects.failure[session])) & ~loops
+    course = np.where(breaks, 0.97, stream.uniform(count))
     # What follows a first failure: one retry that works, two retries, a fallback that works, going
     # on without, or giving up (after one or two attempts).
     two_retries = fails & (course >= 0.58) & (course < 0.68)
@@ -365,10 +421,12 @@ def simulate(plan: Plan, block: int, first: int, last: int, prices: PriceList) -
     stream = Stream(settings.seed, "simulation", block)
     runs = _make_runs(plan, first, last, stream)
     run_count = len(runs.number)
-    slow_run = slow_day_factor(plan.start_ms[runs.conversation], settings.seed)
+    slow_run = slow_day_factor(plan.start_ms[runs.conversation], settings)
     draft = _draw_sessions(runs, plan, block, stream)
     slow = slow_run[draft.run]
-    operations = _draw_operations(draft, slow, runs, stream)
+    begins = plan.start_ms[runs.conversation[draft.run]]
+    effects = effects_on(settings, runs.workflow[draft.run], draft.agent, begins)
+    operations = _draw_operations(draft, slow, effects, runs, stream)
     session_count = len(draft.run)
 
     # A session that gives up ends there; most runs then end, too.
@@ -397,7 +455,8 @@ def simulate(plan: Plan, block: int, first: int, last: int, prices: PriceList) -
     operations = operations.keep(kept[operations.session])
     operations.session = position[operations.session]
     draft = _Draft(*(getattr(draft, name)[kept] for name in draft.__dataclass_fields__))
-    is_fatal, slow = is_fatal[kept], slow[kept]
+    effects = Effects(*(getattr(effects, name)[kept] for name in effects.__dataclass_fields__))
+    is_fatal, slow = is_fatal[kept], slow[kept] * effects.duration
     session_count = len(draft.run)
     is_cut = broken[draft.run] & ((draft.wave == cut_wave[draft.run]) | draft.spans)
     spans_on = draft.spans & ~is_fatal
@@ -405,14 +464,22 @@ def simulate(plan: Plan, block: int, first: int, last: int, prices: PriceList) -
     closing = operations.is_last & spans_on[operations.session]
     operations = operations.keep(~(closing & is_cut[operations.session]))
     steps, closes = _play_steps(draft, operations, slow, stream)
-    timing = _time_sessions(draft, steps, closes, run_count, stream)
+    timing = _time_sessions(
+        draft,
+        steps,
+        closes,
+        run_count,
+        stream=stream,
+        further=Stream(settings.seed, "further waves", block),
+    )
     start_offset, end_offset, run_length = timing
 
     _place_runs(runs, plan, run_length, stream)
     origin = runs.start_ms[draft.run]
     steps.end_ms += origin[steps.session]
-    _count_tokens(draft, steps, prices, stream)
+    _count_tokens(draft, steps, prices, effects.output, stream)
     sessions = _finish_sessions(draft, steps, origin + start_offset, origin + end_offset, is_cut)
+    sessions.version = effects.version
     fate = _Fate(is_fatal, is_fatal & (draft.wave == cut_wave[draft.run]), cancelled, crashed)
     fate.decides |= is_fatal & (draft.wave == last_wave[draft.run])
     _decide_statuses(runs, steps, sessions, fate, stream)
@@ -464,7 +531,7 @@ def _play_steps(
     pause = stream.whole(4, 60, count)
     pause += np.where(attempt > 0, 400, 0)
     offset = running_total(duration_ms + pause, session)
-    value = stream.whole(0, 59, count)
+    value = np.where(draft.loops[session], session % 60, stream.whole(0, 59, count))
     step_total = np.bincount(session, minlength=len(draft.run))
     number = np.arange(count) - np.repeat(np.cumsum(step_total) - step_total, step_total)
     closing = operations.is_last[operation]
@@ -490,7 +557,7 @@ def _play_steps(
 
 
 def _time_sessions(
-    draft: _Draft, steps: Steps, closes: Bools, run_count: int, stream: Stream
+    draft: _Draft, steps: Steps, closes: Bools, run_count: int, *, stream: Stream, further: Stream
 ) -> tuple[Ints, Ints, Ints]:
     """Return start and end of each session and the length of each run, from the run's start.
 
@@ -504,8 +571,11 @@ def _time_sessions(
     np.maximum.at(body, steps.session[~closes], steps.end_ms[~closes])
     clock = stream.whole(20, 240, run_count)
     handoff = stream.whole(5, 220, run_count * WAVES).reshape(WAVES, run_count)
+    # Waves that only runs in circles have; drawn apart, so that the others stay what they are.
+    more = further.whole(5, 220, run_count * (ALL_WAVES - WAVES))
+    handoff = np.concatenate([handoff, more.reshape(ALL_WAVES - WAVES, run_count)])
     start = np.zeros(session_count, dtype=np.int64)
-    for wave in range(WAVES):
+    for wave in range(ALL_WAVES):
         rows = np.flatnonzero(draft.wave == wave)
         start[rows] = clock[draft.run[rows]] + jitter[rows]
         latest = np.zeros(run_count, dtype=np.int64)
@@ -547,7 +617,9 @@ def _place_runs(runs: Runs, plan: Plan, length: Ints, stream: Stream) -> None:
     runs.end_ms = np.where(final, plan.settings.end_ms, runs.end_ms)
 
 
-def _count_tokens(draft: _Draft, steps: Steps, prices: PriceList, stream: Stream) -> None:
+def _count_tokens(
+    draft: _Draft, steps: Steps, prices: PriceList, output: Floats, stream: Stream
+) -> None:
     """Fill in the tokens of the steps as the sender counts them and in four classes, and costs."""
     count = len(steps.session)
     model = np.maximum(steps.model, 0)
@@ -557,7 +629,8 @@ def _count_tokens(draft: _Draft, steps: Steps, prices: PriceList, stream: Stream
     context = stream.log_normal(620.0, 0.7, count) * (1 + 0.35 * (steps.number - 1))
     context_tokens = np.clip(context, 20, LARGEST_CONTEXT_TOKENS).astype(np.int64)
     usual = np.array([agent.completion_tokens for agent in AGENTS])[draft.agent[steps.session]]
-    written = np.clip(stream.log_normal(usual * 1.0, 0.8, count), 1, 8_000).astype(np.int64)
+    answer = stream.log_normal(usual * 1.0, 0.8, count) * output[steps.session]
+    written = np.clip(answer, 1, 8_000).astype(np.int64)
     other = draft.other_convention[steps.session] & _MODEL_CACHES[model]
     hits = stream.happens(0.8, count) & (steps.number > 1) & _MODEL_CACHES[model]
     cache_read = np.where(hits, context_tokens * stream.uniform(count) * 0.8, 0).astype(np.int64)
@@ -622,6 +695,8 @@ def _finish_sessions(
         status=np.zeros(count, dtype=np.int64),
         is_completed=~is_cut,
         other_convention=draft.other_convention,
+        version=np.full(count, -1, dtype=np.int64),
+        loops=draft.loops,
         step_count=np.bincount(steps.session, minlength=count),
         sent_tokens=sum_tokens(steps.session, steps.sent_tokens, count),
         sent_cost=sent_cost,

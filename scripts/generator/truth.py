@@ -22,7 +22,7 @@ from scripts.generator.catalog import (
     TOOLS,
     WORKFLOWS,
 )
-from scripts.generator.event_tables import TableMaker
+from scripts.generator.event_tables import TableMaker, user_text
 from scripts.generator.events import (
     ACTION,
     PROMPT,
@@ -33,9 +33,11 @@ from scripts.generator.events import (
     STEP,
     Costs,
     Events,
+    is_logged_in,
     workflow_flag,
 )
 from scripts.generator.judgement import DUPLICATE, REASONS, Judged, judge
+from scripts.generator.mart_truth import MartTruth, OutcomeRow, RunRow, SessionRow, StepRow, rows_of
 from scripts.generator.orchestration import (
     LOOP,
     LOOP_REPEATS,
@@ -44,9 +46,10 @@ from scripts.generator.orchestration import (
     redundant_steps,
     run_shapes,
 )
-from scripts.generator.plan import DAY_MS, Settings
+from scripts.generator.patterns import OUTCOMES, PLANS, VERSIONS
 from scripts.generator.prices import PriceList
 from scripts.generator.randomness import Bools, Floats, Ints, uuid_text
+from scripts.generator.settings import DAY_MS, Settings
 from scripts.generator.simulate import (
     CANCELLED,
     COPIED,
@@ -241,9 +244,16 @@ class TruthWriter:
         self._files: dict[str, csv.CSVWriter] = {}
         self._canaries: list[str] = []
         self._ledger: dict[tuple[str, int], list[int]] = {}
+        # Only the patterns make something of the marts known beforehand.
+        self._marts = MartTruth(settings) if settings.patterns else None
 
     def write(
-        self, sim: Simulation, costs: Costs, sent: dict[str, Events], maker: TableMaker
+        self,
+        sim: Simulation,
+        costs: Costs,
+        sent: dict[str, Events],
+        outcomes: list[Events],
+        maker: TableMaker,
     ) -> None:
         """Add the truth about one block."""
         judged = judge(sim, sent)
@@ -256,6 +266,7 @@ class TruthWriter:
         sessions = self._sessions(sim, costs, accepted, steps)
         self._runs(sim, costs, accepted, steps=steps, sessions=sessions, maker=maker)
         self._write_steps(sim, steps, sessions, maker)
+        self._remember_outcomes(sim, outcomes)
         self._write_actions(sim, accepted[ACTION], maker)
 
     def close(self) -> None:
@@ -272,6 +283,8 @@ class TruthWriter:
         self._append("ledger", columns)
         for file in self._files.values():
             file.close()
+        if self._marts:
+            self._marts.write(self._folder)
         text = "".join(f"{canary}\n" for canary in self._canaries)
         (self._folder / "canaries.txt").write_text(text, encoding="utf-8", newline="\n")
 
@@ -843,6 +856,8 @@ class TruthWriter:
         for table in (RUN_COMPLETED, SESSION_STARTED, STEP):
             telling[accepted[table].events.run] = True
         trigger = self._triggers(runs.workflow, telling, prompted, runs.parent >= 0)
+        # Prompts and completions say which plan a user who is logged in is on.
+        plan = np.where(is_logged_in(runs.user) & (prompted | ends), runs.plan, -1)
         rows = np.flatnonzero(exists)
         several = np.bincount(completed.events.run, minlength=count) > 1
 
@@ -894,9 +909,124 @@ class TruthWriter:
             "handoff_count": _whole((shapes.handoffs + called)[rows]),
             "redundant_step_count": _whole(redundant[rows]),
             "has_loop": pa.array(has_loop[rows]),
+            "user_id": _user_ids(runs.user[rows]),
+            "plan_name": _texts(list(PLANS), plan[rows]),
         }
         self._append("runs", columns)
-        self._write_sessions(sessions, maker)
+        self._write_sessions(sim, sessions, maker)
+        if self._marts:
+            last_event_ms = np.full(count, _EARLY)
+            for table, item in accepted.items():
+                if table != ACTION:
+                    np.maximum.at(last_event_ms, item.events.run, item.time_ms)
+            prompt, prompt_ms = self._prompts(sim, prompts)
+            modes = [item.execution_mode or "" for item in WORKFLOWS]
+            self._marts.runs += rows_of(
+                RunRow,
+                key=runs.number[rows],
+                conversation=runs.conversation[rows],
+                conversation_id=columns["conversation_id"].to_pylist(),
+                interaction_id=columns["interaction_id"].to_pylist(),
+                workflow=runs.workflow[rows],
+                user=np.where(is_logged_in(runs.user), runs.user, -1)[rows],
+                plan=plan[rows],
+                start_ms=start_ms[rows],
+                end_ms=end_ms[rows],
+                last_event_ms=last_event_ms[rows],
+                status=columns["run_status"].to_pylist(),
+                trigger=columns["trigger_type"].to_pylist(),
+                sent_mode=[
+                    modes[runs.workflow[row]] if telling[row] else "" for row in rows.tolist()
+                ],
+                prompt=prompt[rows],
+                prompt_ms=prompt_ms[rows],
+                regenerated_count=counted(REGENERATED)[rows],
+                cost=cost[rows],
+                duration_ms=duration_ms[rows],
+                circles=self._in_circles(sim)[rows],
+            )
+            self._remember_sessions(sim, sessions)
+            self._remember_steps(sim, steps, sessions, signature, agent)
+
+    def _prompts(self, sim: Simulation, prompts: Judged) -> tuple[Ints, Ints]:
+        """Return a number per prompt text and its time by run, -1 without; canaries differ all."""
+        count = len(sim.runs.number)
+        prompt, prompt_ms = np.full(count, -1, dtype=np.int64), np.full(count, -1, dtype=np.int64)
+        run = prompts.events.run
+        code = sim.runs.workflow[run] * 10_000 + sim.runs.prompt_text[run]
+        alone = 1_000_000_000 + run
+        prompt[run] = np.where(prompts.events.has_canary, alone, code)
+        prompt_ms[run] = prompts.time_ms
+        return prompt, prompt_ms
+
+    def _in_circles(self, sim: Simulation) -> Bools:
+        """Return the runs in which the last session of a circle was played."""
+        runs, sessions = sim.runs, sim.sessions
+        result = np.zeros(len(runs.number), dtype=bool)
+        last_slot = np.array([len(item.slots + item.circle) - 1 for item in WORKFLOWS])
+        closes = sessions.slot == last_slot[runs.workflow[sessions.run]]
+        result[sessions.run[closes & workflow_flag("circle")[runs.workflow[sessions.run]]]] = True
+        return result
+
+    def _remember_sessions(self, sim: Simulation, sessions: _SessionFacts) -> None:
+        first = len(self._marts.sessions)
+        self._marts.sessions += rows_of(
+            SessionRow,
+            key=first + np.arange(len(sessions.run)),
+            parent=np.where(sessions.parent >= 0, first + sessions.parent, -1),
+            run=sim.runs.number[sessions.run],
+            agent=sessions.agent,
+            depth=sessions.depth,
+            version=self._versions(sim, sessions),
+            model=sessions.model,
+            status=[ALL_STATUSES[number] for number in sessions.status.tolist()],
+            start_ms=sessions.start_ms,
+            end_ms=sessions.end_ms,
+            duration_ms=sessions.duration_ms,
+            cost=sessions.cost,
+            is_cost_unknown=sessions.unknown,
+            loops=sim.sessions.loops[sessions.session],
+        )
+
+    def _remember_steps(
+        self,
+        sim: Simulation,
+        steps: _StepFacts,
+        sessions: _SessionFacts,
+        signature: Ints,
+        agent: Ints,
+    ) -> None:
+        model = sim.steps.model[steps.step]
+        self._marts.steps += rows_of(
+            StepRow,
+            run=sim.runs.number[steps.events.events.run],
+            agent=agent,
+            kind=sim.steps.kind[steps.step],
+            tool=sim.steps.tool[steps.step],
+            model=np.where(model >= 0, model, sessions.model_of_played[steps.session]),
+            signature=signature,
+            is_failed=steps.is_failed,
+            is_retry=steps.is_retry,
+            is_retried=steps.is_retried,
+            is_fallback=steps.is_fallback,
+            end_ms=steps.events.time_ms,
+            duration_ms=sim.steps.duration_ms[steps.step],
+        )
+
+    def _remember_outcomes(self, sim: Simulation, outcomes: list[Events]) -> None:
+        for events in outcomes:
+            self._marts.outcomes += rows_of(
+                OutcomeRow,
+                user=sim.runs.user[events.run],
+                outcome=[OUTCOMES.index(events.table)] * len(events),
+                time_ms=events.time_ms,
+            )
+
+    def _versions(self, sim: Simulation, sessions: _SessionFacts) -> Ints:
+        """Return the version of each session: all events of a session send it."""
+        if not self._settings.strength("version_release"):
+            return np.full(len(sessions.session), -1, dtype=np.int64)
+        return sim.sessions.version[sessions.session]
 
     def _signatures(self, sim: Simulation, steps: _StepFacts, agent: Ints) -> Ints:
         """Return equal numbers for steps of one agent that call a tool with the same input.
@@ -1028,7 +1158,7 @@ class TruthWriter:
         agent = sim.sessions.agent[steps.session]
         return np.where(sends, agent, sessions.agent_of_played[steps.session])
 
-    def _write_sessions(self, facts: _SessionFacts, maker: TableMaker) -> None:
+    def _write_sessions(self, sim: Simulation, facts: _SessionFacts, maker: TableMaker) -> None:
         order = np.lexsort((facts.end_ms, ~facts.has_id, facts.session))
         ids = np.where(facts.has_id, facts.session, -1)[order]
         columns = {
@@ -1061,6 +1191,7 @@ class TruthWriter:
             "price_status": _texts(list(PRICE_STATUSES), facts.price_status[order]),
             "has_conflicting_completions": pa.array(facts.conflicts[order]),
             "redundant_step_count": _whole(facts.redundant[order]),
+            "agent_version": _texts(list(VERSIONS), self._versions(sim, facts)[order]),
         }
         self._append("agent_sessions", columns)
 
@@ -1210,6 +1341,13 @@ def _count_pairs(day: Ints, kind: Ints) -> tuple[list[tuple[int, int]], list[int
     """Return the distinct pairs of day and kind, and how often each occurs."""
     pairs, counts = np.unique(day * 4 + kind, return_counts=True)
     return [divmod(pair, 4) for pair in pairs.tolist()], counts.tolist()
+
+
+def _user_ids(user: Ints) -> pa.Array:
+    people, where = np.unique(user, return_inverse=True)
+    return _texts(
+        [user_text(number) for number in people.tolist()], np.where(is_logged_in(user), where, -1)
+    )
 
 
 def _texts(values: list[str], codes: Ints) -> pa.Array:

@@ -20,10 +20,13 @@ from scripts.generator.event_tables import (
     spread_order,
 )
 from scripts.generator.events import TABLES
+from scripts.generator.patterns import OUTCOMES
 from scripts.generator.randomness import Ints
 
 EVENTS_FILE = "events.ndjson"
 REDELIVERED_FILE = "events_redelivered.ndjson"
+# RudderStack writes every track event there as well; of ours it only has those of no other table.
+TRACKS = "tracks"
 LIBRARY = "synthetic-agent-products"
 LIBRARY_VERSION = "1.0.0"
 
@@ -107,11 +110,12 @@ def payload_lines(table: EventTable) -> list[str]:
             _fragments(table.users, "userId"),
         ]
     )
-    rows = zip(ids, sent, stamps, received, _properties(table.properties), strict=True)
+    properties = _properties(table.properties) if table.properties else ["{}"] * len(events)
+    rows = zip(ids, sent, stamps, received, properties, strict=True)
     return [
         f'{head}{who},{context}"originalTimestamp":"{client}","sentAt":"{client}",'
-        f'"timestamp":"{stamp}","receivedAt":"{arrived}",{tail}{properties}}}'
-        for who, client, stamp, arrived, properties in rows
+        f'"timestamp":"{stamp}","receivedAt":"{arrived}",{tail}{told}}}'
+        for who, client, stamp, arrived, told in rows
     ]
 
 
@@ -243,9 +247,12 @@ class ParquetWriter:
             if len(table.events) == 0:
                 continue
             name = table.events.table
+            if name in OUTCOMES:
+                name = TRACKS
             order = pa.array(spread_order(table.events, seed))
             columns = raw_columns(table)
-            columns.setdefault("parent_interaction_id", pa.nulls(len(order), pa.string()))
+            if name != TRACKS:
+                columns.setdefault("parent_interaction_id", pa.nulls(len(order), pa.string()))
             columns = dict(sorted(columns.items()))
             arrays = [array.take(order) for array in columns.values()]
             if name not in self._writers:
@@ -266,7 +273,7 @@ class ParquetWriter:
         for name, writer in self._writers.items():
             writer.close()
             self._part(name).replace(self._folder / f"{name}.parquet")
-        for name in set(TABLES) - set(self._writers):
+        for name in {*TABLES, TRACKS} - set(self._writers):
             (self._folder / f"{name}.parquet").unlink(missing_ok=True)
 
 

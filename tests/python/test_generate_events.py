@@ -14,12 +14,15 @@ import numpy as np
 import pytest
 
 from scripts import generate_events, load_events
+from scripts.generator import mart_truth
 from scripts.generator.catalog import AGENTS, ERROR_KINDS, MODELS, TOOLS, WORKFLOWS
 from scripts.generator.events import TABLES
-from scripts.generator.knobs import KNOBS, parse_dirt
+from scripts.generator.knobs import KNOBS, PATTERNS, parse_dirt
+from scripts.generator.patterns import OUTCOMES
 from scripts.generator.plan import Settings, make_plan
 from scripts.generator.prices import load_price_list
 from scripts.generator.randomness import Stream, keyed_uniform, scramble, uuid_text
+from scripts.generator.simulate import MAX_SLOTS
 from scripts.generator.truth import believable, token_classes
 
 RUNS = 400
@@ -126,6 +129,53 @@ def test_dirt_changes_nothing_but_what_it_spoils(clean_events, tmp_path):
     assert all(kept[event["messageId"]] == event for event in spoiled)
 
 
+@pytest.mark.parametrize("form", ["ndjson", "parquet"])
+def test_patterns_write_the_same_bytes(tmp_path, form):
+    arguments = ("--days", "60", "--pattern-all", "--format", form)
+    first = generate(tmp_path / "a", *arguments, runs=250)
+    second = generate(tmp_path / "b", *arguments, runs=250)
+    files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
+    assert files == sorted(p.relative_to(second) for p in second.rglob("*") if p.is_file())
+    assert {Path("truth") / f"{name}.csv" for name in mart_truth.FILES} <= set(files)
+    assert (Path("tracks.parquet") in files) == (form == "parquet")
+    for name in files:
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
+def test_plans_and_outcomes_change_nothing_else(clean_events, tmp_path):
+    """Events gain the plan, and there are events of outcomes: everything else stays as it was."""
+    events = payloads(generate(tmp_path, "--pattern", "plans", "--pattern", "outcomes=0.5"))
+    outcomes = [event for event in events if event["event"] in OUTCOMES]
+    assert len(outcomes) > 50
+    assert all(event["userId"] and event["properties"] == {} for event in outcomes)
+    rest = [event for event in events if event["event"] not in OUTCOMES]
+    plans = {event["properties"].pop("plan_name", None) for event in rest}
+    assert plans == {"starter", "pro", None}
+    assert rest == clean_events
+
+
+def test_returning_users_follow_the_planned_rates(tmp_path):
+    """Every week has new users, and of those of full weeks about 45 % come back a week later."""
+    arguments = ("--days", "70", "--pattern", "retention", "--seed", "3")
+    folder = generate(tmp_path, *arguments, runs=3000)
+    rows = truth(folder, "mart_user_retention")
+    cohorts = {row["cohort_week"] for row in rows}
+    assert len(cohorts) == 11
+    sums: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+    newest = max(cohorts)
+    for row in rows:
+        week = timestamp(row["cohort_week"]) + timedelta(weeks=int(row["week_number"]))
+        # the newest week has not ended
+        if str(week.date()) < newest:
+            sums[int(row["week_number"])][0] += int(row["active_user_count"])
+            sums[int(row["week_number"])][1] += int(row["cohort_user_count"])
+    rates = [active / users for active, users in (sums[number] for number in range(4))]
+    assert rates[0] == 1.0
+    # some who come back are not logged in, and are no users in any week
+    for found, planned in zip(rates[1:], (0.45, 0.36, 0.288), strict=True):
+        assert abs(found - planned) < 0.1, rates
+
+
 # the command line --------------------------------------------------------------------------------
 
 
@@ -142,6 +192,9 @@ def test_dirt_changes_nothing_but_what_it_spoils(clean_events, tmp_path):
         (["--out", "OUT", "--dirt", "duplicates=many"], "the rate 'many' is no number"),
         (["--out", "OUT", "--dirt", "duplicates=1.5"], "must lie between 0 and 1"),
         (["--out", "OUT", "--dirt", "duplicates=nan"], "must lie between 0 and 1"),
+        (["--out", "OUT", "--pattern", "luck"], "no pattern is called 'luck'"),
+        (["--out", "OUT", "--pattern", "loops=2"], "must lie between 0 and 1"),
+        (["--out", "OUT", "--pattern", "anomalies"], "--pattern anomalies needs a longer history"),
         (["--out", "FILE"], "cannot be written"),
     ],
 )
@@ -194,6 +247,12 @@ def test_list_dirt_names_every_knob(capsys):
     assert [line.split(" ")[0] for line in lines] == list(KNOBS)
 
 
+def test_list_pattern_names_every_pattern(capsys):
+    assert generate_events.main(["--list-pattern"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" ")[0] for line in lines] == list(PATTERNS)
+
+
 def test_dirt_all_starts_with_every_knob_and_single_rates_win():
     rates = parse_dirt(["duplicates=0.5", "pii_canaries=0"], True)
     assert rates["duplicates"] == 0.5
@@ -213,6 +272,8 @@ def test_prints_where_and_what_next(tmp_path, capsys):
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 9, 31])
 def test_writes_exactly_the_runs_asked_for(tmp_path, count):
     folder = generate(tmp_path, runs=count)
+    assert len(truth(folder, "runs")) == count
+    folder = generate(tmp_path, "--days", "60", "--pattern-all", runs=count)
     assert len(truth(folder, "runs")) == count
     plan = make_plan(Settings(count, 10, 11, 1_795_186_800_000, {}))
     assert plan.first_run[-1] == count
@@ -822,8 +883,10 @@ def test_first_values_decide_column_types_well(dirty):
 def test_workflow_slots_are_well_formed():
     names = {agent.name for agent in AGENTS}
     for workflow in WORKFLOWS:
-        for position, slot in enumerate(workflow.slots):
+        slots = (*workflow.slots, *workflow.circle)
+        assert len(slots) <= MAX_SLOTS
+        for position, slot in enumerate(slots):
             assert slot.agent in names
             assert slot.parent is None or slot.parent < position
-            assert slot.parent is None or workflow.slots[slot.parent].probability == 1.0
+            assert slot.parent is None or slots[slot.parent].probability == 1.0
     assert sum(workflow.share for workflow in WORKFLOWS) == pytest.approx(1.0)

@@ -1,4 +1,4 @@
-"""Facts built from generated events equal the truth written beside them, row by row.
+"""Facts and marts built from generated events equal the truth written beside them, row by row.
 
 Three data sets: clean payloads, payloads with every kind of dirt, and raw Parquet tables with every
 kind of dirt. One assertion per set, table and column.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import csv
 import re
+from itertools import combinations
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from scripts import generate_events, load_events, superset_bundle
+from scripts.generator.catalog import WORKFLOWS
 from scripts.reporting import numbers
 from scripts.warehouse import PROJECT_DIR, quote_identifier, quote_literal
 from tests.python.rollups import RECOMPUTED, difference
@@ -40,6 +42,7 @@ FACTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
             "has_conflicting_completions", "first_failing_agent", "first_failing_step_number",
             "is_multi_agent", "topology", "max_depth", "path_signature", "critical_path_ms",
             "sequential_sibling_ms", "handoff_count", "redundant_step_count", "has_loop",
+            "user_id", "plan_name",
         ),
     ),
     "agent_sessions": (
@@ -52,7 +55,7 @@ FACTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
             "cache_read_tokens", "cache_write_tokens", "total_tokens", "reported_cost_usd",
             "list_cost_usd", "steps_cost_usd", "cost_usd", "known_cost_usd",
             "cost_basis", "price_status",
-            "has_conflicting_completions", "redundant_step_count",
+            "has_conflicting_completions", "redundant_step_count", "agent_version",
         ),
     ),
     "steps": (
@@ -83,17 +86,104 @@ FACTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 
+# The same of marts: what was played is counted row by row where they sum days.
+MARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "mart_agent_versions": (
+        "analytics_marts.mart_agent_versions",
+        ("agent_name", "agent_version"),
+        (
+            "session_count", "successful_session_count", "n_used", "cost_usd",
+            "costed_session_count", "cost_per_session_usd", "p95_duration_ms", "first_seen_at",
+            "last_seen_at",
+        ),
+    ),
+    "mart_model_switches": (
+        "analytics_marts.mart_model_switches",
+        ("agent_name", "switched_on"),
+        (
+            "from_model", "to_model",
+            *(
+                f"{name}_{side}"
+                for side in ("before", "after")
+                for name in (
+                    "session_count", "cost_usd", "finished_session_count",
+                    "successful_session_count",
+                )
+            ),
+        ),
+    ),
+    "mart_parallelization": (
+        "analytics_marts.mart_parallelization",
+        ("workflow_name", "agent_name", "next_agent_name"),
+        (
+            "n_all", "n_used", "sequential_run_count", "overlapping_run_count",
+            "reversed_run_count", "savable_ms", "verdict",
+        ),
+    ),
+    "mart_repeated_steps": (
+        "analytics_marts.mart_repeated_steps",
+        ("run_date", "workflow_name", "agent_name", "step_type", "tool_name"),
+        (
+            "n_all", "repeated_signature_count", "redundant_step_count", "loop_run_count",
+            "max_repeats",
+        ),
+    ),
+    "mart_retry_rates": (
+        "analytics_marts.mart_retry_rates",
+        ("step_date", "agent_name", "step_type", "tool_name", "canonical_model"),
+        (
+            "attempt_count", "operation_count", "retried_operation_count",
+            "recovered_operation_count", "exhausted_operation_count", "fallback_count",
+        ),
+    ),
+    "mart_business_outcomes": (
+        "analytics_marts.mart_business_outcomes",
+        ("run_date", "workflow_name", "outcome"),
+        ("n_all", "run_user_count", "outcome_user_count", "outcome_value_usd"),
+    ),
+    "mart_user_retention": (
+        "analytics_marts.mart_user_retention",
+        ("cohort_week", "week_number"),
+        ("cohort_user_count", "active_user_count", "run_count"),
+    ),
+    "mart_unit_economics": (
+        "analytics_marts.mart_unit_economics",
+        ("month_start_date", "user_id"),
+        (
+            "run_count", "successful_run_count", "cost_usd", "plan_name", "plan_price_usd",
+            "margin_usd",
+        ),
+    ),
+    "dim_users": (
+        "analytics_marts.dim_users",
+        ("user_id",),
+        ("first_run_at", "last_run_at", "run_count", "plan_name"),
+    ),
+    "run_judgements": (
+        "analytics_marts.fct_agent_runs",
+        ("conversation_id", "interaction_id"),
+        (
+            "is_reasked", "friction_count", "slo_ms", "is_slo_breached", "synthesis_ms",
+            "orchestrator_cost_usd", "worker_cost_usd", "tool_cost_usd",
+            "infrastructure_cost_usd", "full_cost_usd",
+        ),
+    ),
+}  # fmt: skip
+RELATIONS = FACTS | MARTS
+# Files that no table has row by row.
+PLANTED = ("planted_days", "planted_loops")
+
+DIRTY = ("--runs", "1500", "--days", "60", "--pattern-all", "--dirt-all")
 # Name -> how the events are written, and whether the data tests run as well.
 SETS: dict[str, tuple[list[str], bool]] = {
-    "clean": (["--runs", "500", "--seed", "21"], False),
-    "dirty": (["--runs", "1500", "--seed", "22", "--dirt-all"], True),
-    "dirty_parquet": (
-        ["--runs", "1500", "--seed", "23", "--dirt-all", "--format", "parquet"],
-        False,
-    ),
+    "clean": (["--runs", "3000", "--days", "70", "--seed", "21", "--pattern-all"], False),
+    "dirty": ([*DIRTY, "--seed", "22"], True),
+    "dirty_parquet": ([*DIRTY, "--seed", "23", "--format", "parquet"], False),
 }
 # What Parquet changes is tried elsewhere as well.
 OFTEN = ("clean", "dirty")
+# Where nothing hides what was planted.
+UNSPOILED = "clean"
 IN_SETS = [
     pytest.param(
         name,
@@ -112,7 +202,7 @@ class Built:
     def __init__(self, folder: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self.folder = folder
         self.connection = connection
-        for name in (*FACTS, "quarantined"):
+        for name in (*RELATIONS, *PLANTED, "quarantined"):
             file = quote_literal(str(folder / "truth" / f"{name}.csv"))
             connection.execute(
                 f"create temp table truth_{name} as from read_csv({file}, all_varchar = true)"
@@ -180,7 +270,7 @@ def comparable(side: str, column: str, kind: str) -> str:
 
 def joined(item: Built, truth: str) -> str:
     """Return a full join of truth and fact on the columns that name a row."""
-    relation, keys, _ = FACTS[truth]
+    relation, keys, _ = RELATIONS[truth]
     types = item.types(relation)
     same = " and ".join(
         f"{comparable('truth', key, types[key])} is not distinct from "
@@ -192,30 +282,24 @@ def joined(item: Built, truth: str) -> str:
     )
 
 
-@pytest.mark.parametrize("name", IN_SETS)
-@pytest.mark.parametrize("truth", FACTS)
-def test_every_row_of_the_truth_is_there_and_no_other(built, name, truth):
-    item = built(name)
-    keys = ", ".join(f"truth.{key}, fact.{key}" for key in FACTS[truth][1])
+def check_rows(item: Built, truth: str) -> None:
+    """Every row of the truth is in its table, and no other."""
+    keys = ", ".join(f"truth.{key}, fact.{key}" for key in RELATIONS[truth][1])
     strangers = item.connection.execute(
         f"select {keys} from {joined(item, truth)} "
         "where is_truth is null or is_fact is null limit 5"
     ).fetchall()
     assert strangers == []
-    relation = FACTS[truth][0]
+    relation = RELATIONS[truth][0]
     counts = item.connection.execute(
         f"select (select count(*) from truth_{truth}), (select count(*) from {relation})"
     ).fetchall()
     assert counts[0][0] == counts[0][1] > 0
 
 
-@pytest.mark.parametrize("name", IN_SETS)
-@pytest.mark.parametrize(
-    ("truth", "column"), [(truth, column) for truth in FACTS for column in FACTS[truth][2]]
-)
-def test_column_equals_truth(built, name, truth, column):
-    item = built(name)
-    relation, keys, _ = FACTS[truth]
+def check_column(item: Built, truth: str, column: str) -> None:
+    """A column has the value of the truth in every row."""
+    relation, keys, _ = RELATIONS[truth]
     kind = item.types(relation)[column]
     left, right = comparable("truth", column, kind), comparable("fact", column, kind)
     different = f"{left} is distinct from {right}"
@@ -229,13 +313,222 @@ def test_column_equals_truth(built, name, truth, column):
     assert wrong == []
 
 
-@pytest.mark.xdist_group("generated_clean")
+@pytest.mark.parametrize("name", IN_SETS)
 @pytest.mark.parametrize("truth", FACTS)
+def test_every_row_of_the_truth_is_there_and_no_other(built, name, truth):
+    check_rows(built(name), truth)
+
+
+@pytest.mark.parametrize("name", IN_SETS)
+@pytest.mark.parametrize(
+    ("truth", "column"), [(truth, column) for truth in FACTS for column in FACTS[truth][2]]
+)
+def test_column_equals_truth(built, name, truth, column):
+    check_column(built(name), truth, column)
+
+
+@pytest.mark.parametrize("name", IN_SETS)
+@pytest.mark.parametrize("truth", MARTS)
+def test_mart_equals_truth(built, name, truth):
+    item = built(name)
+    check_rows(item, truth)
+    for column in MARTS[truth][2]:
+        check_column(item, truth, column)
+
+
+@pytest.mark.xdist_group("generated_clean")
+def test_planted_loops_are_found(built):
+    """Agents that send work back and forth make the run a loop, a repeated call its step."""
+    connection = built(UNSPOILED).connection
+    planted = connection.execute(
+        """
+        select planted.kind, count(*), bool_and(runs.has_loop),
+            bool_and(runs.topology = 'loop'),
+            bool_and(runs.redundant_step_count >= planted.repeats::int - 1)
+        from truth_planted_loops as planted
+        left join analytics_marts.fct_agent_runs as runs
+            on planted.conversation_id = runs.conversation_id
+            and planted.interaction_id = runs.interaction_id
+        -- a run that has only begun when the data ends has not repeated anything yet
+        where planted.repeats is null or planted.repeats::int >= 5
+        group by planted.kind
+        """
+    ).fetchall()
+    kinds = {row[0]: row[1:] for row in planted}
+    assert set(kinds) == {"agents", "tool"}
+    circles, calls = kinds["agents"], kinds["tool"]
+    assert circles[0] >= 10 and circles[1] and circles[2]
+    assert calls[0] >= 50 and calls[1] and calls[3]
+    # Nothing else that has ended is a loop of agents; sessions that have just begun have no length.
+    others = connection.execute(
+        """
+        select count(*) from analytics_marts.fct_agent_runs
+        where topology = 'loop' and run_status != 'in_progress' and interaction_id not in (
+            select interaction_id from truth_planted_loops where kind = 'agents'
+        )
+        """
+    ).fetchall()
+    assert others == [(0,)]
+
+
+@pytest.mark.xdist_group("generated_clean")
+def test_agents_that_may_run_side_by_side_are_told_from_those_that_may_not(built):
+    """The catalogue says who waits for whom: agents of one wave wait for nobody in it."""
+    free = set()
+    for workflow in WORKFLOWS:
+        for one, other in combinations(workflow.slots, 2):
+            if (one.wave, one.parent) == (other.wave, other.parent):
+                label = workflow.name if workflow.sends_workflow_name else "(not set)"
+                free.add((label, *sorted((one.agent, other.agent))))
+    rows = (
+        built(UNSPOILED)
+        .connection.execute(
+            """
+        select workflow_name, least(agent_name, next_agent_name),
+            greatest(agent_name, next_agent_name), verdict, reversed_run_count
+        from analytics_marts.mart_parallelization
+        where n_used >= 30
+        """
+        )
+        .fetchall()
+    )
+    verdicts = {row[:3]: row[3] for row in rows}
+    assert verdicts == {pair: "independent" if pair in free else "dependent" for pair in verdicts}
+    assert set(verdicts.values()) == {"independent", "dependent"}
+    flexible = next(row for row in rows if row[1:3] == ("account_agent", "knowledge_agent"))
+    assert flexible[4] >= 20
+
+
+@pytest.mark.xdist_group("generated_clean")
+def test_the_cheaper_model_that_was_switched_to_is_advised(built):
+    """Both models of triage work as well, and the new one costs a fifth."""
+    rows = (
+        built(UNSPOILED)
+        .connection.execute(
+            """
+        select verdict, saving_share > 0.5, current_finished_session_count,
+            current_successful_session_count, candidate_session_count,
+            candidate_successful_session_count
+        from analytics_marts.mart_model_right_sizing
+        where (agent_name, current_model, candidate_model)
+            = ('triage_agent', 'gpt-4.1', 'gpt-4.1-mini')
+        """
+        )
+        .fetchall()
+    )
+    counts = (
+        built(UNSPOILED)
+        .connection.execute(
+            """
+        select canonical_model, count(*), count(*) filter (where session_status = 'success')
+        from truth_agent_sessions
+        where agent_name = 'triage_agent'
+            and session_status not in ('in_progress', 'unknown')
+        group by 1
+        """
+        )
+        .fetchall()
+    )
+    known = {model: figures for model, *figures in counts}
+    assert rows == [("switch", True, *known["gpt-4.1"], *known["gpt-4.1-mini"])]
+
+
+@pytest.mark.xdist_group("generated_clean")
+def test_a_release_shows_its_effect(built):
+    """The new version of one agent fails more often, costs more and takes longer."""
+    rows = (
+        built(UNSPOILED)
+        .connection.execute(
+            """
+        select agent_version, success_rate_low, success_rate_high, cost_per_session_usd,
+            p95_duration_ms
+        from analytics_marts.mart_agent_versions
+        where agent_name = 'web_researcher'
+        order by agent_version
+        """
+        )
+        .fetchall()
+    )
+    (old, _, _, _, _), (new, _, _, _, _) = rows
+    assert (old, new) == ("1.0.0", "2.0.0")
+    assert rows[1][2] < rows[0][1]  # the intervals do not meet
+    assert float(rows[1][3]) > 2 * float(rows[0][3])
+    assert rows[1][4] > 1.5 * rows[0][4]
+
+
+@pytest.mark.xdist_group("generated_clean")
+def test_planted_anomalies_are_found_and_few_others(built):
+    """All days of six standard deviations or more are found, with the values that were played.
+
+    Of the days on which nothing was planted at most one in a hundred is called unusual: not the
+    days of the workflow with incidents, nor those from a known change on.
+    """
+    connection = built(UNSPOILED).connection
+    planted = connection.execute(
+        f"""
+        select planted.metric, abs(planted.sigma::double) >= 6, days.is_anomaly,
+            sign(days.score) = sign(planted.sigma::double),
+            abs(days.value - planted.value::double) <= {TOLERANCE}
+        from truth_planted_days as planted
+        left join analytics_marts.mart_metric_anomalies as days
+            on planted.metric = days.metric
+            and planted.workflow_name = days.workflow_name
+            and planted.metric_date::date = days.metric_date
+        where planted.kind = 'anomaly'
+        """
+    ).fetchall()
+    assert len(planted) == 4
+    assert [row for row in planted if not all(row[1:])] == []
+    judged, alarms = connection.execute(
+        """
+        select count(*), count(*) filter (where is_anomaly)
+        from analytics_marts.mart_metric_anomalies as days
+        where score is not null and not exists (
+            select 1 from truth_planted_days as planted
+            where planted.workflow_name = days.workflow_name and (
+                planted.metric_date::date = days.metric_date
+                or (planted.kind = 'change' and planted.metric_date::date < days.metric_date)
+            )
+        )
+        """
+    ).fetchone()
+    assert judged > 1000
+    assert alarms <= 0.01 * judged, (alarms, judged)
+
+
+@pytest.mark.xdist_group("generated_clean")
+def test_planted_changes_are_found_on_their_days(built):
+    """Each known change is a change point of its metric, with what coincides."""
+    rows = (
+        built(UNSPOILED)
+        .connection.execute(
+            """
+        select planted.metric, planted.metric_date, points.changed_on,
+            sign(points.difference) = sign(planted.value::double - planted.usual_value::double),
+            points.coinciding_changes
+        from truth_planted_days as planted
+        left join analytics_marts.mart_change_points as points
+            on planted.metric = points.metric and planted.workflow_name = points.workflow_name
+        where planted.kind = 'change'
+        order by 1
+        """
+        )
+        .fetchall()
+    )
+    assert len(rows) == 2
+    for _, planted, found, same_direction, _ in rows:
+        assert str(found) == planted
+        assert same_direction
+    assert "version web_researcher 2.0.0 first seen" in rows[0][4]
+
+
+@pytest.mark.xdist_group("generated_clean")
+@pytest.mark.parametrize("truth", RELATIONS)
 def test_every_truth_column_is_compared(built, truth):
     item = built("clean")
     with (item.folder / "truth" / f"{truth}.csv").open(newline="", encoding="utf-8") as handle:
         header = next(csv.reader(handle))
-    _, keys, columns = FACTS[truth]
+    _, keys, columns = RELATIONS[truth]
     assert sorted(header) == sorted((*keys, *columns))
 
 

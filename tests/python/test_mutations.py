@@ -369,8 +369,8 @@ MUTATIONS = [
     Mutation(
         "an outcome at the moment of a run comes after it",
         "models/marts/quality/mart_business_outcomes.sql",
-        "events.event_at > user_days.first_started_at",
-        "events.event_at >= user_days.first_started_at",
+        "windows.event_at > user_days.first_started_at",
+        "windows.event_at >= user_days.first_started_at",
         "outcome_counts_within_its_window_after_a_run",
     ),
     Mutation(

@@ -52,23 +52,35 @@ user_days as (
 
 ),
 
+-- a month has more milliseconds than an integer holds
+windows as (
+
+    select
+        user_id,
+        outcome,
+        event_at,
+        cast(window_days as {{ dbt.type_bigint() }}) * 86400000 as window_ms
+    from events
+
+),
+
 -- the windows of a day's runs are at least a day long and overlap, so that their ends say all
 reached as (
 
     select
         user_days.run_date,
         user_days.workflow_name,
-        events.outcome,
+        windows.outcome,
         count(distinct user_days.user_id) as outcome_user_count
     from user_days
-    inner join events on user_days.user_id = events.user_id
+    inner join windows on user_days.user_id = windows.user_id
     where
-        events.event_at > user_days.first_started_at
-        and events.event_at <= {{ add_milliseconds('user_days.last_started_at', 'events.window_days * 86400000') }}
+        windows.event_at > user_days.first_started_at
+        and windows.event_at <= {{ add_milliseconds('user_days.last_started_at', 'windows.window_ms') }}
     group by
         user_days.run_date,
         user_days.workflow_name,
-        events.outcome
+        windows.outcome
 
 ),
 

@@ -2,8 +2,8 @@
 
 A day is judged by the days before it only, so no later day changes a judgement. What is expected is the
 median of the last eight weeks, moved by how the weekday differs from it; the band around it is 3.5 robust
-standard deviations wide on each side (scaled median absolute deviation), and never narrower than what
-chance makes of as few rows as the day has.
+standard deviations wide on each side (scaled median absolute deviation, or what four days of five keep to
+where that is more), and never narrower than what chance makes of as few rows as the day has.
 """
 
 import math
@@ -17,6 +17,9 @@ BASELINE_DAYS = 56
 LEAST_DAYS = 28
 # Robust standard deviations on each side of what is expected.
 BAND = 3.5
+# So many of the days before are usual; of normal values they lie within so many standard deviations.
+USUAL_SHARE = 0.8
+NORMAL_QUANTILE = 1.281552
 # A model, tool, agent or version that came or went within so many days coincides.
 COINCIDENCE_DAYS = 2
 # Kind of each metric, its numerator (None: the denominator itself) and its denominator in mart_workflow_health.
@@ -69,10 +72,15 @@ def series_of(rows, metric):
     return sorted(found)
 
 
+def squared(root):
+    """Return the count of a root; below zero there is none."""
+    return float(max(root, 0.0) ** 2)
+
+
 def chance(kind, expected, n, typical_n, spread):
     """Return the standard deviation that chance alone gives a value that rests on n rows."""
     if kind == "count":
-        return max(expected, 1.0) ** 0.5
+        return 0.5
     if kind == "rate":
         # one success and one failure more, so that a rate of 0 or 1 is not certain for ever
         share = (min(max(expected, 0.0), 1.0) * n + 1) / (n + 2)
@@ -87,8 +95,15 @@ def judged(series, kind):
     """
     # money, time and tokens have a long tail, so they are compared by their ratios
     is_ratio = kind in ("mean", "value") and all(value > 0 for _, value, _ in series)
+    if is_ratio:
+        scaled, unscaled = math.log, math.exp
+    elif kind == "count":
+        # users come in bursts: roots of counts have the same spread on busy and on quiet days
+        scaled, unscaled = math.sqrt, squared
+    else:
+        scaled = unscaled = float
     days = np.array([day.toordinal() for day, _, _ in series])
-    values = np.array([math.log(value) if is_ratio else value for _, value, _ in series])
+    values = np.array([scaled(value) for _, value, _ in series])
     counts = np.array([n for _, _, n in series])
     weekdays = days % 7
     for position, (day, value, n) in enumerate(series):
@@ -111,7 +126,11 @@ def judged(series, kind):
         residuals = before - np.array(
             [usual.get(int(weekday), centre) for weekday in weekdays_before]
         )
-        spread = float(stats.median_abs_deviation(residuals, scale="normal"))
+        spread = max(
+            float(stats.median_abs_deviation(residuals, scale="normal")),
+            # what happens on one day of five is usual, however close together the other four lie
+            float(np.quantile(np.abs(residuals), USUAL_SHARE)) / NORMAL_QUANTILE,
+        )
         # the median of few days is uncertain, and days lie closer to their own median than to the true one
         spread *= ((1 + np.pi / 2 / same_weekday) / (1 - 1 / same_weekday)) ** 0.5
         typical_n = float(np.median(counts[is_before]))
@@ -123,7 +142,7 @@ def judged(series, kind):
             day,
             value,
             n,
-            *map(math.exp if is_ratio else float, band),
+            *map(unscaled, band),
             float((compared - expected) / deviation),
         )
 
