@@ -189,12 +189,15 @@ def print_sections(sections: list[Section]) -> None:
 
 
 def print_where(warehouse: Path, published: Path) -> None:
-    """Print where the results lie and a command that opens them."""
+    """Print where the results lie, a command that opens them, and what to do next."""
     if published.exists():
         print(f"Published for BI tools: {shown(published)}")
     else:
         print(f"Not published yet; the tables are in {shown(warehouse)}")
     print(f"Look inside: {look_inside(published if published.exists() else warehouse)}")
+    if published.exists():
+        print("Next: make dashboard, to see it in a browser")
+        print("      .venv/bin/python scripts/report.py, for what changed in the last days")
 
 
 def shown(path: Path) -> Path:

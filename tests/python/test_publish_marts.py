@@ -576,6 +576,7 @@ def test_summary_names_the_published_file_and_a_command_that_opens_it(files, cap
     summarize.main([])
     lines = capsys.readouterr().out.splitlines()
     assert f"Published for BI tools: {published}" in lines
+    assert "Next: make dashboard, to see it in a browser" in lines
     (command,) = (line for line in lines if line.startswith("Look inside: "))
     program = shlex.split(command.removeprefix("Look inside: "))
     found = subprocess.run(
