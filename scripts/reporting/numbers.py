@@ -243,7 +243,7 @@ def basis(connection: duckdb.DuckDBPyConnection, selection: Selection) -> list[t
         selection.parameters(),
     ).fetchall()
     return [
-        ("runs still in progress, in no rate", unfinished),
-        ("runs of which no price is known, in no cost", unpriced),
-        ("runs of which some prices are unknown, in no cost", partial),
+        ("run(s) still in progress, in no rate", unfinished),
+        ("run(s) of which no price is known, in no cost", unpriced),
+        ("run(s) of which some prices are unknown, in no cost", partial),
     ]

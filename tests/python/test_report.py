@@ -102,8 +102,8 @@ def test_headlines_of_two_days_stand_beside_the_two_days_before(published, capsy
     # 1, 2, 3 and 83 seconds
     assert ["Median duration", "2.5 s", "4.0 s", "-37.5 %"] in lines
     assert ["95th percentile of duration", "71.0 s", "4.0 s", "+1675.0 %"] in lines
-    assert ["1 runs still in progress, in no rate"] in lines
-    assert ["1 runs of which no price is known, in no cost"] in lines
+    assert ["1 run(s) still in progress, in no rate"] in lines
+    assert ["1 run(s) of which no price is known, in no cost"] in lines
     assert ["Published 2026-03-05 06:30 UTC"] in lines
 
 
