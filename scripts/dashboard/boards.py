@@ -1,0 +1,93 @@
+"""The pages in every look: light and dark, wide and for a phone, made from one file each.
+
+dbt-charts draws a page for one theme and one width. The pages in charts are written once, for a
+wide light screen; a copy of them per look goes to a folder that only the server reads.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scripts.warehouse import PROJECT_DIR
+
+CHARTS_FOLDER = PROJECT_DIR / "charts"
+CONFIGURATION = PROJECT_DIR / "dbt_charts.yml"
+# In the order of the navigation; the first one is shown at the bare address.
+PAGES = {
+    "overview": "Overview",
+    "cost": "Cost",
+    "latency": "Latency",
+    "failures": "Failures",
+    "quality": "Quality",
+    "usage": "Usage",
+    "runs": "Runs",
+    "data_health": "Data health",
+}
+RUN_PAGE = "run"
+LOOKS = ("light-wide", "light-phone", "dark-wide", "dark-phone")
+PHONE_WIDTH = 420
+
+Content = dict[str, Any]
+
+
+def filters() -> list[str]:
+    """Return the names of the filters that all pages share, as they stand in the address."""
+    return list(read(CHARTS_FOLDER / "meta.yml")["variables"])
+
+
+def read(file: Path) -> Content:
+    """Return the content of a YAML file."""
+    content: Content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return content
+
+
+def write_looks(folder: Path) -> None:
+    """Write a dbt-charts project with every page in every look to `folder`, emptied before."""
+    shutil.rmtree(folder, ignore_errors=True)
+    charts = folder / "charts"
+    charts.mkdir(parents=True)
+    shutil.copyfile(CONFIGURATION, folder / CONFIGURATION.name)
+    shutil.copyfile(CHARTS_FOLDER / "meta.yml", charts / "meta.yml")
+    for look in LOOKS:
+        (charts / look).mkdir()
+        for page in (*PAGES, RUN_PAGE):
+            board = in_look(read(CHARTS_FOLDER / f"{page}.yml"), look)
+            text = yaml.safe_dump(board, sort_keys=False, allow_unicode=True, width=10_000)
+            (charts / look / f"{page}.yml").write_text(text, encoding="utf-8")
+
+
+def in_look(board: Content, look: str) -> Content:
+    """Return a page as it is drawn in one look."""
+    theme, width = look.split("-")
+    if theme == "dark":
+        board = {**board, "theme": "neon"}
+    if width == "phone":
+        kpis = {name for name, chart in board["charts"].items() if chart["type"] == "kpi"}
+        style = {**board.get("style", {}), "frame": {"width": PHONE_WIDTH, "margin": 8}}
+        board = {**board, "style": style, "rows": stacked(board["rows"], kpis)}
+    return board
+
+
+def stacked(rows: list[Any], kpis: set[str]) -> list[Any]:
+    """Return rows without columns: what stood side by side stands below each other, KPIs in pairs."""
+    result: list[Any] = []
+    for row in rows:
+        if not isinstance(row, dict):
+            result.append(row)
+        elif "cols" in row:
+            columns = row["cols"]
+            if all(isinstance(name, str) and name in kpis for name in columns):
+                pairs = [columns[first : first + 2] for first in range(0, len(columns), 2)]
+                result += [{"cols": pair} for pair in pairs]
+            else:
+                result += stacked(columns, kpis)
+        elif "rows" in row:
+            inner = {key: value for key, value in row.items() if key != "width"}
+            result.append({**inner, "rows": stacked(row["rows"], kpis)})
+        else:
+            result.append(row)
+    return result

@@ -1,0 +1,46 @@
+(function () {
+  var page = JSON.parse(document.getElementById('aa-page').textContent);
+  var here = new URLSearchParams(location.search);
+
+  // One address for every screen and theme: the look is the reader's own.
+  var dark = matchMedia('(prefers-color-scheme: dark)').matches;
+  try { dark = (localStorage.getItem('aa-theme') || (dark ? 'dark' : 'light')) === 'dark'; } catch (e) { }
+  function lookFor(isDark) { return (isDark ? 'dark' : 'light') + (innerWidth < 700 ? '-phone' : '-wide'); }
+  function show(look) {
+    if (page.isStatic) location.replace('../' + look + '/' + location.pathname.split('/').pop());
+    else {
+      document.cookie = 'aa-look=' + look + '; path=/; max-age=31536000; samesite=lax';
+      if (document.cookie.indexOf('aa-look=' + look) >= 0) location.reload();
+    }
+  }
+  if (page.look && lookFor(dark) !== page.look) show(lookFor(dark));
+
+  addEventListener('DOMContentLoaded', function () {
+    var button = document.getElementById('aa-theme');
+    button.addEventListener('click', function () {
+      var isDark = page.look.indexOf('dark') !== 0;
+      try { localStorage.setItem('aa-theme', isDark ? 'dark' : 'light'); } catch (e) { }
+      show(lookFor(isDark));
+    });
+
+    // Filters go along with every link; a link that sets one itself keeps it.
+    document.querySelectorAll('a').forEach(function (link) {
+      var name = link.hasAttribute('href') ? 'href' : 'xlink:href';
+      var target = link.getAttribute(name);
+      if (page.isStatic || link.hasAttribute('data-aa-plain') || !target || target[0] !== '/' || target[1] === '/') return;
+      var url = new URL(target, location.origin);
+      page.filters.forEach(function (filter) {
+        if (!url.searchParams.has(filter) && here.get(filter)) url.searchParams.set(filter, here.get(filter));
+      });
+      link.setAttribute(name, url.pathname + url.search);
+    });
+
+    // Cells are rounded for people; the exact value shows on hover.
+    document.querySelectorAll('[data-value]').forEach(function (cell) {
+      var title = document.createElementNS('http://www.w3.org/2000/svg', 'title');
+      title.textContent = cell.getAttribute('data-value');
+      cell.appendChild(title);
+      cell.style.pointerEvents = 'auto';
+    });
+  });
+})();
