@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts.warehouse import PROJECT_DIR, fail, published_path
+from scripts.warehouse import PROJECT_DIR, published_path, require_published
 
 DEFAULT_PORT = 8501
 WORK_FOLDER = PROJECT_DIR / "target/dashboard"
@@ -28,9 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default="127.0.0.1",
         help="address to listen on (default: 127.0.0.1, this machine only); there is no login",
     )
-    parser.add_argument(
-        "--folder", type=Path, default=WORK_FOLDER, help="where pages are prepared"
-    )
+    parser.add_argument("--folder", type=Path, default=WORK_FOLDER, help="where pages are prepared")
     options = parser.parse_args(arguments)
     require_published(published_path())
     os.environ["DO_NOT_TRACK"] = "1"
@@ -44,12 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"dashboard at http://{options.host}:{options.port}, Ctrl-C ends it", flush=True)
     uvicorn.run(app, host=options.host, port=options.port, log_level="warning")
     return 0
-
-
-def require_published(published: Path) -> None:
-    """Exit with one clear line when nothing was published yet."""
-    if not published.exists():
-        fail(f"nothing was published at {published} yet: run `make build` first")
 
 
 if __name__ == "__main__":

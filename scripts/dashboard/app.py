@@ -25,8 +25,8 @@ from scripts.dashboard.page import framed, message
 
 # Nothing comes from elsewhere, whatever a name in the data may hold.
 CONTENT_POLICY = (
-    "default-src 'self' data:; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "form-action 'none'; frame-ancestors 'self'; base-uri 'none'"
+    "default-src 'self' data:; script-src 'self' 'unsafe-inline'; "
+    "style-src 'self' 'unsafe-inline'; form-action 'none'; frame-ancestors 'self'; base-uri 'none'"
 )
 NOT_PUBLISHED = (
     "Nothing was published yet",
@@ -35,7 +35,7 @@ NOT_PUBLISHED = (
 
 
 def create_app(published: Path, folder: Path) -> Starlette:
-    """Return the application that serves the file `published`; its pages are written to `folder`."""
+    """Return the application that shows the file `published`; `folder` takes its pages."""
     write_looks(folder)
     inner = create_server(FilesystemProject(folder), no_cache=True)
 

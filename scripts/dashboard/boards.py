@@ -45,19 +45,34 @@ def read(file: Path) -> Content:
     return content
 
 
-def write_looks(folder: Path) -> None:
-    """Write a dbt-charts project with every page in every look to `folder`, emptied before."""
+def write(file: Path, content: Content) -> None:
+    """Write content to a YAML file."""
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=10_000)
+    file.write_text(text, encoding="utf-8")
+
+
+def write_looks(folder: Path, *, with_filters: bool = True) -> None:
+    """Write a dbt-charts project with every page in every look to `folder`, emptied before.
+
+    Without filters there is nothing to choose, as in files that no server stands behind.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     charts = folder / "charts"
     charts.mkdir(parents=True)
     shutil.copyfile(CONFIGURATION, folder / CONFIGURATION.name)
-    shutil.copyfile(CHARTS_FOLDER / "meta.yml", charts / "meta.yml")
+    shared = read(CHARTS_FOLDER / "meta.yml")
+    write(charts / "meta.yml", shared if with_filters else without_controls(shared))
     for look in LOOKS:
         (charts / look).mkdir()
         for page in (*PAGES, RUN_PAGE):
             board = in_look(read(CHARTS_FOLDER / f"{page}.yml"), look)
-            text = yaml.safe_dump(board, sort_keys=False, allow_unicode=True, width=10_000)
-            (charts / look / f"{page}.yml").write_text(text, encoding="utf-8")
+            write(charts / look / f"{page}.yml", board if with_filters else without_controls(board))
+
+
+def without_controls(content: Content) -> Content:
+    """Return a page, or what all pages share, with nothing to choose."""
+    hidden = {name: {**v, "visible": False} for name, v in content.get("variables", {}).items()}
+    return {**content, "variables": hidden}
 
 
 def in_look(board: Content, look: str) -> Content:
@@ -73,7 +88,7 @@ def in_look(board: Content, look: str) -> Content:
 
 
 def stacked(rows: list[Any], kpis: set[str]) -> list[Any]:
-    """Return rows without columns: what stood side by side stands below each other, KPIs in pairs."""
+    """Return rows without columns: all stands below each other, KPIs in pairs."""
     result: list[Any] = []
     for row in rows:
         if not isinstance(row, dict):

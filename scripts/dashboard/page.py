@@ -11,13 +11,16 @@ from scripts.dashboard.boards import PAGES, filters
 
 FOLDER = Path(__file__).resolve().parent
 # Of dbt-charts: reloads pages while their YAML is edited, and holds a connection per reader.
-LIVE_RELOAD = re.compile(r"<script>(?:(?!</script>).)*__livereload(?:(?!</script>).)*</script>", re.S)
+LIVE_RELOAD = re.compile(
+    r"<script>(?:(?!</script>).)*__livereload(?:(?!</script>).)*</script>", re.S
+)
 
 
 def framed(text: str, page: str, look: str, *, is_static: bool = False) -> str:
     """Return a rendered page with the navigation above it."""
     text = LIVE_RELOAD.sub("", text)
-    text = text.replace("<html>", f'<html lang="en" class="aa-{look.split("-")[0]}">', 1)
+    theme = look.split("-", maxsplit=1)[0]
+    text = text.replace("<html>", f'<html lang="en" class="aa-{theme}">', 1)
     text = text.replace("</head>", head(look, is_static=is_static) + "</head>", 1)
     return re.sub(
         r"<body[^>]*>",
