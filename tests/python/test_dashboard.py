@@ -84,7 +84,7 @@ def asked(session, page, query, variables=None):
     """Return the only row of a query of a page."""
     file = PROJECT_DIR / "charts" / f"{page}.yml"
     own = yaml.safe_load(file.read_text("utf-8")).get("variables", {})
-    chosen = {name: None for name in [*filters(), *own]} | (variables or {})
+    chosen = dict.fromkeys([*filters(), *own]) | (variables or {})
     result = session.query_board(query, file, vars=chosen, limit=500)
     assert result.success, result.errors
     [row] = result.data
