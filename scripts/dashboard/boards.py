@@ -30,6 +30,7 @@ PAGES = {
 RUN_PAGE = "run"
 LOOKS = ("light-wide", "light-phone", "dark-wide", "dark-phone")
 PHONE_WIDTH = 420
+PHONE_COLUMNS = 4
 
 Content = dict[str, Any]
 
@@ -66,6 +67,8 @@ def write_looks(folder: Path, *, with_filters: bool = True) -> None:
         (charts / look).mkdir()
         for page in (*PAGES, RUN_PAGE):
             board = in_look(read(CHARTS_FOLDER / f"{page}.yml"), look)
+            if page != RUN_PAGE:
+                board = with_empty_state(board)
             write(charts / look / f"{page}.yml", board if with_filters else without_controls(board))
 
 
@@ -73,6 +76,15 @@ def without_controls(content: Content) -> Content:
     """Return a page, or what all pages share, with nothing to choose."""
     hidden = {name: {**v, "visible": False} for name, v in content.get("variables", {}).items()}
     return {**content, "variables": hidden}
+
+
+def with_empty_state(board: Content) -> Content:
+    """Return a page that says so when its filters select no run."""
+    said = {
+        "visible": {"query": "nothing_selected", "column": "is_empty"},
+        "rows": ["nothing_selected"],
+    }
+    return {**board, "rows": [said, *board["rows"]]}
 
 
 def in_look(board: Content, look: str) -> Content:
@@ -83,8 +95,24 @@ def in_look(board: Content, look: str) -> Content:
     if width == "phone":
         kpis = {name for name, chart in board["charts"].items() if chart["type"] == "kpi"}
         style = {**board.get("style", {}), "frame": {"width": PHONE_WIDTH, "margin": 8}}
-        board = {**board, "style": style, "rows": stacked(board["rows"], kpis)}
+        charts = {name: narrowed(chart) for name, chart in board["charts"].items()}
+        board = {
+            **board,
+            "style": style,
+            "charts": charts,
+            "rows": stacked(board["rows"], kpis),
+        }
     return board
+
+
+def narrowed(chart: Content) -> Content:
+    """Return a chart as a phone shows it: of a table the columns that its page names first."""
+    columns = chart.get("style", {}).get("columns", {})
+    shown = [name for name, column in columns.items() if column.get("visible", True)]
+    if chart["type"] != "table" or len(shown) <= PHONE_COLUMNS:
+        return chart
+    hidden = {name: {**columns[name], "visible": False} for name in shown[PHONE_COLUMNS:]}
+    return {**chart, "style": {**chart["style"], "columns": {**columns, **hidden}}}
 
 
 def stacked(rows: list[Any], kpis: set[str]) -> list[Any]:
