@@ -31,6 +31,7 @@ RUN_PAGE = "run"
 LOOKS = ("light-wide", "light-phone", "dark-wide", "dark-phone")
 PHONE_WIDTH = 420
 PHONE_COLUMNS = 4
+PHONE_MULTIPLES_HEIGHT = 620
 
 Content = dict[str, Any]
 
@@ -106,7 +107,13 @@ def in_look(board: Content, look: str) -> Content:
 
 
 def narrowed(chart: Content) -> Content:
-    """Return a chart as a phone shows it: of a table the columns that its page names first."""
+    """Return a chart as a phone shows it.
+
+    Small multiples stand below each other; a table has the columns that its page names first.
+    """
+    if "columns" in chart.get("multiples", {}):
+        multiples = {"rows": chart["multiples"]["columns"]}
+        return {**chart, "multiples": multiples, "height": PHONE_MULTIPLES_HEIGHT}
     columns = chart.get("style", {}).get("columns", {})
     shown = [name for name, column in columns.items() if column.get("visible", True)]
     if chart["type"] != "table" or len(shown) <= PHONE_COLUMNS:

@@ -24,7 +24,11 @@ def framed(text: str, page: str, look: str, *, is_static: bool = False) -> str:
     text = text.replace("</head>", head(look, is_static=is_static) + "</head>", 1)
     return re.sub(
         r"<body[^>]*>",
-        lambda found: found[0] + navigation(page, is_static=is_static) + "<main>",
+        lambda found: (
+            found[0]
+            + navigation(page, is_static=is_static)
+            + f'<main><h1 class="aa-hidden">{html.escape(PAGES.get(page, "Run"))}</h1>'
+        ),
         text,
         count=1,
     ).replace("</body>", "</main></body>", 1)

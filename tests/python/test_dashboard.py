@@ -6,18 +6,24 @@ import os
 import shutil
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import quote
+from urllib.request import Request, urlopen
 
 import duckdb
 import pytest
 import uvicorn
 import yaml
+from axe_playwright_python.sync_playwright import Axe
 from dbt_charts.agent_api import ProjectSession
 from playwright.sync_api import sync_playwright
 
-from scripts import write_dashboard
+from scripts import serve_dashboard, write_dashboard
 from scripts.dashboard.app import create_app
-from scripts.dashboard.boards import PAGES, filters
+from scripts.dashboard.boards import LOOKS, PAGES, filters
 from scripts.publish_marts import write_draft
 from scripts.warehouse import MARTS_SCHEMA, PROJECT_DIR
 
@@ -217,6 +223,29 @@ def tab(browser):
     page.close()
 
 
+def fetched(address, path, look="light-wide"):
+    """Return the text of a page that needs no browser."""
+    with urlopen(Request(address + path, headers={"cookie": f"aa-look={look}"})) as response:
+        return response.read().decode()
+
+
+@contextmanager
+def instead(published, change):
+    """Publish a changed copy for a while, as publishing does it: a new file takes the old name."""
+    kept = published.with_name("kept.duckdb")
+    shutil.copyfile(published, kept)
+    draft = published.with_name("draft.duckdb")
+    shutil.copyfile(published, draft)
+    with duckdb.connect(str(draft)) as connection:
+        connection.execute(f"set search_path = '{MARTS_SCHEMA}'")
+        change(connection)
+    draft.replace(published)
+    try:
+        yield
+    finally:
+        kept.replace(published)
+
+
 @in_browser
 @pytest.mark.parametrize("page", PAGES)
 def test_page_renders_without_trouble(address, tab, page):
@@ -227,6 +256,59 @@ def test_page_renders_without_trouble(address, tab, page):
     assert "ERR-" not in text
     assert tab.locator(".aa-bar a[aria-current]").inner_text() == PAGES[page]
     assert tab.troubles == []
+    found = Axe().run(tab).response["violations"]
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+
+
+@pytest.mark.parametrize("look", LOOKS[1:])
+@pytest.mark.parametrize("page", ["overview", "failures"])
+def test_page_is_drawn_in_every_look(address, page, look):
+    text = fetched(address, f"/{page}", look)
+    assert "ERR-" not in text
+    assert f'class="aa-{look.split("-")[0]}"' in text
+
+
+@in_browser
+def test_reader_gets_the_look_of_the_screen(address, browser):
+    """A phone in the dark gets its page under the same address; the choice of the reader stays."""
+    context = browser.new_context(viewport={"width": 400, "height": 800}, color_scheme="dark")
+    page = context.new_page()
+    page.goto(f"{address}/runs?status=success")
+    page.wait_for_function(
+        "JSON.parse(document.getElementById('aa-page').textContent).look == 'dark-phone'"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    page.click("#aa-theme")
+    page.wait_for_function(
+        "JSON.parse(document.getElementById('aa-page').textContent).look == 'light-phone'"
+    )
+    assert page.url == f"{address}/runs?status=success"
+    context.close()
+
+
+@in_browser
+def test_filter_is_chosen_on_the_page_and_kept_in_the_address(address, tab, marts):
+    """The number shown is that of the chosen workflow, also after another page is opened."""
+    [(workflow, count, of_all)] = marts.execute(
+        "select workflow, count(*), (select count(*) from runs) from runs "
+        "where workflow_name is not null group by workflow order by 2 desc limit 1"
+    ).fetchall()
+    tab.goto(f"{address}/runs")
+    assert shown(tab, "run_count") == f"{of_all:,}"
+    tab.locator('[data-dbt-variable="workflow"]').click()
+    tab.get_by_role("option", name=workflow).click()
+    tab.wait_for_url("**workflow=*")
+    assert shown(tab, "run_count") == f"{count:,}"
+    tab.click(".aa-bar a >> text=Usage")
+    assert shown(tab, "runs") == f"{count:,}"
+    tab.click("text=Clear filters")
+    assert shown(tab, "runs") == f"{of_all:,}"
+    assert tab.troubles == []
+
+
+def shown(tab, chart):
+    """Return the number that a KPI of the open page shows."""
+    return tab.locator(f"#chart-{chart} text").first.text_content().strip()
 
 
 @in_browser
@@ -254,3 +336,181 @@ def test_static_folder_opens_from_the_disk(published, tab, tmp_path):
     tab.goto(f"file://{run}")
     assert "Timeline" in tab.inner_text("main")
     assert tab.troubles == []
+
+
+HOSTILE = (
+    "<img src=x onerror=hacked=1>",
+    "<script>window.hacked=1</script>",
+    "'; drop table fct_agent_runs; --",
+    '"><svg onload=hacked=1>',
+    "{{ 7 * 7 }}{% raw %}",
+    "[a](javascript:hacked=1)",
+    "javascript:hacked=1",
+    "${hacked=1}\\' + hacked",
+)
+
+
+def with_hostile_names(connection):
+    """Give agents, tools, models, workflows and failures names that try to do something."""
+    for column in (
+        *("agent_name", "tool_name", "canonical_model", "workflow_name", "failure_mode"),
+        *("first_failing_agent", "error_message_class", "user_id", "model_or_tool", "trigger_type"),
+    ):
+        tables = connection.execute(
+            "select table_name from duckdb_columns() where schema_name = ? and column_name = ?",
+            [MARTS_SCHEMA, column],
+        ).fetchall()
+        for (table,) in tables:
+            connection.execute(
+                f"update {table} set {column} = "
+                f"(?::varchar[])[1 + (hash({column}) % {len(HOSTILE)})::bigint] "
+                f"where {column} is not null and {column} not like '(%'",
+                [list(HOSTILE)],
+            )
+
+
+@in_browser
+def test_hostile_names_are_shown_as_text(address, published, tab):
+    with instead(published, with_hostile_names):
+        with duckdb.connect(str(published), read_only=True) as connection:
+            [(run, agent, count)] = connection.execute(
+                "select any_value(run_key)::varchar, agent_name, count(distinct run_key) "
+                f"from {MARTS_SCHEMA}.fct_agent_sessions group by 2 order by 3 desc limit 1"
+            ).fetchall()
+        texts = []
+        for path in ("overview", "failures", f"run?run={run}", f"runs?agent={quote(agent)}"):
+            tab.goto(f"{address}/{path}")
+            texts.append(tab.inner_text("main"))
+            assert "ERR-" not in texts[-1]
+            assert tab.evaluate("typeof hacked") == "undefined"
+            targets = "links => links.map(a => a.getAttribute('href') || '')"
+            links = tab.locator("main a").evaluate_all(targets)
+            assert not [link for link in links if link.lower().startswith("javascript")]
+        assert shown(tab, "run_count") == f"{count:,}"
+        # the filter of the address, too, is a value and no text of a page or a statement
+        tab.goto(f"{address}/runs?user={quote(HOSTILE[1])}&tool={quote(HOSTILE[2])}")
+        assert tab.evaluate("typeof hacked") == "undefined"
+    for name in HOSTILE:
+        assert any(name in text for text in texts), name
+    assert tab.troubles == []
+
+
+def test_readers_are_not_disturbed_by_publishing(address, published):
+    """Ten readers and a publisher: no error, and the next click shows the new numbers."""
+
+    def add_runs(connection):
+        connection.execute(
+            "insert into fct_agent_runs select * replace (uuid() as run_key) from fct_agent_runs"
+        )
+
+    with duckdb.connect(str(published), read_only=True) as connection:
+        [(count,)] = connection.execute(
+            f"select count(*) from {MARTS_SCHEMA}.fct_agent_runs"
+        ).fetchall()
+    with ThreadPoolExecutor(10) as readers:
+        reading = [readers.submit(fetched, address, "/runs?status=success") for _ in range(10)]
+        for _ in range(3):
+            with instead(published, add_runs):
+                time.sleep(0.3)
+        texts = [page.result() for page in reading]
+    assert not any("ERR-" in text for text in texts)
+    with instead(published, add_runs):
+        assert f">{2 * count:,}<" in fetched(address, "/runs")
+    assert f">{count:,}<" in fetched(address, "/runs")
+
+
+def with_long_runs(connection):
+    """Make of one run with parallel sessions a run of 5,000 steps, and one of 300 of another."""
+    for name, steps in (("long", 5000), ("readable", 300)):
+        connection.execute(
+            f"""
+            create temp table chosen as
+            select run_key from fct_agent_runs where agent_session_count >= 4
+            order by failed_step_count desc, run_key limit 1 offset {0 if steps == 5000 else 1};
+            insert into fct_agent_steps
+            select facts.* replace (
+                uuid() as step_key,
+                facts.started_at + to_milliseconds(copies.i) as started_at,
+                facts.ended_at + to_milliseconds(copies.i) as ended_at
+            )
+            from fct_agent_steps as facts, range({steps}) as copies(i)
+            where run_key = (from chosen)
+            limit {steps};
+            update fct_agent_runs set conversation_id = '{name}' where run_key = (from chosen);
+            drop table chosen;
+            """
+        )
+
+
+@in_browser
+def test_long_runs_open_and_stay_readable(address, published, tab):
+    with instead(published, with_long_runs):
+        with duckdb.connect(str(published), read_only=True) as connection:
+            runs = dict(
+                connection.execute(
+                    f"select conversation_id, run_key::varchar from {MARTS_SCHEMA}.fct_agent_runs "
+                    "where conversation_id in ('long', 'readable')"
+                ).fetchall()
+            )
+        tab.goto(f"{address}/run?run={runs['readable']}")
+        timeline = tab.locator('[data-chart-id^="timeline"]')
+        heights = timeline.locator("rect").evaluate_all(
+            "all => all.map(r => r.getBoundingClientRect().height)"
+        )
+        assert len(heights) >= 300
+        # bars of steps, and not only lines
+        assert sorted(heights)[len(heights) // 2] >= 12
+        labels = timeline.locator("text").evaluate_all("all => all.map(t => t.textContent.trim())")
+        assert len([label for label in labels if label]) >= 4
+        tab.goto(f"{address}/run?run={runs['long']}")
+        assert timeline.locator("rect").count() >= 5000
+        assert "first failure" in timeline.first.evaluate("chart => chart.textContent")
+    assert tab.troubles == []
+
+
+def test_what_is_not_a_page_is_not_served(address):
+    """Neither the YAML, nor dbt-charts' browser of tables, nor anything to write."""
+    for path in ("/data/", "/overview.yaml", "/inspect/exists/", "/templates", "/light-wide/cost"):
+        with pytest.raises(HTTPError) as refusal:
+            fetched(address, path)
+        assert refusal.value.code == 404
+    with pytest.raises(HTTPError) as refusal:
+        urlopen(Request(f"{address}/overview", data=b"x"))
+    assert refusal.value.code == 405
+
+
+def test_page_says_what_to_do_before_anything_is_published(address, published):
+    hidden = published.with_name("hidden.duckdb")
+    published.rename(hidden)
+    try:
+        with pytest.raises(HTTPError) as refusal:
+            fetched(address, "/overview")
+    finally:
+        hidden.rename(published)
+    assert refusal.value.code == 503
+    assert "make build" in refusal.value.read().decode()
+
+
+def test_selection_without_runs_says_so(address):
+    text = fetched(address, "/usage?user=nobody")
+    assert "No run matches these filters" in text
+    assert "No run matches these filters" not in fetched(address, "/usage")
+
+
+@pytest.mark.parametrize("script", [serve_dashboard, write_dashboard])
+def test_command_without_a_publication_gives_one_line(monkeypatch, capsys, tmp_path, script):
+    monkeypatch.setenv("AGENT_ANALYTICS_PUBLISHED_PATH", str(tmp_path / "none.duckdb"))
+    with pytest.raises(SystemExit) as stop:
+        script.main([])
+    assert stop.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "nothing was published" in line
+    assert "make build" in line
+
+
+def test_folder_that_holds_something_else_stays(published, tmp_path, capsys):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(SystemExit):
+        write_dashboard.main(["--out", str(tmp_path)])
+    assert "holds something else" in capsys.readouterr().err
+    assert (tmp_path / "notes.txt").exists()
