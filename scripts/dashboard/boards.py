@@ -53,6 +53,13 @@ def write(file: Path, content: Content) -> None:
     file.write_text(text, encoding="utf-8")
 
 
+def write_configuration(folder: Path, data: Path) -> None:
+    """Write the configuration of dbt-charts with the file that its pages read."""
+    content = read(CONFIGURATION)
+    content["sources"]["published"]["path"] = str(data.absolute())
+    write(folder / CONFIGURATION.name, content)
+
+
 def write_looks(folder: Path, *, with_filters: bool = True) -> None:
     """Write a dbt-charts project with every page in every look to `folder`, emptied before.
 
