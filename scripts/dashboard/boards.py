@@ -34,6 +34,11 @@ PHONE_COLUMNS = 4
 PHONE_MULTIPLES_HEIGHT = 620
 
 Content = dict[str, Any]
+EMPTY_STATE: Content = {
+    "type": "callout",
+    "message": "No run matches these filters. Clear one of them, or all with the link above.",
+    "style": {"tone": "info"},
+}
 
 
 def filters() -> list[str]:
@@ -92,7 +97,8 @@ def with_empty_state(board: Content) -> Content:
         "visible": {"query": "nothing_selected", "column": "is_empty"},
         "rows": ["nothing_selected"],
     }
-    return {**board, "rows": [said, *board["rows"]]}
+    charts = {**board["charts"], "nothing_selected": EMPTY_STATE}
+    return {**board, "charts": charts, "rows": [said, *board["rows"]]}
 
 
 def in_look(board: Content, look: str) -> Content:
