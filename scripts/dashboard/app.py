@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
+import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from http.cookies import SimpleCookie
 from pathlib import Path
 
 import duckdb
+import uvicorn
 from dbt_charts.cli.filesystem_project import FilesystemProject
 from dbt_charts.core.serve.server import create_server
 from starlette.applications import Starlette
@@ -125,6 +129,24 @@ def create_app(published: Path, folder: Path) -> Starlette:
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=frame)],
         lifespan=lambda _: inner.router.lifespan_context(inner),
     )
+
+
+@contextmanager
+def serving(published: Path, folder: Path) -> Iterator[str]:
+    """Serve the file `published` on a free port of this machine; yields the address."""
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(published, folder), port=0, log_level="error")
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.05)
+    try:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def look_of(request: Request) -> str:

@@ -36,7 +36,7 @@
     });
 
     // Cells are rounded for people; the exact value shows on hover.
-    document.querySelectorAll('[data-value]').forEach(function (cell) {
+    document.querySelectorAll('svg text[data-value]').forEach(function (cell) {
       var title = document.createElementNS('http://www.w3.org/2000/svg', 'title');
       title.textContent = cell.getAttribute('data-value');
       cell.appendChild(title);
