@@ -37,6 +37,7 @@ CONTENT_POLICY = (
 )
 # Pages that are kept as drawn until the next publication, some 40 MB.
 PAGES_KEPT = 100
+LONGEST_PAGE_S = 300
 NOT_PUBLISHED = (
     "Nothing was published yet",
     "Run <code>make build</code>, which ends with publishing the marts, and load this page again.",
@@ -56,6 +57,8 @@ class Publication:
         self.folder = folder
         self.version = ""
         self.connection: duckdb.DuckDBPyConnection | None = None
+        # names that pages being drawn may still read, with when they were replaced
+        self.replaced: dict[Path, float] = {}
 
     def follow(self) -> str:
         """Point the project at the newest publication and return what tells it from others."""
@@ -76,9 +79,13 @@ class Publication:
         self.connection = duckdb.connect(
             str(data), read_only=True, config={"enable_external_access": False}
         )
-        for old in self.folder.glob("data-*.duckdb"):
-            if old != data:
-                old.unlink()
+        now = time.monotonic()
+        self.replaced.pop(data, None)
+        if self.version:
+            self.replaced[self.folder / f"data-{self.version}.duckdb"] = now
+        for old in [old for old, since in self.replaced.items() if now - since > LONGEST_PAGE_S]:
+            old.unlink(missing_ok=True)
+            del self.replaced[old]
         self.version = version
         return version
 
