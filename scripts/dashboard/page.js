@@ -23,6 +23,13 @@
       show(lookFor(isDark));
     });
 
+    // What is no filter of all pages, such as the run that is shown, stays.
+    document.querySelectorAll('a[data-aa-plain]').forEach(function (link) {
+      var rest = new URLSearchParams(location.search);
+      page.filters.forEach(function (filter) { rest.delete(filter); });
+      link.setAttribute('href', location.pathname + (String(rest) ? '?' + rest : ''));
+    });
+
     // Filters go along with every link; a link that sets one itself keeps it.
     document.querySelectorAll('a').forEach(function (link) {
       var name = link.hasAttribute('href') ? 'href' : 'xlink:href';

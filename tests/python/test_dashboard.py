@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -397,6 +398,36 @@ def test_run_is_found_from_the_overview(address, tab):
     assert "workflow=customer_support" in tab.url
     assert "Timeline" in tab.inner_text("main")
     assert tab.troubles == []
+
+
+def stretch(connection):
+    """Let the history begin 200 days earlier, so that bars stand for weeks."""
+    connection.execute(
+        "update fct_agent_runs set run_date = run_date - 200 "
+        "where run_key = (select min(run_key) from fct_agent_runs)"
+    )
+
+
+@in_browser
+@pytest.mark.parametrize(("change", "days"), [(lambda _: None, 1), (stretch, 7)])
+def test_bar_leads_to_its_runs(address, published, tab, change, days):
+    with instead(published, change):
+        tab.goto(f"{address}/overview?status=success")
+        assert f"Runs per {'day' if days == 1 else 'week'}" in tab.inner_text("main")
+        links = tab.locator("#chart-outcomes a").evaluate_all(
+            "all => all.map(a => a.getAttribute('href') || a.getAttribute('xlink:href'))"
+        )
+        starts = {re.search(r"bucket=(\d{4}-\d\d-\d\d)&status=success$", link)[1] for link in links}
+        assert len(starts) > 4
+        start = max(starts)
+        tab.goto(f"{address}/runs?bucket={start}&status=success")
+        with duckdb.connect(str(published), read_only=True) as connection:
+            [(count,)] = connection.execute(
+                f"select count(*) from {MARTS_SCHEMA}.fct_agent_runs where run_status = 'success' "
+                f"and run_date between date '{start}' and date '{start}' + {days - 1}"
+            ).fetchall()
+        assert count > 0
+        assert shown(tab, "run_count") == f"{count:,}"
 
 
 @in_browser
