@@ -81,7 +81,7 @@ def write_looks(folder: Path, *, with_filters: bool = True) -> None:
         for page in (*PAGES, RUN_PAGE):
             board = in_look(read(CHARTS_FOLDER / f"{page}.yml"), look)
             if page != RUN_PAGE:
-                board = with_empty_state(board)
+                board = with_exact_figures(with_empty_state(board))
             write(charts / look / f"{page}.yml", board if with_filters else without_controls(board))
 
 
@@ -99,6 +99,17 @@ def with_empty_state(board: Content) -> Content:
     }
     charts = {**board["charts"], "nothing_selected": EMPTY_STATE}
     return {**board, "charts": charts, "rows": [said, *board["rows"]]}
+
+
+def with_exact_figures(board: Content) -> Content:
+    """Return a page that ends with its headline numbers as they are; texts are shown as such."""
+    lines = [
+        f"{chart['label']}: {{{{ queries.{chart['query']}.one.{chart['value']} }}}}"
+        for chart in board["charts"].values()
+        if chart["type"] == "kpi" and "value" in chart.get("style", {})
+    ]
+    exact = {"text": "Exactly: " + " · ".join(lines)}
+    return {**board, "rows": [*board["rows"], exact]}
 
 
 def in_look(board: Content, look: str) -> Content:

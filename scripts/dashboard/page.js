@@ -42,12 +42,21 @@
       link.setAttribute(name, url.pathname + url.search);
     });
 
-    // Cells are rounded for people; the exact value shows on hover.
-    document.querySelectorAll('svg text[data-value]').forEach(function (cell) {
+    // Numbers are rounded for people; the exact value shows on hover. Those of the headline stand in the last line.
+    function tell(element, text) {
       var title = document.createElementNS('http://www.w3.org/2000/svg', 'title');
-      title.textContent = cell.getAttribute('data-value');
-      cell.appendChild(title);
-      cell.style.pointerEvents = 'auto';
+      title.textContent = text;
+      element.appendChild(title);
+      element.style.pointerEvents = 'auto';
+    }
+    document.querySelectorAll('svg text[data-value]').forEach(function (cell) {
+      tell(cell, cell.getAttribute('data-value'));
+    });
+    var words = Array.from(document.querySelectorAll('main svg text'), function (text) { return text.textContent.trim(); }).join(' ');
+    var exact = words.slice(words.lastIndexOf('Exactly: ') + 9).split(' · ');
+    document.querySelectorAll('[data-chart-type="kpi"]').forEach(function (kpi) {
+      var label = kpi.getAttribute('data-chart-title') + ': ';
+      exact.forEach(function (entry) { if (entry.indexOf(label) === 0) tell(kpi, entry.slice(label.length)); });
     });
   });
 })();

@@ -400,6 +400,20 @@ def test_run_is_found_from_the_overview(address, tab):
     assert tab.troubles == []
 
 
+@in_browser
+def test_exact_value_shows_on_hover(address, tab, marts):
+    [(cost,)] = marts.execute("select sum(cost_usd)::varchar from runs").fetchall()
+    tab.goto(f"{address}/cost")
+    assert shown(tab, "cost") == f"${float(cost):,.2f}"
+    assert tab.locator("#chart-cost > title").text_content() == cost
+    cells = tab.locator("#chart-right_sizing text[data-value]").evaluate_all(
+        "all => all.map(cell => [cell.getAttribute('data-value'), "
+        "cell.querySelector('title').textContent])"
+    )
+    assert len(cells) > 10
+    assert all(value == title for value, title in cells)
+
+
 def stretch(connection):
     """Let the history begin 200 days earlier, so that bars stand for weeks."""
     connection.execute(
