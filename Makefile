@@ -16,6 +16,9 @@ EVENTS ?=
 # Trace files of other tools, or folders of them, to import and load; FROM says who wrote them.
 TRACES ?=
 FROM ?= auto
+# Where the dashboard listens; other addresses than this machine's let anybody look who can reach them.
+PORT ?= 8501
+HOST ?= 127.0.0.1
 
 export DBT_PROFILES_DIR := $(CURDIR)
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
@@ -26,7 +29,7 @@ NAME ?=
 BY ?= metric_time__day
 WHERE ?=
 
-.PHONY: help setup build metrics metric page test test-incremental test-slow test-nightly test-postgres test-spark test-iceberg test-clickhouse test-engines check-dialects lint docs bench lock clean
+.PHONY: help setup build metrics metric page dashboard dashboard-static test test-incremental test-slow test-nightly test-postgres test-spark test-iceberg test-clickhouse test-engines check-dialects lint docs bench lock clean
 
 help: ## one line per target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -66,6 +69,12 @@ metric: $(READY) ## ask one metric: NAME=cost_per_run BY=metric_time__week [WHER
 page: $(READY) ## ask what a page of a dashboard shows: NAME=overview, cost, latency, failures, quality or usage
 	@test -n "$(NAME)" || { echo "error: say which page, as in make page NAME=cost" >&2; exit 2; }
 	@$(BIN)/dbt parse --quiet && $(BIN)/mf query --saved-query "$(NAME)"
+
+dashboard: $(READY) ## serve the dashboard of the published marts on http://127.0.0.1:8501 (PORT=9000, HOST=0.0.0.0)
+	@$(BIN)/python scripts/serve_dashboard.py --port $(PORT) --host $(HOST)
+
+dashboard-static: $(READY) ## write the dashboard to target/dashboard_static, pages that open without network and server
+	@$(BIN)/python scripts/write_dashboard.py
 
 test: $(READY) ## everything CI runs
 	@scripts/ci/test

@@ -1,14 +1,16 @@
 """Copy the tested marts to the file BI tools open, so that readers never see a half-built table.
 
-The marts of the last build that ended and passed are copied into a new file beside the published
-one, compared with their source, and then take the old file's place in one step. Readers that have
-the old file open keep it until they connect again. Without this copy one connected reader would
-make the next build fail, because DuckDB lets either one process write or several read.
+The marts of the last build that ended and passed, and the totals of the audits that say whether to
+trust them, are copied into a new file beside the published one, compared with their source, and
+then take the old file's place in one step. Readers that have the old file open keep it until they
+connect again. Without this copy one connected reader would make the next build fail, because DuckDB
+lets either one process write or several read.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -21,7 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import duckdb
 
+from scripts.quality.run_checkpoint import RESULTS_FILE
 from scripts.warehouse import (
+    AUDIT_SCHEMA,
     MARTS_SCHEMA,
     STATE_SCHEMA,
     STORAGE_VERSION,
@@ -37,13 +41,26 @@ from scripts.warehouse import (
 )
 
 PUBLICATION_TABLE = "publication"
+CHECKPOINT_TABLE = "quality_checkpoint"
+# Totals only. Audits whose rows are single events stay in the warehouse.
+AUDIT_TABLES = (
+    "audit_build_log",
+    "audit_cost_reconciliation",
+    "audit_event_ledger",
+    "audit_id_integrity",
+    "audit_suspect_columns",
+    "audit_unknown_words",
+    "audit_unpriced_models",
+    "audit_unread_columns",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Publish the marts and return the exit code."""
     parser = argparse.ArgumentParser(
-        description="Copy the marts of the warehouse (AGENT_ANALYTICS_DUCKDB_PATH) to the file BI "
-        "tools open (AGENT_ANALYTICS_PUBLISHED_PATH), if the last `dbt build` ended and passed. "
+        description="Copy the marts and the totals of the audits of the warehouse "
+        "(AGENT_ANALYTICS_DUCKDB_PATH) to the file BI tools open "
+        "(AGENT_ANALYTICS_PUBLISHED_PATH), if the last `dbt build` ended and passed. "
         "The old file stays in place until the new one is complete and checked."
     )
     parser.add_argument(
@@ -72,9 +89,10 @@ def publish(source: Path, target: Path) -> tuple[int, int]:
     source, or when the file cannot be written. Tables keep their comments and the comments of
     their columns.
     """
-    if target.stem.lower() in (MARTS_SCHEMA, "source", "temp", "system"):
+    if target.stem.lower() in (MARTS_SCHEMA, AUDIT_SCHEMA, "source", "temp", "system"):
         fail(
-            f"{target} must not be named like its schema {MARTS_SCHEMA}, source, temp or system: "
+            f"{target} must not be named like its schemas {MARTS_SCHEMA} and {AUDIT_SCHEMA}, or "
+            "source, temp or system: "
             "DuckDB could not tell them apart; choose another AGENT_ANALYTICS_PUBLISHED_PATH",
             1,
         )
@@ -161,7 +179,8 @@ def refuse_other_contents(target: Path) -> None:
     except duckdb.Error as error:
         fail(f"{target} cannot be opened as a DuckDB file: {one_line(error)}; choose another", 1)
     names = {name for (name,) in found}
-    others = sorted(name for name in names if not name.startswith(f"{MARTS_SCHEMA}."))
+    own = (f"{MARTS_SCHEMA}.", f"{AUDIT_SCHEMA}.")
+    others = sorted(name for name in names if not name.startswith(own))
     if names and f"{MARTS_SCHEMA}.{PUBLICATION_TABLE}" not in names:
         others = others or sorted(names)
     if others:
@@ -199,52 +218,83 @@ def remove_draft(draft: Path) -> None:
             leftover.unlink()
 
 
-def write_draft(source: Path, draft: Path, tables: list[str]) -> dict[str, int]:
-    """Write tables of the marts schema to a new file and return their row counts.
+def write_draft(source: Path, draft: Path, marts: list[str]) -> dict[str, int]:
+    """Write marts and audits to a new file and return the row counts of the tables.
 
     Exits with one clear line when one is missing or when a copy is not complete.
     """
+    tables = [(MARTS_SCHEMA, name) for name in marts]
+    tables += [(AUDIT_SCHEMA, name) for name in AUDIT_TABLES]
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"attach {quote_literal(str(source))} as source (read_only)")
         found = connection.execute(
-            "select table_name from duckdb_tables() "
-            "where database_name = 'source' and schema_name = ?",
-            [MARTS_SCHEMA],
+            "select schema_name, table_name from duckdb_tables() where database_name = 'source'"
         ).fetchall()
-        missing = sorted(set(tables) - {name for (name,) in found})
+        missing = sorted(".".join(table) for table in set(tables) - set(found))
         if missing:
-            fail(f"{source} has no table {MARTS_SCHEMA}.{missing[0]}: run `dbt build`", 1)
+            fail(f"{source} has no table {missing[0]}: run `dbt build`", 1)
         connection.execute(
             f"attach {quote_literal(str(draft))} as draft "
             f"(storage_version {quote_literal(STORAGE_VERSION)})"
         )
-        schema = quote_identifier(MARTS_SCHEMA)
-        connection.execute(f"create schema draft.{schema}")
+        for schema in (MARTS_SCHEMA, AUDIT_SCHEMA):
+            connection.execute(f"create schema draft.{quote_identifier(schema)}")
         counts: dict[str, int] = {}
-        for table in tables:
-            name = f"{schema}.{quote_identifier(table)}"
+        for schema, table in tables:
+            name = f"{quote_identifier(schema)}.{quote_identifier(table)}"
             connection.execute(f"create table draft.{name} as from source.{name}")
-            copy_comments(connection, table)
+            copy_comments(connection, schema, table)
             counts[table] = compare(connection, name)
+        counts[CHECKPOINT_TABLE] = copy_checkpoint(connection, source, RESULTS_FILE)
         record_publication(connection, source, counts)
         connection.execute("checkpoint draft")
         connection.execute("detach draft")
     return counts
 
 
-def copy_comments(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+def copy_checkpoint(connection: duckdb.DuckDBPyConnection, source: Path, results: Path) -> int:
+    """Write down what the last quality checkpoint of this warehouse found; returns the rows.
+
+    The table is empty when no checkpoint was run, or the last one looked at another warehouse.
+    Keys of offending rows are left out.
+    """
+    table = f"draft.{quote_identifier(AUDIT_SCHEMA)}.{quote_identifier(CHECKPOINT_TABLE)}"
+    connection.execute(
+        f"create table {table} (checked_at timestamp, table_name varchar, expectation varchar, "
+        "column_name varchar, severity varchar, is_met boolean, description varchar, "
+        "row_count bigint)"
+    )
+    connection.execute(
+        f"comment on table {table} is 'One row per expectation of the quality checkpoint: whether "
+        "it was met, and how many rows were not as expected.'"
+    )
+    try:
+        content = json.loads(results.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return 0
+    if content.get("warehouse") != str(source.resolve()):
+        return 0
+    checked_at = datetime.fromisoformat(content["checked_at"]).astimezone(UTC).replace(tzinfo=None)
+    names = ("table", "name", "column", "severity", "is_met", "description", "row_count")
+    rows = [(checked_at, *(finding[name] for name in names)) for finding in content["findings"]]
+    if rows:
+        connection.executemany(f"insert into {table} values ({', '.join('?' * 8)})", rows)
+    return len(rows)
+
+
+def copy_comments(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> None:
     """Give a copied table the comments of its source, which BI tools show as documentation."""
-    name = f"draft.{quote_identifier(MARTS_SCHEMA)}.{quote_identifier(table)}"
+    name = f"draft.{quote_identifier(schema)}.{quote_identifier(table)}"
     where = "where database_name = 'source' and schema_name = ? and table_name = ?"
     (comment,) = connection.execute(
-        f"select comment from duckdb_tables() {where}", [MARTS_SCHEMA, table]
+        f"select comment from duckdb_tables() {where}", [schema, table]
     ).fetchall()[0]
     if comment is not None:
         connection.execute(f"comment on table {name} is {quote_literal(comment)}")
     for column, text in connection.execute(
         f"select column_name, comment from duckdb_columns() {where} and comment is not null",
-        [MARTS_SCHEMA, table],
+        [schema, table],
     ).fetchall():
         column_name = f"{name}.{quote_identifier(column)}"
         connection.execute(f"comment on column {column_name} is {quote_literal(text)}")

@@ -44,6 +44,12 @@ def published_path() -> Path:
     return _path_from("AGENT_ANALYTICS_PUBLISHED_PATH", DEFAULT_PUBLISHED)
 
 
+def require_published(published: Path) -> None:
+    """Exit with one clear line when nothing was published yet."""
+    if not published.exists():
+        fail(f"nothing was published at {published} yet: run `make build` first")
+
+
 def _path_from(variable: str, default: str) -> Path:
     value = os.environ.get(variable)
     return Path(value).expanduser() if value else PROJECT_DIR / default

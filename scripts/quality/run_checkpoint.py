@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
         # What cannot be read is said once, and not for every expectation.
         if "IO Error" in finding.error:
             fail(f"{path} cannot be read: {finding.error}; restore it, or remove it and build anew")
-    write_results(options.results, findings)
+    write_results(options.results, path, findings)
     print_findings(findings)
     return 1 if any(is_critical(finding) for finding in findings) else 0
 
@@ -227,10 +227,11 @@ def is_critical(finding: Finding) -> bool:
     return not finding.is_met and finding.severity != "warning"
 
 
-def write_results(file: Path, findings: list[Finding]) -> None:
-    """Write all findings as JSON, for machines and later reading."""
+def write_results(file: Path, warehouse: Path, findings: list[Finding]) -> None:
+    """Write all findings about a warehouse as JSON, for machines and later reading."""
     make_folder(file.parent)
     content = {
+        "warehouse": str(warehouse.resolve()),
         "checked_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "is_success": not any(is_critical(finding) for finding in findings),
         "findings": [asdict(finding) for finding in findings],

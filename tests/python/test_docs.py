@@ -29,7 +29,7 @@ DOCUMENTS = (
     *sorted((PROJECT_DIR / "docs").glob("*.md")),
     PROJECT_DIR / "models/docs/grain.md",
 )
-FOLDERS = ("models", "macros", "seeds", "tests", "scripts", "docs")
+FOLDERS = ("models", "macros", "seeds", "charts", "tests", "scripts", "docs")
 MODEL_PREFIXES = ("stg_", "base_", "int_", "fct_", "dim_", "mart_", "audit_")
 
 # Words of other programs, and placeholders that a reader fills in.
@@ -37,6 +37,9 @@ OTHER_WORDS = {
     *("python", "venv", "make", "gz", "dispatch", "cross_db", "nulls", "other", "x"),
     *("test_type", "singular", "usage", "work_mem", "auto_suspend"),
     *("dataViewer", "jobUser", "service-account"),
+    # of the pages of the dashboard, and of dbt-charts
+    *("selected_runs", "selected_sessions", "selected_steps", "queries", "rows", "PAGES", "GET"),
+    *("filter", "workflow", "y_label", "link", "style.columns", "dct", "validate", "docs"),
     *("NAME", "FILE", "DIR", "my_source", "analytics_builder"),
 }
 
@@ -214,7 +217,8 @@ def exists(word):
 def _is_path(path):
     pattern = re.sub(r"<[^>]*>", "*", path)
     # the last two: folders of other tools at home, addresses of their servers
-    if pattern.startswith(("DIR/", "~/", "/api/")) or path in (
+    # what `make` and the scripts write is not there before
+    if pattern.startswith(("DIR/", "~/", "/api/", "target/", ".venv/", "venv/")) or path in (
         DEFAULT_WAREHOUSE,
         DEFAULT_PUBLISHED,
     ):

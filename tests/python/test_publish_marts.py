@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import duckdb
 import pytest
 
 from scripts import publish_marts, summarize
+from scripts.quality import run_checkpoint
 from scripts.warehouse import AUDIT_SCHEMA, MARTS_SCHEMA, STATE_SCHEMA
 from tests.python.warehouses import damage
 
@@ -44,9 +46,20 @@ def build(work, cost="1.25", rows=3):
             comment on column {MARTS_SCHEMA}.fct_agent_runs.cost_usd is 'US dollars';
             create or replace table analytics_staging.secret as select 'text' as prompt_text;
             create or replace table {MARTS_SCHEMA}.notes_of_somebody as select 1 as note;
+            create schema if not exists {AUDIT_SCHEMA};
+            create or replace table {AUDIT_SCHEMA}.audit_quarantined_events as select 1 as event_id;
             """
         )
+        create_audits(connection)
     record(work, WHOLE)
+
+
+def create_audits(connection):
+    """Create the audits that are published, with one row each."""
+    for table in publish_marts.AUDIT_TABLES:
+        connection.execute(
+            f"create or replace table {AUDIT_SCHEMA}.{table} as select 'ok' as check_name"
+        )
 
 
 def record(work, invocations, tables=("fct_agent_runs", 'odd "name')):
@@ -96,7 +109,7 @@ def test_tables_comments_and_record_are_published(files, capsys):
     work, published = files
     build(work)
     assert publish_marts.main([]) == 0
-    assert "Published 2 tables with 4 rows" in capsys.readouterr().out
+    assert "Published 11 tables with 12 rows" in capsys.readouterr().out
     assert query(published, f"select run_key, cost_usd from {MARTS_SCHEMA}.fct_agent_runs") == (
         query(work, f"select run_key, cost_usd from {MARTS_SCHEMA}.fct_agent_runs")
     )
@@ -110,9 +123,58 @@ def test_tables_comments_and_record_are_published(files, capsys):
     assert query(
         published,
         f"select source_file, table_name, row_count from {MARTS_SCHEMA}.publication order by 2",
-    ) == [("work.duckdb", "fct_agent_runs", 3), ("work.duckdb", 'odd "name', 1)]
-    assert query(published, "select distinct schema_name from duckdb_tables()") == [(MARTS_SCHEMA,)]
+    ) == [
+        *(("work.duckdb", table, 1) for table in publish_marts.AUDIT_TABLES),
+        ("work.duckdb", "fct_agent_runs", 3),
+        ("work.duckdb", 'odd "name', 1),
+        ("work.duckdb", "quality_checkpoint", 0),
+    ]
+    # neither the notes, nor the secret, nor an audit whose rows are single events
+    assert query(published, "select schema_name, count(*) from duckdb_tables() group by all") == [
+        (MARTS_SCHEMA, 3),
+        (AUDIT_SCHEMA, 9),
+    ]
     assert leftovers(published) == []
+
+
+def test_missing_audit_is_refused(files, capsys):
+    work, published = files
+    build(work)
+    with duckdb.connect(str(work)) as connection:
+        connection.execute(f"drop table {AUDIT_SCHEMA}.audit_event_ledger")
+    assert f"no table {AUDIT_SCHEMA}.audit_event_ledger: run `dbt build`" in refused(capsys)
+    assert not published.exists()
+
+
+@pytest.mark.parametrize(
+    ("warehouse", "expected"),
+    [
+        ("work.duckdb", [("2026-01-02 01:00:00", "ids_are_whole", False, 7)]),
+        ("other.duckdb", []),
+        (None, []),
+    ],
+)
+def test_results_of_the_checkpoint_of_this_warehouse_are_published(
+    files, monkeypatch, warehouse, expected
+):
+    """What was found, without the rows; of another warehouse, or unreadable, nothing."""
+    work, published = files
+    build(work)
+    results = work.parent / "checkpoint.json"
+    monkeypatch.setattr(publish_marts, "RESULTS_FILE", results)
+    finding = run_checkpoint.Finding(
+        "fct_agent_runs", "ids_are_whole", "", "warning", False, "says", "", 7, [{"key": "secret"}]
+    )
+    run_checkpoint.write_results(results, work.parent / str(warehouse), [finding])
+    text = results.read_text("utf-8")
+    [checked_at] = re.findall(r'"checked_at": "(.*?)"', text)
+    text = text.replace(checked_at, "2026-01-02T02:00:00+01:00")
+    results.write_text(text if warehouse else "{", "utf-8")
+    publish_marts.main([])
+    table = f"{AUDIT_SCHEMA}.quality_checkpoint"
+    columns = "checked_at::varchar, expectation, is_met, row_count"
+    assert query(published, f"select {columns} from {table}") == expected
+    assert "secret" not in str(query(published, f"from {table}"))
 
 
 def test_published_file_has_the_old_storage_format(files):
@@ -402,6 +464,7 @@ def build_facts(work, rows):
                 (source_table varchar, quarantine_reason varchar);
             """
         )
+        create_audits(connection)
         if rows:
             connection.executemany(
                 f"insert into {MARTS_SCHEMA}.fct_agent_runs values (?, ?, ?, ?, ?, ?, ?)", rows
