@@ -22,6 +22,7 @@ import duckdb
 import yaml
 
 from scripts.warehouse import (
+    AUDIT_SCHEMA,
     MARTS_SCHEMA,
     PROJECT_DIR,
     connect,
@@ -68,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     with connect(path, read_only=True) as connection, reading(path):
         tables = described_tables(connection)
     if not tables:
-        fail(f"{path} has no tables in {MARTS_SCHEMA}: run `make build` first", 1)
+        fail(f"{path} has no published tables: run `make build` first", 1)
     files = bundle(tables, options.uri or f"duckdb:///{path.absolute()}")
     make_folder(options.out.absolute().parent)
     try:
@@ -89,18 +90,24 @@ def identity(*names: str) -> str:
 
 
 def described_tables(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
-    """Return the published tables by name: description, and columns with type and description."""
+    """Return the published tables by name: schema, description, columns with type and description.
+
+    Tables of marts and audit have names of their own in both schemas.
+    """
+    schemas = [MARTS_SCHEMA, AUDIT_SCHEMA]
     tables = {
-        name: {"description": comment, "columns": []}
-        for name, comment in connection.execute(
-            "select table_name, comment from duckdb_tables() where schema_name = ? order by 1",
-            [MARTS_SCHEMA],
+        name: {"schema": schema, "description": comment, "columns": []}
+        for schema, name, comment in connection.execute(
+            "select schema_name, table_name, comment from duckdb_tables() "
+            "where list_contains(?, schema_name) order by 2",
+            [schemas],
         ).fetchall()
     }
     for table, name, kind, comment in connection.execute(
         "select table_name, column_name, data_type, comment from duckdb_columns() "
-        "where schema_name = ? order by table_name, column_index",
-        [MARTS_SCHEMA],
+        "where list_contains(?, schema_name) and table_name in "
+        "(select table_name from duckdb_tables()) order by table_name, column_index",
+        [schemas],
     ).fetchall():
         tables[table]["columns"].append((name, kind, comment))
     return tables
@@ -163,7 +170,7 @@ def dataset(name: str, table: dict[str, Any], metrics: dict[str, Any]) -> dict[s
         "table_name": name,
         "main_dttm_col": time_column(table),
         "description": table["description"],
-        "schema": MARTS_SCHEMA,
+        "schema": table["schema"],
         "filter_select_enabled": True,
         "uuid": identity("dataset", name),
         "metrics": [

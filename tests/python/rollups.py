@@ -18,7 +18,7 @@ WINDOW = (
 
 # What a row of advice says is rounded, money and counts are not.
 FRACTION = re.compile(
-    "^value$|_(rate|share|low|high|difference|success|coefficient|z|ratio|minutes|rating|without)$|^mean_|^forecast_|_effect_usd$|^previous_cost"
+    "^value$|_(rate|share|low|high|difference|success|coefficient|z|ratio|minutes|rating|without)$|^mean_|^forecast_|_effect_usd$|^previous_cost|^marginal_cost"
 )
 USEFUL = "case when is_product_success then 'useful' when not is_product_success then 'useless' else 'unknown' end"
 
@@ -278,8 +278,9 @@ RECOMPUTED = {
     "mart_model_right_sizing": (
         "agent_name, current_model, candidate_model, session_count, current_cost_usd, current_successful_session_count, candidate_session_count, "
         "success_difference, success_difference_low, success_difference_high, verdict, largest_call_tokens",
-        f"with known as (select {A} as a, {M} as m, count(total_tokens) as used, sum(coalesce(input_tokens, 0)) as input, sum(coalesce(output_tokens, 0)) as output, "
-        "sum(coalesce(cache_read_tokens, 0)) as reads, sum(coalesce(cache_write_tokens, 0)) as writes, count(is_successful) as n, count(*) filter (is_successful) as k "
+        f"with known as (select {A} as a, {M} as m, count(total_tokens) filter (cost_usd is not null) as used, "
+        "sum(if(cost_usd is null, 0, coalesce(input_tokens, 0))) as input, sum(if(cost_usd is null, 0, coalesce(output_tokens, 0))) as output, "
+        "sum(if(cost_usd is null, 0, coalesce(cache_read_tokens, 0))) as reads, sum(if(cost_usd is null, 0, coalesce(cache_write_tokens, 0))) as writes, count(is_successful) as n, count(*) filter (is_successful) as k "
         f"from sessions where {WINDOW.replace('run_date between', 'session_date between', 1)} group by all), "
         f"calls as (select {A} as a, coalesce(canonical_model, model_name, '(none)') as m, max(coalesce(input_tokens, 0) + coalesce(cache_read_tokens, 0) + coalesce(cache_write_tokens, 0)) as largest "
         f"from steps where {WINDOW.replace('run_date between', 'step_date between', 1)} group by all), "
@@ -316,6 +317,9 @@ RECOMPUTED = {
 ONLY_GENERATED = {"mart_agent_budgets", "mart_cost_outliers", "mart_breakpoints"}
 # Rows of a table that a query speaks of, where that is not all of them.
 PART_OF = {
+    # days of attempts whose operation ended elsewhere, and of runs without sessions
+    "mart_retry_rates": "operation_count > 0",
+    "mart_orchestration": "agent_session_count > 0",
     "mart_cost_tree": "cost_component in ('tool', 'infrastructure')",
     "mart_failure_modes": "grain = 'step'",
     "mart_user_retention": "active_user_count > 0",

@@ -491,10 +491,12 @@ def test_parquet_has_every_published_table(files, tmp_path, capsys):
     build(work)
     folder = tmp_path / "new" / "lake"
     assert publish_marts.main(["--parquet", str(folder)]) == 0
-    assert capsys.readouterr().out.endswith(f"Wrote 3 Parquet files to {folder}\n")
-    names = sorted(path.name for path in folder.iterdir())
-    assert names == ["fct_agent_runs.parquet", 'odd "name.parquet', "publication.parquet"]
+    names = sorted(path.name.removesuffix(".parquet") for path in folder.iterdir())
+    assert {"fct_agent_runs", 'odd "name', "publication"} <= set(names)
+    assert capsys.readouterr().out.endswith(f"Wrote {len(names)} Parquet files to {folder}\n")
     with duckdb.connect(str(published), read_only=True) as connection:
+        tables = connection.execute("select table_name from duckdb_tables() order by 1").fetchall()
+        assert names == sorted(name for (name,) in tables)
         for name in ("fct_agent_runs", "publication"):
             table = f"{MARTS_SCHEMA}.{name}"
             assert connection.execute(f"from '{folder / name}.parquet'").fetchall() == (

@@ -230,7 +230,7 @@ def test_superset_says_what_the_published_file_says(superset):
         names = connection.execute("select table_name from duckdb_tables()").fetchall()
         assert sorted(d["table_name"] for d in datasets) == sorted(name for (name,) in names)
         for dataset in datasets:
-            name = f"{MARTS_SCHEMA}.{dataset['table_name']}"
+            name = f"{dataset['schema']}.{dataset['table_name']}"
             found = running.ask(f"dataset/{dataset['id']}")["result"]
             metrics = {m["metric_name"]: m["expression"] for m in found["metrics"]}
             count = {"expressionType": "SQL", "sqlExpression": "count(*)", "label": "row_count"}
