@@ -42,7 +42,8 @@
       link.setAttribute(name, url.pathname + url.search);
     });
 
-    // Numbers are rounded for people; the exact value shows on hover. Those of the headline stand in the last line.
+    // Numbers are rounded for people; the exact value shows on hover. Those of the headline stand in the last line,
+    // which is for this script.
     function tell(element, text) {
       var title = document.createElementNS('http://www.w3.org/2000/svg', 'title');
       title.textContent = text;
@@ -52,8 +53,10 @@
     document.querySelectorAll('svg text[data-value]').forEach(function (cell) {
       tell(cell, cell.getAttribute('data-value'));
     });
-    var words = Array.from(document.querySelectorAll('main svg text'), function (text) { return text.textContent.trim(); }).join(' ');
-    var exact = words.slice(words.lastIndexOf('Exactly: ') + 9).split(' · ');
+    var texts = Array.from(document.querySelectorAll('main svg text'));
+    var first = texts.findLastIndex(function (text) { return text.textContent.trim().indexOf('Exactly: ') === 0; });
+    var last = first < 0 ? [] : texts.slice(first);
+    var exact = last.map(function (text) { text.style.display = 'none'; return text.textContent.trim(); }).join(' ').slice(9).split(' · ');
     document.querySelectorAll('[data-chart-type="kpi"]').forEach(function (kpi) {
       var label = kpi.getAttribute('data-chart-title') + ': ';
       exact.forEach(function (entry) { if (entry.indexOf(label) === 0) tell(kpi, entry.slice(label.length)); });
