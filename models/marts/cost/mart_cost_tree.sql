@@ -86,12 +86,12 @@ session_days as (
 sessions as (
 
     select
-        runs.run_key,
+        runs.run_key as run_key,
         runs.run_date,
         runs.workflow_label,
         coalesce(of_days.agent_name, '(not set)') as agent_label,
         of_days.session_status,
-        of_days.price_status,
+        of_days.price_status as price_status,
         of_days.infrastructure_cost_usd,
         {{ plausible_duration('of_days.duration_ms') }} as plausible_duration_ms,
         coalesce(of_days.cost_usd, session_steps.steps_cost_usd) as told_cost_usd,

@@ -9,7 +9,7 @@ with runs as (
         price_status,
         {{ technical_outcome() }} as technical_outcome,
         {{ product_outcome() }} as product_outcome,
-        cast(rating as {{ type_usd() }}) as rating,
+        {{ to_usd('rating') }} as rating,
         copied_count > 0 as is_copied,
         shared_count > 0 as is_shared,
         regenerated_count > 0 as is_regenerated,
