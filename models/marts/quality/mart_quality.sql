@@ -27,7 +27,7 @@ select
 
     -- what the figures rest on
     {{ disclosed_counts('is_final', 'not is_final') }},
-    count(*) as run_count,
+    cast(count(*) as {{ dbt.type_bigint() }}) as run_count,
 
     -- what users said
     count(rating) as rated_run_count,
