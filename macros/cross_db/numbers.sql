@@ -76,9 +76,9 @@
     cast(round({{ expression }}, 12) + sign({{ expression }}) * 0.0000000000001 as {{ type_usd() }})
 {%- endmacro %}
 
-{#- Its cast of a float keeps fifteen digits, and there is no round() for floats with decimals. -#}
+{#- There is no round() for floats with decimals. -#}
 {% macro postgres__to_usd(expression) -%}
-    cast({{ expression }} as {{ type_usd() }})
+    cast(round(cast({{ expression }} as numeric), 12) as {{ type_usd() }})
 {%- endmacro %}
 
 {% macro redshift__to_usd(expression) -%}

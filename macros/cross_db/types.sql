@@ -38,3 +38,15 @@
 {% macro snowflake__type_utc_timestamp() %}timestamp_ntz{% endmacro %}
 
 {% macro clickhouse__type_utc_timestamp() %}DateTime64(6, 'UTC'){% endmacro %}
+
+
+{% macro nullable(expression) %}{{ return(adapter.dispatch('nullable', 'agent_analytics')(expression)) }}{% endmacro %}
+
+{% macro default__nullable(expression) -%}
+    {{ expression }}
+{%- endmacro %}
+
+{#- lead() and lag() give 0, an empty text or 1970 where there is no row, if the type has no null. -#}
+{% macro clickhouse__nullable(expression) -%}
+    toNullable({{ expression }})
+{%- endmacro %}

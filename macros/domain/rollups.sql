@@ -1,5 +1,5 @@
 {% macro disclosed_counts(is_used, is_unfinished) -%}
-    count(*) as n_all,
+    cast(count(*) as {{ dbt.type_bigint() }}) as n_all,
     {{ count_where(is_used) }} as n_used,
     {{ count_where(is_unfinished) }} as n_unfinished,
     {{ count_where("price_status = 'unpriced'") }} as n_unpriced,

@@ -107,17 +107,19 @@
     {%- set costs = [] -%}
     {%- for class in classes -%}{%- do costs.append(prefix ~ class ~ '_usd') -%}{%- endfor -%}
     {%- for class in classes %}
+    {#- the loop over earlier classes below has counters of its own -#}
+    {%- set cost = costs[loop.index0] %}
     cast(
         case
             when {{ is_listed }}
                 then
-                    {{ costs[loop.index0] }}
+                    {{ cost }}
                     -- what the rounding of the classes leaves over goes to the dearest, the first of equals
                     + case
                         when
-                            {{ costs[loop.index0] }} = greatest({{ costs | join(', ') }})
+                            {{ cost }} = greatest({{ costs | join(', ') }})
                             {%- for earlier in costs[:loop.index0] %}
-                            and {{ costs[loop.index0] }} != {{ earlier }}
+                            and {{ cost }} != {{ earlier }}
                             {%- endfor %}
                             then {{ listed_usd }} - ({{ costs | join(' + ') }})
                         else 0

@@ -1,4 +1,4 @@
-{% macro version_of_definitions() %}{{- return(6) -}}{% endmacro %}
+{% macro version_of_definitions() %}{{- return(7) -}}{% endmacro %}
 
 
 {% macro build_settings() %}

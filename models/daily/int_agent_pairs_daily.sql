@@ -46,7 +46,7 @@ sessions as (
         runs.workflow_name,
         runs.max_depth,
         runs.is_final,
-        runs.price_status
+        runs.price_status as price_status
     from {{ ref('fct_agent_sessions') }} as sessions
     inner join runs on sessions.run_key = runs.key_of_run
     left join parents on sessions.agent_session_key = parents.child_key
@@ -57,10 +57,10 @@ followed as (
 
     select
         *,
-        lead(agent_name) over (partition by sibling_group order by session_number) as next_agent_name,
-        lead(started_at) over (partition by sibling_group order by session_number) as next_started_at,
-        lead(ended_at) over (partition by sibling_group order by session_number) as next_ended_at,
-        lead(plausible_duration_ms) over (partition by sibling_group order by session_number) as next_duration_ms
+        lead({{ nullable('agent_name') }}) over (partition by sibling_group order by session_number) as next_agent_name,
+        lead({{ nullable('started_at') }}) over (partition by sibling_group order by session_number) as next_started_at,
+        lead({{ nullable('ended_at') }}) over (partition by sibling_group order by session_number) as next_ended_at,
+        lead({{ nullable('plausible_duration_ms') }}) over (partition by sibling_group order by session_number) as next_duration_ms
     from sessions
 
 ),

@@ -15,7 +15,7 @@ ranges as (
 
     select
         threshold_tokens as context_above_tokens,
-        coalesce(lead(threshold_tokens) over (order by threshold_tokens), 1000000000) as context_up_to_tokens
+        coalesce(lead({{ nullable('threshold_tokens') }}) over (order by threshold_tokens), 1000000000) as context_up_to_tokens
     from thresholds
 
 ),

@@ -121,11 +121,11 @@ steps_in_order as (
         steps.cost_usd,
         steps.duration_ms,
         row_number() over (
-            partition by steps.run_key order by steps.ended_at, steps.step_number, steps.step_key
+            partition by steps.run_key order by steps.ended_at, steps.step_number, {{ key_order('steps.step_key') }}
         ) as step_position,
         sum(case when steps.step_type = 'tool_call' then 1 else 0 end) over (
             partition by steps.run_key
-            order by steps.ended_at, steps.step_number, steps.step_key
+            order by steps.ended_at, steps.step_number, {{ key_order('steps.step_key') }}
             rows between unbounded preceding and current row
         ) as tool_call_position
     from steps
@@ -141,8 +141,10 @@ sessions_in_order as (
         sessions.price_status,
         sessions.cost_usd,
         sessions.duration_ms,
-        row_number() over (partition by sessions.run_key order by sessions.started_at, sessions.session_number, sessions.agent_session_key)
-            as session_position
+        row_number() over (
+            partition by sessions.run_key
+            order by sessions.started_at, sessions.session_number, {{ key_order('sessions.agent_session_key') }}
+        ) as session_position
     from sessions
     inner join ended_runs on sessions.run_key = ended_runs.key_of_run
 

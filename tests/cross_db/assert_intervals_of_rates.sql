@@ -52,6 +52,6 @@ select * from results
 where
     {%- for bound in ['low', 'high', 'other_low', 'other_high', 'difference_low', 'difference_high'] %}
     {{ 'or ' if not loop.first }}{{ differs(
-        'round(cast(' ~ bound ~ ' as ' ~ type_usd() ~ '), 4)', 'round(cast(expected_' ~ bound ~ ' as ' ~ type_usd() ~ '), 4)'
+        'round(' ~ to_usd(bound) ~ ', 4)', 'round(' ~ to_usd('expected_' ~ bound) ~ ', 4)'
     ) }}
     {%- endfor %}

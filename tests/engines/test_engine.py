@@ -41,12 +41,14 @@ def load(files, warehouse, schema):
 
 
 def generated(folder, warehouse):
-    """Load generated events with every kind of dirt, and the cases beside the project if there.
+    """Load generated events with all dirt and patterns, and the cases beside the project if there.
 
     Returns the raw schemas.
     """
     events = folder / "events"
     arguments = ["--out", str(events), "--runs", "1500", "--seed", "31", "--dirt-all"]
+    # Plans, outcomes, versions and switches of models; the dated ones need a longer history.
+    arguments += ["--pattern-all", "--days", "70"]
     assert generate_events.main(arguments) == 0
     cases = [CASES] if CASES.exists() else []
     load([events / "events.ndjson", *cases], warehouse, RAW_SCHEMA)

@@ -11,7 +11,7 @@ intervals as (
         canonical_model,
         valid_from,
         coalesce(valid_to, cast('9999-12-31' as date)) as valid_to,
-        lead(valid_from) over (
+        lead({{ nullable('valid_from') }}) over (
             partition by canonical_model
             order by valid_from
         ) as next_valid_from

@@ -15,7 +15,7 @@ followed as (
         tool_name,
         valid_from,
         valid_to,
-        lead(valid_from) over (partition by tool_name order by valid_from, valid_to) as next_valid_from
+        lead({{ nullable('valid_from') }}) over (partition by tool_name order by valid_from, valid_to) as next_valid_from
     from rates
 
 )

@@ -19,7 +19,7 @@ matches as (
         prompts.id as event_id,
         rules.priority,
         rules.rule_id,
-        rules.request_category
+        rules.request_category as request_category
     from {{ raw_events_since(ref('base_rudderstack__user_prompts'), 'ai_user_prompt_created', since, 'prompts') }}
     inner join rules
         on {{ matches_rule(lower_case('prompts.prompt_text'), 'request_rules') }}

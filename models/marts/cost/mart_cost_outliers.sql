@@ -67,7 +67,7 @@ baseline_costs as (
 medians as (
 
     select
-        baseline_days.workflow_label,
+        baseline_days.workflow_label as workflow_label,
         baseline_days.judged_date,
         {{ disclosed_counts('is_used', 'not is_final') }},
         {{ to_usd(percentile('case when is_used then cost_usd end', 0.5)) }} as baseline_median_usd

@@ -1,5 +1,5 @@
 {{ config(daily_rollup('run_date')) }}
-{%- set classes = ['input', 'output', 'cache_read', 'cache_write'] %}
+{%- set classes = token_classes() %}
 
 with runs as (
 
@@ -23,7 +23,7 @@ step_days as (
 ),
 
 -- what was reported is spread over the classes as the list prices would have it
-steps as (
+step_costs as (
 
     select
         run_key as run_key_of_step,
@@ -31,20 +31,39 @@ steps as (
         coalesce(agent_name, '(not set)') as agent_label,
         coalesce(step_type, '(none)') as step_label,
         coalesce(tool_name, canonical_model, model_name, '(none)') as model_or_tool,
-        tool_name is not null as is_tool_call,
+        price_status,
+        step_status,
+        cost_usd,
+        list_cost_usd,
+        {%- for class in classes %}
+        {{ class }}_tokens,
+        {{ to_usd(
+            'cast(cost_usd as ' ~ type_double() ~ ') * ' ~ ratio(class ~ '_cost_usd', 'list_cost_usd')
+        ) }} as rounded_{{ class }}_usd,
+        {%- endfor %}
+        tool_cost_usd
+    from {{ ref('fct_agent_steps') }}
+    where step_date in (select step_days.step_date from step_days)
+
+),
+
+steps as (
+
+    select
+        run_key_of_step,
+        agent_session_key,
+        agent_label,
+        step_label,
+        model_or_tool,
         price_status,
         step_status,
         cost_usd,
         {%- for class in classes %}
         {{ class }}_tokens,
-        {{ to_usd(
-            'cast(cost_usd as ' ~ type_double() ~ ') * ' ~ ratio(class ~ '_cost_usd', 'list_cost_usd')
-        ) }} as spread_{{ class }}_cost_usd,
         {%- endfor %}
-        tool_cost_usd,
-        {{ plausible_duration('duration_ms') }} as plausible_duration_ms
-    from {{ ref('fct_agent_steps') }}
-    where step_date in (select step_days.step_date from step_days)
+        {{ listed_by_class('rounded_', 'list_cost_usd != 0', 'cost_usd', 'spread_') }},
+        tool_cost_usd
+    from step_costs
 
 ),
 
@@ -67,12 +86,12 @@ session_days as (
 sessions as (
 
     select
-        runs.run_key,
+        runs.run_key as run_key,
         runs.run_date,
         runs.workflow_label,
         coalesce(of_days.agent_name, '(not set)') as agent_label,
         of_days.session_status,
-        of_days.price_status,
+        of_days.price_status as price_status,
         of_days.infrastructure_cost_usd,
         {{ plausible_duration('of_days.duration_ms') }} as plausible_duration_ms,
         coalesce(of_days.cost_usd, session_steps.steps_cost_usd) as told_cost_usd,
@@ -115,7 +134,7 @@ sums_of_steps as (
         {%- endfor %}
         {{ usd_sum('steps.tool_cost_usd') }} as tool_cost_usd,
         {{ count_where('steps.tool_cost_usd is not null') }} as tool_call_count,
-        -- a cost that no list price explains, and what rounding leaves over
+        -- a cost that no list price explains
         cast(sum(
             steps.cost_usd
             {%- for class in classes %}

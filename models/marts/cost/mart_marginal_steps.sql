@@ -57,7 +57,7 @@ lower_costs as (
         workflow_name,
         unit,
         unit_number,
-        lag(mean_cost_usd) over (partition by workflow_name, unit order by unit_number) as lower_mean_cost_usd
+        lag({{ nullable('mean_cost_usd') }}) over (partition by workflow_name, unit order by unit_number) as lower_mean_cost_usd
     from reached
     where mean_cost_usd is not null
 
@@ -69,8 +69,8 @@ lower_outcomes as (
         workflow_name,
         unit,
         unit_number,
-        lag(known_outcome_count) over (partition by workflow_name, unit order by unit_number) as lower_known_outcome_count,
-        lag(successful_run_count) over (partition by workflow_name, unit order by unit_number) as lower_successful_run_count
+        lag({{ nullable('known_outcome_count') }}) over (partition by workflow_name, unit order by unit_number) as lower_known_outcome_count,
+        lag({{ nullable('successful_run_count') }}) over (partition by workflow_name, unit order by unit_number) as lower_successful_run_count
     from reached
     where known_outcome_count > 0
 

@@ -218,7 +218,7 @@ usage_of_pairs as (
     union all
 
     select
-        pairs.agent_name,
+        pairs.agent_name as agent_name,
         pairs.current_model,
         pairs.candidate_model,
         'observed' as variant,
@@ -405,6 +405,8 @@ select
     agent_name,
     current_model,
     candidate_model,
+    window_start_date,
+    window_end_date,
 
     -- what the figures rest on
     n_all,
@@ -412,8 +414,6 @@ select
     n_unfinished,
     n_unpriced,
     n_partial,
-    window_start_date,
-    window_end_date,
 
     -- money at today's list prices
     n_used as session_count,

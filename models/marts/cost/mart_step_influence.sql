@@ -128,7 +128,6 @@ select
     cost_share,
 
     -- success
-    is_small_sample,
     run_count_with,
     successful_run_count_with,
     success_rate_with,
@@ -142,6 +141,7 @@ select
     success_difference,
     success_difference_low,
     success_difference_high,
+    is_small_sample,
     case
         when is_small_sample then 'unclear'
         when success_difference_low > 0 then 'helps'

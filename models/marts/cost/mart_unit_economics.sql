@@ -44,9 +44,7 @@ users as (
         {{ count_where('is_successful') }} as successful_run_count,
         {{ usd_sum('cost_usd') }} as cost_usd,
         {{ usd_sum('known_cost_usd') }} as known_cost_usd,
-        cast(
-            sum(case when is_used then cost_usd end) / nullif({{ count_where('is_used') }}, 0) as {{ type_usd() }}
-        ) as cost_per_run_usd
+        {{ usd_sum('case when is_used then cost_usd end') }} as used_cost_usd
     from runs
     group by
         user_id,
@@ -105,7 +103,9 @@ margins as (
     select
         *,
         cast(plan_price_usd - cost_usd as {{ type_usd() }}) as margin_usd,
-        {{ ratio('plan_price_usd', 'cost_per_run_usd') }} as break_even_run_count
+        {{ to_usd(ratio('used_cost_usd', 'n_used')) }} as cost_per_run_usd,
+        -- not by the cost of a run, which is rounded
+        {{ ratio('cast(plan_price_usd as ' ~ type_double() ~ ') * n_used', 'used_cost_usd') }} as break_even_run_count
     from with_plans
 
 )

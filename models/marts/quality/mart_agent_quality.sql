@@ -7,7 +7,7 @@ with runs as (
         run_date,
         is_final,
         price_status,
-        cast(rating as {{ type_usd() }}) as rating,
+        {{ to_usd('rating') }} as rating,
         is_reasked,
         copied_count > 0 as is_copied,
         shared_count > 0 as is_shared,
@@ -41,7 +41,7 @@ days as (
     select
         run_date,
         count(rating) as rated_run_count,
-        sum(cast(rating as {{ type_usd() }})) as rating_sum
+        sum({{ to_usd('rating') }}) as rating_sum
     from {{ ref('fct_agent_runs') }}
     where {{ of_affected_days('run_date') }}
     group by run_date

@@ -9,7 +9,7 @@ with runs as (
         price_status,
         {{ technical_outcome() }} as technical_outcome,
         {{ product_outcome() }} as product_outcome,
-        cast(rating as {{ type_usd() }}) as rating,
+        {{ to_usd('rating') }} as rating,
         copied_count > 0 as is_copied,
         shared_count > 0 as is_shared,
         regenerated_count > 0 as is_regenerated,
@@ -27,7 +27,7 @@ select
 
     -- what the figures rest on
     {{ disclosed_counts('is_final', 'not is_final') }},
-    count(*) as run_count,
+    cast(count(*) as {{ dbt.type_bigint() }}) as run_count,
 
     -- what users said
     count(rating) as rated_run_count,

@@ -293,11 +293,9 @@ select
     measured.ended_cost_usd as ended_cost_usd,
     measured.costed_run_count,
     measured.costed_successful_run_count,
-    {{ to_usd(ratio('measured.ended_cost_usd', 'measured.costed_successful_run_count')) }} as cost_per_successful_run_usd,
-
-    -- usage
     measured.counted_run_count,
     measured.total_tokens,
+    {{ to_usd(ratio('measured.ended_cost_usd', 'measured.costed_successful_run_count')) }} as cost_per_successful_run_usd,
 
     -- attempts
     measured.step_count - coalesce(operations.repeated_step_count, 0) as operation_count,

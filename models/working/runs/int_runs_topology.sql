@@ -67,15 +67,15 @@ neighbours as (
         max(10 * {{ end_ms }} - ({{ end_ms }} - {{ start_ms }})) over (
             partition by sibling_group, has_length {{ start_order }} {{ all_before }}
         ) as latest_tenth_before,
-        lead(started_at) over (partition by sibling_group, has_length {{ start_order }}) as next_started_at,
+        lead({{ nullable('started_at') }}) over (partition by sibling_group, has_length {{ start_order }}) as next_started_at,
         max(ended_at) over (partition by run_key, is_on_critical_path {{ start_order }} {{ all_before }}) as latest_end_on_path_before,
         row_number() over (partition by sibling_group, agent_name {{ start_order }}) as agent_position,
         max(ended_at) over (partition by sibling_group, agent_name {{ start_order }} {{ all_before }}) as agent_latest_end_before,
         max(ended_at) over (
             partition by sibling_group, agent_name {{ start_order }} rows between unbounded preceding and 2 preceding
         ) as agent_latest_end_before_previous,
-        lag(started_at) over (partition by sibling_group, agent_name {{ start_order }}) as agent_previous_started_at,
-        lag(has_length) over (partition by sibling_group, agent_name {{ start_order }}) as agent_previous_has_length
+        lag({{ nullable('started_at') }}) over (partition by sibling_group, agent_name {{ start_order }}) as agent_previous_started_at,
+        lag({{ nullable('has_length') }}) over (partition by sibling_group, agent_name {{ start_order }}) as agent_previous_has_length
     from sessions
 
 ),
@@ -170,7 +170,7 @@ named as (
         run_key,
         session_number,
         coalesce(agent_name, '(not set)') as agent_label,
-        lag(coalesce(agent_name, '(not set)')) over (partition by run_key order by session_number) as previous_label
+        lag({{ nullable("coalesce(agent_name, '(not set)')") }}) over (partition by run_key order by session_number) as previous_label
     from {{ ref('fct_agent_sessions') }}
     where {{ of_these_runs }}
 
@@ -238,7 +238,7 @@ first_numbers as (
 first_specialists as (
 
     select
-        specialists.run_key,
+        specialists.run_key as run_key,
         specialists.agent_name,
         specialists.agent_role,
         specialists.session_number,

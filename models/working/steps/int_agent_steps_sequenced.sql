@@ -53,14 +53,14 @@ neighbours as (
         started_at,
         ended_at,
         cast(row_number() over ({{ session_order }}) as {{ dbt.type_bigint() }}) as step_position,
-        lag(is_failed) over ({{ session_order }}) as previous_is_failed,
-        lag(step_type) over ({{ session_order }}) as previous_step_type,
-        lag(step_target) over ({{ session_order }}) as previous_step_target,
-        lag(ended_at) over ({{ session_order }}) as previous_ended_at,
-        lead(step_type) over ({{ session_order }}) as next_step_type,
-        lead(step_target) over ({{ session_order }}) as next_step_target,
-        lead(started_at) over ({{ session_order }}) as next_started_at,
-        lead(sent_attempt_number) over ({{ session_order }}) as next_sent_attempt_number,
+        lag({{ nullable('is_failed') }}) over ({{ session_order }}) as previous_is_failed,
+        lag({{ nullable('step_type') }}) over ({{ session_order }}) as previous_step_type,
+        lag({{ nullable('step_target') }}) over ({{ session_order }}) as previous_step_target,
+        lag({{ nullable('ended_at') }}) over ({{ session_order }}) as previous_ended_at,
+        lead({{ nullable('step_type') }}) over ({{ session_order }}) as next_step_type,
+        lead({{ nullable('step_target') }}) over ({{ session_order }}) as next_step_target,
+        lead({{ nullable('started_at') }}) over ({{ session_order }}) as next_started_at,
+        lead({{ nullable('sent_attempt_number') }}) over ({{ session_order }}) as next_sent_attempt_number,
         min(sent_attempt_number) over (partition by agent_session_key) as least_attempt_number
     from sortable
 
@@ -212,7 +212,7 @@ paired as (
         agent_session_key,
         step_position,
         opened,
-        lag(step_position) over (
+        lag({{ nullable('step_position') }}) over (
             partition by agent_session_key, step_type, step_target, closing_number, bracket_level order by step_position
         ) as previous_attempt_position
     from levelled
