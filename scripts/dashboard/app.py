@@ -1,4 +1,4 @@
-"""The server of the dashboard: dbt-charts' own, with the frame around its pages.
+"""The server of the dashboard: pages that dbt-charts draws, with the frame around them.
 
 It answers with pages of the project and nothing else: not with the YAML, not with dbt-charts'
 browser of all tables, and to no other method than GET.
@@ -6,38 +6,60 @@ browser of all tables, and to no other method than GET.
 
 from __future__ import annotations
 
-import re
+import asyncio
+import html
+import logging
+import multiprocessing
 import shutil
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, suppress
 from http.cookies import SimpleCookie
 from pathlib import Path
 
 import duckdb
 import uvicorn
-from dbt_charts.cli.filesystem_project import FilesystemProject
-from dbt_charts.core.serve.server import create_server
+from dbt_charts.agent_api import get_fonts_dir, warm_process
+from dbt_charts.core.execute.adapters import AdapterRegistry
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Mount
+from starlette.responses import (
+    HTMLResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from scripts.dashboard.boards import LOOKS, PAGES, RUN_PAGE, write_configuration, write_looks
-from scripts.dashboard.page import framed, message
+from scripts.dashboard.drawing import PageError, Pages, draw_ahead, sources_of, start_ahead
+from scripts.dashboard.page import DRAWING, DRAWN, closing, content, message, notice, opening
 
+LOGGER = logging.getLogger(__name__)
 # Nothing comes from elsewhere, whatever a name in the data may hold.
 CONTENT_POLICY = (
     "default-src 'self' data:; script-src 'self' 'unsafe-inline'; "
     "style-src 'self' 'unsafe-inline'; form-action 'none'; frame-ancestors 'self'; base-uri 'none'"
 )
+HEADERS = {
+    "content-security-policy": CONTENT_POLICY,
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    # a proxy passes the frame on before the charts come
+    "x-accel-buffering": "no",
+}
 # Pages that are kept as drawn until the next publication, some 40 MB.
 PAGES_KEPT = 100
 LONGEST_PAGE_S = 300
+LOOKED_FOR_NEWS_EVERY_S = 5
+# look, page, query of the address, publication
+Key = tuple[str, str, str, str]
 NOT_PUBLISHED = (
     "Nothing was published yet",
     "Run <code>make build</code>, which ends with publishing the marts, and load this page again.",
@@ -57,8 +79,9 @@ class Publication:
         self.folder = folder
         self.version = ""
         self.connection: duckdb.DuckDBPyConnection | None = None
-        # names that pages being drawn may still read, with when they were replaced
-        self.replaced: dict[Path, float] = {}
+        self.sources: AdapterRegistry
+        # what pages being drawn may still read, with when it was replaced
+        self.replaced: dict[Path, tuple[float, AdapterRegistry]] = {}
 
     def follow(self) -> str:
         """Point the project at the newest publication and return what tells it from others."""
@@ -80,69 +103,168 @@ class Publication:
             str(data), read_only=True, config={"enable_external_access": False}
         )
         now = time.monotonic()
-        self.replaced.pop(data, None)
+        if data in self.replaced:
+            self.replaced.pop(data)[1].close()
         if self.version:
-            self.replaced[self.folder / f"data-{self.version}.duckdb"] = now
-        for old in [old for old, since in self.replaced.items() if now - since > LONGEST_PAGE_S]:
-            old.unlink(missing_ok=True)
-            del self.replaced[old]
+            replaced = self.folder / f"data-{self.version}.duckdb"
+            self.replaced[replaced] = (now, self.sources)
+        for old, (since, sources) in list(self.replaced.items()):
+            if now - since > LONGEST_PAGE_S:
+                sources.close()
+                old.unlink(missing_ok=True)
+                del self.replaced[old]
+        self.sources = sources_of(self.folder)
         self.version = version
         return version
 
 
-def create_app(published: Path, folder: Path) -> Starlette:
-    """Return the application that shows the file `published`; `folder` takes its pages."""
-    write_looks(folder)
-    publication = Publication(published, folder)
-    inner = create_server(FilesystemProject(folder), no_cache=True)
-    drawn: OrderedDict[tuple[str, ...], str] = OrderedDict()
+class Dashboard:
+    """The pages of one published file: those drawn, those being drawn, those drawn ahead."""
 
-    async def frame(
-        request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        """Let dbt-charts draw the page in the reader's look, and put the frame around it."""
+    def __init__(self, published: Path, folder: Path) -> None:
+        write_looks(folder)
+        self.folder = folder
+        self.publication = Publication(published, folder)
+        self.pages = Pages(folder)
+        self.drawn: OrderedDict[Key, str] = OrderedDict()
+        self.drawing: dict[Key, asyncio.Task[str]] = {}
+        # the looks that readers have asked for, and what was drawn ahead for them
+        self.looks = [LOOKS[0]]
+        self.ahead: set[Key] = set()
+
+    async def respond(self, request: Request) -> Response:
+        """Answer with a page: at once as it was drawn before, else with its frame first."""
         look = look_of(request)
         page = request.url.path.strip("/")
-        if request.method not in ("GET", "HEAD"):
-            return PlainTextResponse("only GET", status_code=405)
-        if page == "health" or page.startswith("static/fonts/"):
-            return await call_next(request)
+        query = request.url.query
         if not page:
-            return RedirectResponse(f"/{next(iter(PAGES))}?{request.url.query}".rstrip("?"))
+            return RedirectResponse(f"/{next(iter(PAGES))}?{query}".rstrip("?"))
         if page not in (*PAGES, RUN_PAGE):
             return answer(message("There is no such page", "The pages stand above.", look), 404)
         try:
-            version = publication.follow()
+            version = self.publication.follow()
         except (OSError, duckdb.Error):
             return answer(message(*NOT_PUBLISHED, look), 503)
-        key = (look, page, request.url.query, version)
-        if key in drawn:
-            drawn.move_to_end(key)
-            return answer(drawn[key], 200)
-        request.scope["path"] = f"/{look}/{page}/"
-        request.scope["raw_path"] = request.scope["path"].encode()
-        response = await call_next(request)
-        chunks = [chunk async for chunk in response.body_iterator]  # type: ignore[attr-defined]
-        text = framed(b"".join(chunks).decode(), page, look)
+        if request.method == "HEAD":
+            return answer("", 200)
+        if look not in self.looks:
+            self.looks.append(look)
+        key = (look, page, query, version)
+        if key in self.drawn:
+            self.drawn.move_to_end(key)
+            return answer(opening(page, look) + self.drawn[key], 200)
+        task = self.drawn_soon(key, dict(request.query_params))
+
+        async def chunks() -> AsyncIterator[str]:
+            yield opening(page, look) + DRAWING
+            # a reader who leaves does not take the page from others who wait for it
+            yield DRAWN + await asyncio.shield(task)
+
+        return StreamingResponse(chunks(), 200, HEADERS, "text/html")
+
+    def drawn_soon(self, key: Key, variables: dict[str, str]) -> asyncio.Task[str]:
+        """Return the one task that draws a page, however many wait for it."""
+        if key not in self.drawing:
+            self.drawing[key] = asyncio.create_task(self.draw(key, variables))
+        return self.drawing[key]
+
+    async def draw(self, key: Key, variables: dict[str, str]) -> str:
+        """Draw a page beside the answers to others, and keep it."""
+        look, page, _, version = key
+        try:
+            sources = self.publication.sources
+            text = await asyncio.to_thread(self.pages.draw, sources, look, page, variables)
+            text = content(text)
+        # the head of the answer is sent already, so the page itself has to say it
+        except PageError as error:
+            LOGGER.error("the page %s cannot be drawn: %r", page, str(error))
+            return closing(notice("This page cannot be drawn", html.escape(str(error))))
+        except Exception:
+            LOGGER.exception("the page %s cannot be drawn", page)
+            return closing(notice("This page cannot be drawn", "The log of the server says why."))
+        finally:
+            del self.drawing[key]
         # what was drawn while another file took the place may be of either
-        if response.status_code == 200 and version == publication.version:
-            drawn[key] = text
-            if len(drawn) > PAGES_KEPT:
-                drawn.popitem(last=False)
-        return answer(text, response.status_code)
+        if version == self.publication.version:
+            self.keep(key, text)
+        return text
+
+    def keep(self, key: Key, text: str) -> None:
+        """Keep a page as drawn, and forget the one that was not asked for longest."""
+        self.drawn[key] = text
+        if len(self.drawn) > PAGES_KEPT:
+            self.drawn.popitem(last=False)
+
+    async def keep_ahead(self) -> None:
+        """Draw pages without filters before anybody asks, at the start and after a publication.
+
+        The first one is drawn here, which also starts what draws the filtered ones. The others come
+        from a process of the lowest priority, which takes no time from readers.
+        """
+        first = True
+        while True:
+            with suppress(OSError, duckdb.Error):
+                version = self.publication.follow()
+                if first:
+                    await asyncio.to_thread(warm_process)
+                    await self.drawn_soon((LOOKS[0], next(iter(PAGES)), "", version), {})
+                    first = False
+                await self.draw_all_ahead(version)
+            await asyncio.sleep(LOOKED_FOR_NEWS_EVERY_S)
+
+    async def draw_all_ahead(self, version: str) -> None:
+        """Draw what is not drawn of a publication yet, in every look that somebody uses."""
+        wanted = [(look, page, "", version) for look in self.looks for page in PAGES]
+        missing = [key for key in wanted if key not in self.drawn and key not in self.ahead]
+        if not missing:
+            return
+        with ProcessPoolExecutor(
+            1, multiprocessing.get_context("spawn"), start_ahead, (self.folder,)
+        ) as process:
+            for key in missing:
+                look, page, *_ = key
+                while self.drawing:
+                    await asyncio.sleep(0.1)
+                await asyncio.to_thread(self.pages.prepare, look, page)
+                work = process.submit(draw_ahead, look, page)
+                try:
+                    text = content(await asyncio.wrap_future(work))
+                except Exception:
+                    LOGGER.exception("the page %s cannot be drawn ahead", page)
+                    continue
+                finally:
+                    self.ahead.add(key)
+                if version != self.publication.follow():
+                    return
+                self.keep(key, text)
+
+
+def create_app(published: Path, folder: Path, *, ahead: bool = True) -> Starlette:
+    """Return the application that shows the file `published`; `folder` takes its pages."""
+    dashboard = Dashboard(published, folder)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        work = asyncio.create_task(dashboard.keep_ahead()) if ahead else None
+        yield
+        if work:
+            work.cancel()
 
     return Starlette(
-        routes=[Mount("/", app=inner)],
-        middleware=[Middleware(BaseHTTPMiddleware, dispatch=frame)],
-        lifespan=lambda _: inner.router.lifespan_context(inner),
+        routes=[
+            Route("/health", lambda _: PlainTextResponse("ok")),
+            Mount("/static/fonts", StaticFiles(directory=get_fonts_dir())),
+            Route("/{path:path}", dashboard.respond),
+        ],
+        lifespan=lifespan,
     )
 
 
 @contextmanager
-def serving(published: Path, folder: Path) -> Iterator[str]:
+def serving(published: Path, folder: Path, *, ahead: bool = False) -> Iterator[str]:
     """Serve the file `published` on a free port of this machine; yields the address."""
     server = uvicorn.Server(
-        uvicorn.Config(create_app(published, folder), port=0, log_level="error")
+        uvicorn.Config(create_app(published, folder, ahead=ahead), port=0, log_level="error")
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -164,10 +286,4 @@ def look_of(request: Request) -> str:
 
 def answer(text: str, status: int) -> Response:
     """Return a page with headers that keep it from being cached and from calling elsewhere."""
-    headers = {
-        "content-security-policy": CONTENT_POLICY,
-        "cache-control": "no-store",
-        "referrer-policy": "no-referrer",
-        "x-content-type-options": "nosniff",
-    }
-    return HTMLResponse(re.sub(r"[\ud800-\udfff]", "", text), status, headers)
+    return HTMLResponse(text, status, HEADERS)

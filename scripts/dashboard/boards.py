@@ -7,6 +7,7 @@ wide light screen; a copy of them per look goes to a folder that only the server
 from __future__ import annotations
 
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ EMPTY_STATE: Content = {
 }
 
 
+@cache
 def filters() -> list[str]:
     """Return the names of the filters that all pages share, as they stand in the address."""
     return list(read(CHARTS_FOLDER / "meta.yml")["variables"])

@@ -15,32 +15,36 @@
   }
   if (page.look && lookFor(dark) !== page.look) show(lookFor(dark));
 
+  var button = document.getElementById('aa-theme');
+  button.addEventListener('click', function () {
+    var isDark = page.look.indexOf('dark') !== 0;
+    try { localStorage.setItem('aa-theme', isDark ? 'dark' : 'light'); } catch (e) { }
+    show(lookFor(isDark));
+  });
+
+  // What is no filter of all pages, such as the run that is shown, stays.
+  document.querySelectorAll('a[data-aa-plain]').forEach(function (link) {
+    var rest = new URLSearchParams(location.search);
+    page.filters.forEach(function (filter) { rest.delete(filter); });
+    link.setAttribute('href', location.pathname + (String(rest) ? '?' + rest : ''));
+  });
+
+  // Filters go along with every link; a link that sets one itself keeps it.
+  function takeFilters(link) {
+    var name = link.hasAttribute('href') ? 'href' : 'xlink:href';
+    var target = link.getAttribute(name);
+    if (page.isStatic || link.hasAttribute('data-aa-plain') || !target || target[0] !== '/' || target[1] === '/') return;
+    var url = new URL(target, location.origin);
+    page.filters.forEach(function (filter) {
+      if (!url.searchParams.has(filter) && here.get(filter)) url.searchParams.set(filter, here.get(filter));
+    });
+    link.setAttribute(name, url.pathname + url.search);
+  }
+  // the navigation works while the charts are still being drawn
+  document.querySelectorAll('.aa-bar a').forEach(takeFilters);
+
   addEventListener('DOMContentLoaded', function () {
-    var button = document.getElementById('aa-theme');
-    button.addEventListener('click', function () {
-      var isDark = page.look.indexOf('dark') !== 0;
-      try { localStorage.setItem('aa-theme', isDark ? 'dark' : 'light'); } catch (e) { }
-      show(lookFor(isDark));
-    });
-
-    // What is no filter of all pages, such as the run that is shown, stays.
-    document.querySelectorAll('a[data-aa-plain]').forEach(function (link) {
-      var rest = new URLSearchParams(location.search);
-      page.filters.forEach(function (filter) { rest.delete(filter); });
-      link.setAttribute('href', location.pathname + (String(rest) ? '?' + rest : ''));
-    });
-
-    // Filters go along with every link; a link that sets one itself keeps it.
-    document.querySelectorAll('a').forEach(function (link) {
-      var name = link.hasAttribute('href') ? 'href' : 'xlink:href';
-      var target = link.getAttribute(name);
-      if (page.isStatic || link.hasAttribute('data-aa-plain') || !target || target[0] !== '/' || target[1] === '/') return;
-      var url = new URL(target, location.origin);
-      page.filters.forEach(function (filter) {
-        if (!url.searchParams.has(filter) && here.get(filter)) url.searchParams.set(filter, here.get(filter));
-      });
-      link.setAttribute(name, url.pathname + url.search);
-    });
+    document.querySelectorAll('main a').forEach(takeFilters);
 
     // Numbers are rounded for people; the exact value shows on hover. Those of the headline stand in the last line,
     // which is for this script.

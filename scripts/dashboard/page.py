@@ -5,59 +5,81 @@ from __future__ import annotations
 import html
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 from scripts.dashboard.boards import PAGES, filters
 
 FOLDER = Path(__file__).resolve().parent
-# Of dbt-charts: reloads pages while their YAML is edited, and holds a connection per reader.
-LIVE_RELOAD = re.compile(
-    r"<script>(?:(?!</script>).)*__livereload(?:(?!</script>).)*</script>", re.S
-)
+# What stands where the charts will, and what takes it away: both leave all else in its place.
+DRAWING = '<p class="aa-drawing" role="status">Drawing\u2026</p>'
+DRAWN = "<style>.aa-drawing{display:none}</style>"
+STYLES = re.compile(r"<style[^>]*>.*?</style>", re.S)
+BODY = re.compile(r"<body[^>]*>(.*)</body>", re.S)
+SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
 def framed(text: str, page: str, look: str, *, is_static: bool = False) -> str:
     """Return a rendered page with the navigation above it."""
-    text = LIVE_RELOAD.sub("", text)
-    theme = look.split("-", maxsplit=1)[0]
-    text = text.replace("<html>", f'<html lang="en" class="aa-{theme}">', 1)
-    text = text.replace("</head>", head(look, is_static=is_static) + "</head>", 1)
-    return re.sub(
-        r"<body[^>]*>",
-        lambda found: (
-            found[0]
-            + navigation(page, is_static=is_static)
-            + f'<main><h1 class="aa-hidden">{html.escape(PAGES.get(page, "Run"))}</h1>'
-        ),
-        text,
-        count=1,
-    ).replace("</body>", "</main></body>", 1)
+    return opening(page, look, is_static=is_static) + content(text)
+
+
+def opening(page: str, look: str, *, is_static: bool = False) -> str:
+    """Return what is above the charts of a page, which needs none of the data."""
+    title = html.escape(PAGES.get(page, "Run"))
+    return started(title, page, look, is_static=is_static) + (
+        f'<main><h1 class="aa-hidden">{title}</h1>'
+    )
+
+
+def content(text: str) -> str:
+    """Return the rest of a page: what dbt-charts has drawn, with its styles."""
+    text = SURROGATES.sub("", text)
+    styles = "".join(STYLES.findall(text[: text.index("</head>")]))
+    [body] = BODY.findall(text)
+    return closing(styles + body)
+
+
+def closing(text: str) -> str:
+    """Return the rest of a page that holds `text`."""
+    return f"{text}</main></body></html>\n"
 
 
 def message(title: str, text: str, look: str) -> str:
     """Return a page that says one thing, such as what to do before there is anything to see."""
+    return started(html.escape(title), "", look, is_static=False) + closing(
+        "<main>" + notice(title, text)
+    )
+
+
+def notice(title: str, text: str) -> str:
+    """Return what stands in place of charts, such as why there are none."""
+    return f"<div class='aa-message'><h1>{html.escape(title)}</h1><p>{text}</p></div>"
+
+
+def started(title: str, page: str, look: str, *, is_static: bool) -> str:
+    """Return the beginning of every document, to the end of the navigation."""
     theme = look.split("-", maxsplit=1)[0]
     return (
         f'<!DOCTYPE html><html lang="en" class="aa-{theme}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title>{head(look, is_static=False)}</head><body>"
-        f"{navigation('', is_static=False)}<main class='aa-message'><h1>{html.escape(title)}</h1>"
-        f"<p>{text}</p></main></body></html>"
+        f"<title>{title}</title>{head(look, is_static=is_static)}</head><body>"
+        f"{navigation(page, is_static=is_static)}<script>{asset('page.js')}</script>"
     )
 
 
 def head(look: str, *, is_static: bool) -> str:
-    """Return style and script of the frame."""
+    """Return the style of the frame and what its script is told."""
     page = {"look": look, "filters": filters(), "isStatic": is_static}
     # `<` is escaped, so that no value ends the script
     settings = json.dumps(page).replace("<", "\\u003c")
     return (
         f'<link rel="icon" href="data:,"><style>{asset("page.css")}</style>'
         f'<script type="application/json" id="aa-page">{settings}</script>'
-        f"<script>{asset('page.js')}</script>"
     )
 
 
+@cache
 def asset(name: str) -> str:
     """Return the text of a file that is put into every page."""
     return (FOLDER / name).read_text(encoding="utf-8")
