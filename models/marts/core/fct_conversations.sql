@@ -22,7 +22,9 @@ ordered as (
 
     select
         *,
-        row_number() over (partition by conversation_id order by started_at desc nulls last, {{ key_order('run_key') }} desc) as position_from_end,
+        row_number() over (
+            partition by conversation_id order by started_at desc nulls last, {{ key_order('run_key') }} desc
+        ) as position_from_end,
         row_number() over (
             partition by conversation_id
             order by case when user_id is null then 1 else 0 end, started_at nulls last, {{ key_order('run_key') }}

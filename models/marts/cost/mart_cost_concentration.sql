@@ -72,8 +72,12 @@ ranked as (
         workflow_label,
         month_start_date,
         cost_usd,
-        row_number() over (partition by level, workflow_label, month_start_date order by cost_usd desc, {{ key_order('run_key') }} asc) as cost_rank,
-        ntile(10) over (partition by level, workflow_label, month_start_date order by cost_usd desc, {{ key_order('run_key') }} asc) as decile,
+        row_number() over (
+            partition by level, workflow_label, month_start_date order by cost_usd desc, {{ key_order('run_key') }} asc
+        ) as cost_rank,
+        ntile(10) over (
+            partition by level, workflow_label, month_start_date order by cost_usd desc, {{ key_order('run_key') }} asc
+        ) as decile,
         cast(sum(cost_usd) over (
             partition by level, workflow_label, month_start_date order by cost_usd desc, {{ key_order('run_key') }} asc
             rows between unbounded preceding and current row

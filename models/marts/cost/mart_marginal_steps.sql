@@ -69,8 +69,12 @@ lower_outcomes as (
         workflow_name,
         unit,
         unit_number,
-        lag({{ nullable('known_outcome_count') }}) over (partition by workflow_name, unit order by unit_number) as lower_known_outcome_count,
-        lag({{ nullable('successful_run_count') }}) over (partition by workflow_name, unit order by unit_number) as lower_successful_run_count
+        lag({{ nullable('known_outcome_count') }}) over (
+            partition by workflow_name, unit order by unit_number
+        ) as lower_known_outcome_count,
+        lag({{ nullable('successful_run_count') }}) over (
+            partition by workflow_name, unit order by unit_number
+        ) as lower_successful_run_count
     from reached
     where known_outcome_count > 0
 

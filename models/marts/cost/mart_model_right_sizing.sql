@@ -405,8 +405,6 @@ select
     agent_name,
     current_model,
     candidate_model,
-    window_start_date,
-    window_end_date,
 
     -- what the figures rest on
     n_all,
@@ -414,6 +412,8 @@ select
     n_unfinished,
     n_unpriced,
     n_partial,
+    window_start_date,
+    window_end_date,
 
     -- money at today's list prices
     n_used as session_count,

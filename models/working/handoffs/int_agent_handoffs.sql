@@ -56,9 +56,13 @@ ordered as (
         min(case when parents.parent_key is null then sessions.session_number end) over (
             partition by sessions.run_key
         ) as first_number_without_parent,
-        lag({{ nullable('sessions.agent_session_key') }}) over (partition by sessions.run_key order by sessions.session_number) as previous_key,
+        lag({{ nullable('sessions.agent_session_key') }}) over (
+            partition by sessions.run_key order by sessions.session_number
+        ) as previous_key,
         lag({{ nullable('sessions.agent_name') }}) over (partition by sessions.run_key order by sessions.session_number) as previous_name,
-        lag({{ nullable('sessions.started_at') }}) over (partition by sessions.run_key order by sessions.session_number) as previous_started_at,
+        lag({{ nullable('sessions.started_at') }}) over (
+            partition by sessions.run_key order by sessions.session_number
+        ) as previous_started_at,
         lag({{ nullable('sessions.ended_at') }}) over (partition by sessions.run_key order by sessions.session_number) as previous_ended_at
     from sessions
     left join parents on sessions.parent_agent_session_key = parents.parent_key

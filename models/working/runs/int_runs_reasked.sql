@@ -32,7 +32,9 @@ next_prompts as (
         run_key,
         prompt_hash,
         event_at as asked_at,
-        lead({{ nullable('prompt_hash') }}) over (partition by conversation_id order by event_at, {{ key_order('run_key') }}) as next_prompt_hash,
+        lead({{ nullable('prompt_hash') }}) over (
+            partition by conversation_id order by event_at, {{ key_order('run_key') }}
+        ) as next_prompt_hash,
         lead({{ nullable('event_at') }}) over (partition by conversation_id order by event_at, {{ key_order('run_key') }}) as next_asked_at
     from prompts
     where
