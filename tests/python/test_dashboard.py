@@ -626,9 +626,9 @@ def test_navigation_works_while_the_page_is_drawn(address, tab):
         "entry => window.moved += entry.value)).observe({type: 'layout-shift', buffered: true});"
     )
     tab.goto(f"{address}/quality?status=success&user=", wait_until="commit")
+    assert tab.wait_for_selector(".aa-drawing").inner_text() == "Drawing…"
     link = tab.wait_for_selector(".aa-bar a >> text=Usage")
     assert "status=success" in link.get_attribute("href")
-    tab.wait_for_selector(".aa-drawing", state="attached")
     tab.wait_for_load_state("load")
     assert not tab.locator(".aa-drawing").first.is_visible()
     assert tab.evaluate("window.moved") < 0.01
