@@ -125,6 +125,7 @@ def opened(browser: Browser, url: str, process: subprocess.Popen[bytes]) -> dict
     tab.wait_for_selector(NUMBER, state="attached", timeout=120_000)
     number = time.perf_counter() - start
     tab.wait_for_load_state("load", timeout=120_000)
+    whole = time.perf_counter() - start
     paint = tab.evaluate(
         "performance.getEntriesByType('paint')"
         ".find(entry => entry.name === 'first-contentful-paint').startTime"
@@ -133,6 +134,7 @@ def opened(browser: Browser, url: str, process: subprocess.Popen[bytes]) -> dict
     return {
         "first_paint_s": round(paint / 1000, 2),
         "number_s": round(number, 2),
+        "whole_page_s": round(whole, 2),
         "server_processor_s": round(processor_seconds(process) - before, 2),
     }
 

@@ -23,7 +23,6 @@ from pathlib import Path
 import duckdb
 import uvicorn
 from dbt_charts.agent_api import get_fonts_dir, warm_process
-from dbt_charts.core.execute.adapters import AdapterRegistry
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import (
@@ -36,9 +35,9 @@ from starlette.responses import (
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from scripts.dashboard.boards import LOOKS, PAGES, RUN_PAGE, write_configuration, write_looks
-from scripts.dashboard.drawing import PageError, Pages, draw_ahead, sources_of, start_ahead
-from scripts.dashboard.page import DRAWING, DRAWN, closing, content, message, notice, opening
+from scripts.dashboard.boards import LOOKS, PAGES, RUN_PAGE, parts, write_configuration, write_looks
+from scripts.dashboard.drawing import PageError, Pages, draw_ahead, start_ahead
+from scripts.dashboard.page import DRAWING, END, content, message, notice, opening
 
 LOGGER = logging.getLogger(__name__)
 # Nothing comes from elsewhere, whatever a name in the data may hold.
@@ -54,11 +53,11 @@ HEADERS = {
     # a proxy passes the frame on before the charts come
     "x-accel-buffering": "no",
 }
-# Pages that are kept as drawn until the next publication, some 40 MB.
-PAGES_KEPT = 100
+# Parts of pages that are kept as drawn until the next publication, some 60 MB.
+PARTS_KEPT = 200
 LONGEST_PAGE_S = 300
 LOOKED_FOR_NEWS_EVERY_S = 5
-# look, page, query of the address, publication
+# look, part of a page, query of the address, publication
 Key = tuple[str, str, str, str]
 NOT_PUBLISHED = (
     "Nothing was published yet",
@@ -79,9 +78,9 @@ class Publication:
         self.folder = folder
         self.version = ""
         self.connection: duckdb.DuckDBPyConnection | None = None
-        self.sources: AdapterRegistry
+        self.pages: Pages
         # what pages being drawn may still read, with when it was replaced
-        self.replaced: dict[Path, tuple[float, AdapterRegistry]] = {}
+        self.replaced: dict[Path, tuple[float, Pages]] = {}
 
     def follow(self) -> str:
         """Point the project at the newest publication and return what tells it from others."""
@@ -107,13 +106,13 @@ class Publication:
             self.replaced.pop(data)[1].close()
         if self.version:
             replaced = self.folder / f"data-{self.version}.duckdb"
-            self.replaced[replaced] = (now, self.sources)
-        for old, (since, sources) in list(self.replaced.items()):
+            self.replaced[replaced] = (now, self.pages)
+        for old, (since, pages) in list(self.replaced.items()):
             if now - since > LONGEST_PAGE_S:
-                sources.close()
+                pages.close()
                 old.unlink(missing_ok=True)
                 del self.replaced[old]
-        self.sources = sources_of(self.folder)
+        self.pages = Pages(self.folder)
         self.version = version
         return version
 
@@ -125,7 +124,6 @@ class Dashboard:
         write_looks(folder)
         self.folder = folder
         self.publication = Publication(published, folder)
-        self.pages = Pages(folder)
         self.drawn: OrderedDict[Key, str] = OrderedDict()
         self.drawing: dict[Key, asyncio.Task[str]] = {}
         # the looks that readers have asked for, and what was drawn ahead for them
@@ -149,50 +147,56 @@ class Dashboard:
             return answer("", 200)
         if look not in self.looks:
             self.looks.append(look)
-        key = (look, page, query, version)
-        if key in self.drawn:
-            self.drawn.move_to_end(key)
-            return answer(opening(page, look) + self.drawn[key], 200)
-        task = self.drawn_soon(key, dict(request.query_params))
+        keys = [(look, part, query, version) for part in parts(page)]
+        if all(key in self.drawn for key in keys):
+            for key in keys:
+                self.drawn.move_to_end(key)
+            return answer(opening(page, look) + "".join(self.drawn[k] for k in keys) + END, 200)
+        pages = self.publication.pages
+        variables = dict(request.query_params)
 
         async def chunks() -> AsyncIterator[str]:
             yield opening(page, look) + DRAWING
-            # a reader who leaves does not take the page from others who wait for it
-            yield DRAWN + await asyncio.shield(task)
+            for key in keys:
+                # a reader who leaves does not take the page from others who wait for it
+                try:
+                    text = await asyncio.shield(self.drawn_soon(key, pages, variables))
+                except PageError as error:
+                    # the head of the answer is sent already, so the page itself has to say it
+                    yield notice("This page cannot be drawn", html.escape(str(error))) + END
+                    return
+                yield text + (END if key == keys[-1] else DRAWING)
 
         return StreamingResponse(chunks(), 200, HEADERS, "text/html")
 
-    def drawn_soon(self, key: Key, variables: dict[str, str]) -> asyncio.Task[str]:
-        """Return the one task that draws a page, however many wait for it."""
+    def drawn_soon(self, key: Key, pages: Pages, variables: dict[str, str]) -> asyncio.Task[str]:
+        """Return the one task that draws a part of a page, however many wait for it."""
         if key not in self.drawing:
-            self.drawing[key] = asyncio.create_task(self.draw(key, variables))
+            self.drawing[key] = asyncio.create_task(self.draw(key, pages, variables))
         return self.drawing[key]
 
-    async def draw(self, key: Key, variables: dict[str, str]) -> str:
-        """Draw a page beside the answers to others, and keep it."""
-        look, page, _, version = key
+    async def draw(self, key: Key, pages: Pages, variables: dict[str, str]) -> str:
+        """Draw a part of a page beside the answers to others, and keep it."""
+        look, part, *_ = key
         try:
-            sources = self.publication.sources
-            text = await asyncio.to_thread(self.pages.draw, sources, look, page, variables)
-            text = content(text)
-        # the head of the answer is sent already, so the page itself has to say it
+            if key in self.drawn:
+                return self.drawn[key]
+            text = content(await asyncio.to_thread(pages.draw, look, part, variables))
         except PageError as error:
-            LOGGER.error("the page %s cannot be drawn: %r", page, str(error))
-            return closing(notice("This page cannot be drawn", html.escape(str(error))))
-        except Exception:
-            LOGGER.exception("the page %s cannot be drawn", page)
-            return closing(notice("This page cannot be drawn", "The log of the server says why."))
+            LOGGER.error("%s cannot be drawn: %r", part, str(error))
+            raise
+        except Exception as error:
+            LOGGER.exception("%s cannot be drawn", part)
+            raise PageError("The log of the server says why.") from error
         finally:
             del self.drawing[key]
-        # what was drawn while another file took the place may be of either
-        if version == self.publication.version:
-            self.keep(key, text)
+        self.keep(key, text)
         return text
 
     def keep(self, key: Key, text: str) -> None:
-        """Keep a page as drawn, and forget the one that was not asked for longest."""
+        """Keep a part as drawn, and forget the one that was not asked for longest."""
         self.drawn[key] = text
-        if len(self.drawn) > PAGES_KEPT:
+        if len(self.drawn) > PARTS_KEPT:
             self.drawn.popitem(last=False)
 
     async def keep_ahead(self) -> None:
@@ -203,18 +207,25 @@ class Dashboard:
         """
         first = True
         while True:
-            with suppress(OSError, duckdb.Error):
+            with suppress(OSError, duckdb.Error, PageError):
                 version = self.publication.follow()
                 if first:
                     await asyncio.to_thread(warm_process)
-                    await self.drawn_soon((LOOKS[0], next(iter(PAGES)), "", version), {})
+                    for part in parts(next(iter(PAGES))):
+                        key = (LOOKS[0], part, "", version)
+                        await self.drawn_soon(key, self.publication.pages, {})
                     first = False
                 await self.draw_all_ahead(version)
             await asyncio.sleep(LOOKED_FOR_NEWS_EVERY_S)
 
     async def draw_all_ahead(self, version: str) -> None:
         """Draw what is not drawn of a publication yet, in every look that somebody uses."""
-        wanted = [(look, page, "", version) for look in self.looks for page in PAGES]
+        wanted = [
+            (look, part, "", version)
+            for look in self.looks
+            for page in PAGES
+            for part in parts(page)
+        ]
         missing = [key for key in wanted if key not in self.drawn and key not in self.ahead]
         if not missing:
             return
@@ -222,15 +233,15 @@ class Dashboard:
             1, multiprocessing.get_context("spawn"), start_ahead, (self.folder,)
         ) as process:
             for key in missing:
-                look, page, *_ = key
+                look, part, *_ = key
                 while self.drawing:
                     await asyncio.sleep(0.1)
-                await asyncio.to_thread(self.pages.prepare, look, page)
-                work = process.submit(draw_ahead, look, page)
+                await asyncio.to_thread(self.publication.pages.prepare, look, part)
+                work = process.submit(draw_ahead, look, part)
                 try:
                     text = content(await asyncio.wrap_future(work))
                 except Exception:
-                    LOGGER.exception("the page %s cannot be drawn ahead", page)
+                    LOGGER.exception("%s cannot be drawn ahead", part)
                     continue
                 finally:
                     self.ahead.add(key)

@@ -84,7 +84,49 @@ def write_looks(folder: Path, *, with_filters: bool = True) -> None:
             board = in_look(read(CHARTS_FOLDER / f"{page}.yml"), look)
             if page != RUN_PAGE:
                 board = with_exact_figures(with_empty_state(board))
-            write(charts / look / f"{page}.yml", board if with_filters else without_controls(board))
+            if not with_filters:
+                write(charts / look / f"{page}.yml", without_controls(board))
+                continue
+            for name, part in zip(parts(page), divided(board, parts(page), shared), strict=True):
+                write(charts / look / f"{name}.yml", part)
+
+
+def parts(page: str) -> list[str]:
+    """Return the names of the boards that a page is served as, from top to bottom.
+
+    Numbers take a quarter of a second, charts one or more, so that the numbers come first.
+    """
+    return [page] if page == RUN_PAGE else [f"{page}_numbers", f"{page}_charts"]
+
+
+def divided(board: Content, names: list[str], shared: Content) -> list[Content]:
+    """Return a page as its parts: all to the last of the headline numbers, and what is below."""
+    if len(names) == 1:
+        return [board]
+    kpis = {name for name, chart in board["charts"].items() if chart["type"] == "kpi"}
+    end = max(i for i, row in enumerate(board["rows"]) if kpis & mentioned(row)) + 1
+    top, below = board["rows"][:end], board["rows"][end:]
+    # filters are chosen above, and hold below
+    hidden = without_controls({"variables": {**shared["variables"], **board.get("variables", {})}})
+    untitled = {key: value for key, value in board.items() if key != "title"}
+    return [
+        {**board, "charts": only(board["charts"], top), "rows": top},
+        {**untitled, **hidden, "charts": only(board["charts"], below), "rows": below},
+    ]
+
+
+def only(charts: Content, rows: list[Any]) -> Content:
+    """Return the charts that stand in some rows."""
+    return {name: chart for name, chart in charts.items() if name in mentioned(rows)}
+
+
+def mentioned(row: str | Content | list[Any]) -> set[str]:
+    """Return the names of the charts in a row, or in a list of rows."""
+    if isinstance(row, str):
+        return {row}
+    if isinstance(row, dict):
+        return mentioned(row.get("cols", row.get("rows", [])))
+    return {name for inner in row for name in mentioned(inner)}
 
 
 def without_controls(content: Content) -> Content:

@@ -8,10 +8,16 @@ import signal
 import threading
 from pathlib import Path
 
-from dbt_charts.agent_api import RenderedSvgCache, render_dashboard, warm_process
+from dbt_charts.agent_api import (
+    BoardFile,
+    CompileResult,
+    RenderedSvgCache,
+    render_dashboard,
+    warm_process,
+)
 from dbt_charts.cli.filesystem_project import FilesystemProject
 from dbt_charts.core.compile import compile_file
-from dbt_charts.core.execute.adapters import AdapterRegistry, build_adapter_registry
+from dbt_charts.core.execute.adapters import build_adapter_registry
 from dbt_charts.core.render.svg_cache import MemorySvgStore, svg_cache_scope
 
 LOGGER = logging.getLogger(__name__)
@@ -23,48 +29,53 @@ class PageError(Exception):
     """A page that cannot be drawn, with the reasons."""
 
 
-def sources_of(folder: Path) -> AdapterRegistry:
-    """Return what runs queries on the file that the configuration in `folder` names now."""
-    return build_adapter_registry(FilesystemProject(folder), read_only=True, profile_type="duckdb")
-
-
 class Pages:
-    """The pages of a folder that `write_looks` has filled.
+    """The pages of a folder that `write_looks` has filled, on the file that is configured there.
 
-    Reading and checking the YAML of a page takes a fifth of drawing it and depends neither on the
-    data nor on a filter, so it is done once. A chart that comes out as before is not drawn again.
+    Reading and checking the YAML of a page takes a fifth of drawing it and does not depend on a
+    filter, so it is done once; the result names the file, so that each publication has its own.
+    A chart that comes out as before is not drawn again.
     """
 
     def __init__(self, folder: Path) -> None:
         self.project = FilesystemProject(folder)
+        self.sources = build_adapter_registry(
+            # reads the configuration, which another publication may replace before a page is read
+            self.project,
+            read_only=True,
+            profile_type="duckdb",
+        )
         self.pictures = MemorySvgStore()
-        self.compiled: dict[tuple[str, str], tuple] = {}
+        self.compiled: dict[tuple[str, str], tuple[BoardFile, CompileResult]] = {}
         self.compiling = threading.Lock()
 
-    def prepare(self, look: str, page: str) -> tuple:
-        """Return a page as read and checked, and the same again without waiting."""
+    def prepare(self, look: str, part: str) -> tuple[BoardFile, CompileResult]:
+        """Return a part of a page as read and checked, and the same again without waiting."""
         with self.compiling:
-            if (look, page) not in self.compiled:
-                board = self.project.path(f"charts/{look}/{page}.yml").read_board()
-                self.compiled[look, page] = (board, compile_file(board))
-            return self.compiled[look, page]
+            if (look, part) not in self.compiled:
+                board = self.project.path(f"charts/{look}/{part}.yml").read_board()
+                self.compiled[look, part] = (board, compile_file(board))
+            return self.compiled[look, part]
 
-    def draw(
-        self, sources: AdapterRegistry, look: str, page: str, variables: dict[str, str]
-    ) -> str:
-        """Return a page as the HTML document of dbt-charts."""
-        board, compiled = self.prepare(look, page)
+    def close(self) -> None:
+        """Let go of the file."""
+        self.sources.close()
+
+    def draw(self, look: str, part: str, variables: dict[str, str]) -> str:
+        """Return a part of a page as the HTML document of dbt-charts."""
+        board, compiled = self.prepare(look, part)
         pictures = RenderedSvgCache(loader=self.pictures.load)
         with svg_cache_scope(pictures):
             result = render_dashboard(
                 board=board,
                 variables=variables,
                 project=self.project,
-                adapter_registry=sources,
+                adapter_registry=self.sources,
                 format="html",
                 result_cache=None,
                 compile_result=compiled,
-                controls=True,
+                # one script serves all parts of a page
+                controls=not part.endswith("_charts"),
             )
         self.pictures.save(pictures.minted)
         errors = [result.board_error, *result.validation_errors, *result.chart_errors]
@@ -72,7 +83,7 @@ class Pages:
         if not result.data:
             raise PageError(reasons)
         if reasons:
-            LOGGER.error("the page %s lacks a chart: %s", page, reasons)
+            LOGGER.error("%s lacks a chart: %s", part, reasons)
         return result.data.decode() if isinstance(result.data, bytes) else str(result.data)
 
 
@@ -80,7 +91,6 @@ class _Ahead:
     """What the process that draws ahead keeps from one page to the next."""
 
     pages: Pages
-    sources: AdapterRegistry
 
 
 def start_ahead(folder: Path) -> None:
@@ -89,9 +99,8 @@ def start_ahead(folder: Path) -> None:
     os.nice(LOWEST_PRIORITY)
     warm_process()
     _Ahead.pages = Pages(folder)
-    _Ahead.sources = sources_of(folder)
 
 
-def draw_ahead(look: str, page: str) -> str:
-    """Return a page without filters, in the process that `start_ahead` has begun."""
-    return _Ahead.pages.draw(_Ahead.sources, look, page, {})
+def draw_ahead(look: str, part: str) -> str:
+    """Return a part of a page without filters, in the process that `start_ahead` has begun."""
+    return _Ahead.pages.draw(look, part, {})

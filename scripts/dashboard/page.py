@@ -11,9 +11,9 @@ from pathlib import Path
 from scripts.dashboard.boards import PAGES, filters
 
 FOLDER = Path(__file__).resolve().parent
-# What stands where the charts will, and what takes it away: both leave all else in its place.
+# What stands where the charts will; page.css takes it away when something follows.
 DRAWING = '<p class="aa-drawing" role="status">Drawing\u2026</p>'
-DRAWN = "<style>.aa-drawing{display:none}</style>"
+END = "</main></body></html>\n"
 STYLES = re.compile(r"<style[^>]*>.*?</style>", re.S)
 BODY = re.compile(r"<body[^>]*>(.*)</body>", re.S)
 SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -21,7 +21,7 @@ SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 def framed(text: str, page: str, look: str, *, is_static: bool = False) -> str:
     """Return a rendered page with the navigation above it."""
-    return opening(page, look, is_static=is_static) + content(text)
+    return opening(page, look, is_static=is_static) + content(text) + END
 
 
 def opening(page: str, look: str, *, is_static: bool = False) -> str:
@@ -33,23 +33,17 @@ def opening(page: str, look: str, *, is_static: bool = False) -> str:
 
 
 def content(text: str) -> str:
-    """Return the rest of a page: what dbt-charts has drawn, with its styles."""
+    """Return what dbt-charts has drawn, with its styles, as it stands below the frame."""
     text = SURROGATES.sub("", text)
     styles = "".join(STYLES.findall(text[: text.index("</head>")]))
     [body] = BODY.findall(text)
-    return closing(styles + body)
-
-
-def closing(text: str) -> str:
-    """Return the rest of a page that holds `text`."""
-    return f"{text}</main></body></html>\n"
+    return styles + body
 
 
 def message(title: str, text: str, look: str) -> str:
     """Return a page that says one thing, such as what to do before there is anything to see."""
-    return started(html.escape(title), "", look, is_static=False) + closing(
-        "<main>" + notice(title, text)
-    )
+    beginning = started(html.escape(title), "", look, is_static=False)
+    return f"{beginning}<main>{notice(title, text)}{END}"
 
 
 def notice(title: str, text: str) -> str:
