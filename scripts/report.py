@@ -22,7 +22,14 @@ from rich.table import Table
 
 from scripts.reporting import numbers
 from scripts.reporting.numbers import Headline, Report, Selection, Value
-from scripts.warehouse import connect, fail, make_folder, published_path, reading
+from scripts.warehouse import (
+    connect,
+    fail,
+    make_folder,
+    published_path,
+    reading,
+    require_published,
+)
 
 TEMPLATE = "report.html.j2"
 DEFAULT_DAYS = 7
@@ -58,8 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     path = published_path()
-    if not path.exists():
-        fail(f"nothing is published at {path}: run `make build` first")
+    require_published(path)
     with connect(path, read_only=True) as connection, reading(path):
         selection = selected(connection, options.since, options.until, options.workflow)
         report = numbers.read(connection, selection)

@@ -30,6 +30,7 @@ from scripts.warehouse import (
     make_folder,
     published_path,
     reading,
+    require_published,
 )
 
 DASHBOARD_FILE = PROJECT_DIR / "dashboards/superset/dashboard.yml"
@@ -64,8 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     path = published_path()
-    if not path.exists():
-        fail(f"nothing is published at {path}: run `make build` first")
+    require_published(path)
     with connect(path, read_only=True) as connection, reading(path):
         tables = described_tables(connection)
     if not tables:

@@ -15,8 +15,6 @@ import duckdb
 from scripts.warehouse import MARTS_SCHEMA
 
 WORST = 5
-# As in the macro plausible_duration: longer than thirty days is a clock that is wrong.
-LONGEST_MS = 30 * 24 * 60 * 60 * 1000
 Value = int | float | Decimal | None
 
 
@@ -48,7 +46,7 @@ class Selection:
 
 # The selected runs, as a table expression with parameters.
 RUNS = f"""(
-    select *, case when duration_ms between 0 and {LONGEST_MS} then duration_ms end as measured_ms
+    select *, case when not has_suspect_duration then duration_ms end as measured_ms
     from {MARTS_SCHEMA}.fct_agent_runs
     where run_date between $since and $until
         and (len($workflows) = 0 or list_contains($workflows, coalesce(workflow_name, '(not set)')))
@@ -215,7 +213,7 @@ AGENTS = f"""
         sum(sessions.known_cost_usd) / nullif(sum(sum(sessions.known_cost_usd)) over (), 0)
             as cost_share,
         quantile_cont(sessions.duration_ms, 0.95) filter (
-            sessions.duration_ms between 0 and {LONGEST_MS}
+            not sessions.has_suspect_duration
             and sessions.session_status not in ('in_progress', 'abandoned')
         ) as p95_duration_ms
     from {MARTS_SCHEMA}.fct_agent_sessions as sessions

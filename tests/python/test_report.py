@@ -39,11 +39,12 @@ def published(tmp_path, monkeypatch):
                 known_cost_usd decimal(28, 9), wasted_cost_usd decimal(28, 9), duration_ms bigint,
                 user_id varchar, anonymous_id varchar, first_failing_agent varchar,
                 first_failing_step_type varchar, first_failing_tool varchar, failure_mode varchar,
-                price_status varchar
+                price_status varchar, has_suspect_duration boolean default false
             );
             create table {MARTS_SCHEMA}.fct_agent_sessions (
                 run_key varchar, agent_name varchar, session_status varchar, is_successful boolean,
-                known_cost_usd decimal(28, 9), duration_ms bigint
+                known_cost_usd decimal(28, 9), duration_ms bigint,
+                has_suspect_duration boolean default false
             );
             """
         )
@@ -53,14 +54,15 @@ def published(tmp_path, monkeypatch):
             price_status = "unpriced" if cost is None else "reported"
             connection.execute(
                 f"insert into {MARTS_SCHEMA}.fct_agent_runs values "
-                "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null, ?, 'tool_call', 'search', ?, ?)",
+                "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null, ?, 'tool_call', 'search', ?, ?, default)",
                 [
                     *(str(number), day, workflow, status, ended, successful, cost, cost, wasted),
                     *(ms, person, agent, mode, price_status),
                 ],
             )
             connection.execute(
-                f"insert into {MARTS_SCHEMA}.fct_agent_sessions values (?, 'writer', ?, ?, ?, ?)",
+                f"insert into {MARTS_SCHEMA}.fct_agent_sessions values "
+                "(?, 'writer', ?, ?, ?, ?, default)",
                 [str(number), status, successful, cost, ms],
             )
     return path
