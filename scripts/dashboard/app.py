@@ -35,7 +35,15 @@ from starlette.responses import (
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from scripts.dashboard.boards import LOOKS, PAGES, RUN_PAGE, parts, write_configuration, write_looks
+from scripts.dashboard.boards import (
+    LOOKS,
+    PAGES,
+    RUN_PAGE,
+    is_first,
+    parts,
+    write_configuration,
+    write_looks,
+)
 from scripts.dashboard.drawing import PageError, Pages, draw_ahead, start_ahead
 from scripts.dashboard.page import DRAWING, END, content, message, notice, opening
 
@@ -53,8 +61,8 @@ HEADERS = {
     # a proxy passes the frame on before the charts come
     "x-accel-buffering": "no",
 }
-# Parts of pages that are kept as drawn until the next publication, some 60 MB.
-PARTS_KEPT = 200
+# Parts of pages that are kept as drawn until the next publication, some 80 MB.
+PARTS_KEPT = 500
 LONGEST_PAGE_S = 300
 LOOKED_FOR_NEWS_EVERY_S = 5
 # look, part of a page, query of the address, publication
@@ -181,7 +189,8 @@ class Dashboard:
         try:
             if key in self.drawn:
                 return self.drawn[key]
-            text = content(await asyncio.to_thread(pages.draw, look, part, variables))
+            drawn = await asyncio.to_thread(pages.draw, look, part, variables)
+            text = content(drawn, is_first=is_first(part))
         except PageError as error:
             LOGGER.error("%s cannot be drawn: %r", part, str(error))
             raise
@@ -239,7 +248,7 @@ class Dashboard:
                 await asyncio.to_thread(self.publication.pages.prepare, look, part)
                 work = process.submit(draw_ahead, look, part)
                 try:
-                    text = content(await asyncio.wrap_future(work))
+                    text = content(await asyncio.wrap_future(work), is_first=is_first(part))
                 except Exception:
                     LOGGER.exception("%s cannot be drawn ahead", part)
                     continue

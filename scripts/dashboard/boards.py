@@ -80,38 +80,56 @@ def write_looks(folder: Path, *, with_filters: bool = True) -> None:
     write(charts / "meta.yml", shared if with_filters else without_controls(shared))
     for look in LOOKS:
         (charts / look).mkdir()
-        for page in (*PAGES, RUN_PAGE):
-            board = in_look(read(CHARTS_FOLDER / f"{page}.yml"), look)
-            if page != RUN_PAGE:
-                board = with_exact_figures(with_empty_state(board))
-            if not with_filters:
-                write(charts / look / f"{page}.yml", without_controls(board))
-                continue
-            for name, part in zip(parts(page), divided(board, parts(page), shared), strict=True):
-                write(charts / look / f"{name}.yml", part)
+    for page in (*PAGES, RUN_PAGE):
+        board = whole(page)
+        if with_filters:
+            written = dict(zip(parts(page), divided(board, shared), strict=True))
+        else:
+            written = {page: without_controls(board)}
+        for look in LOOKS:
+            for name, part in written.items():
+                write(charts / look / f"{name}.yml", in_look(part, look))
 
 
+def whole(page: str) -> Content:
+    """Return a page as it is drawn, before it is divided."""
+    board = read(CHARTS_FOLDER / f"{page}.yml")
+    return board if page == RUN_PAGE else with_exact_figures(with_empty_state(board))
+
+
+@cache
 def parts(page: str) -> list[str]:
     """Return the names of the boards that a page is served as, from top to bottom.
 
-    Numbers take a quarter of a second, charts one or more, so that the numbers come first.
+    A row of charts takes a third of a second, a page of them one to three, so that what is seen
+    first comes first.
     """
-    return [page] if page == RUN_PAGE else [f"{page}_numbers", f"{page}_charts"]
+    board = whole(page)
+    count = len(divided(board, read(CHARTS_FOLDER / "meta.yml")))
+    return [page, *(f"{page}_{number}" for number in range(2, count + 1))]
 
 
-def divided(board: Content, names: list[str], shared: Content) -> list[Content]:
-    """Return a page as its parts: all to the last of the headline numbers, and what is below."""
-    if len(names) == 1:
-        return [board]
+def is_first(part: str) -> bool:
+    """Return whether a part is the one that a page begins with, which has its filters."""
+    return part in PAGES or part == RUN_PAGE
+
+
+def divided(board: Content, shared: Content) -> list[Content]:
+    """Return a page as its parts: all to the last of the headline numbers, then row by row."""
     kpis = {name for name, chart in board["charts"].items() if chart["type"] == "kpi"}
+    if not kpis:
+        return [board]
     end = max(i for i, row in enumerate(board["rows"]) if kpis & mentioned(row)) + 1
-    top, below = board["rows"][:end], board["rows"][end:]
+    top, below = board["rows"][:end], [[row] for row in board["rows"][end:]]
+    if len(below) > 1:
+        # the exact figures are a line of text
+        below[-2:] = [below[-2] + below[-1]]
     # filters are chosen above, and hold below
     hidden = without_controls({"variables": {**shared["variables"], **board.get("variables", {})}})
-    untitled = {key: value for key, value in board.items() if key != "title"}
+    untitled = {key: value for key, value in board.items() if key != "title"} | hidden
     return [
         {**board, "charts": only(board["charts"], top), "rows": top},
-        {**untitled, **hidden, "charts": only(board["charts"], below), "rows": below},
+        *({**untitled, "charts": only(board["charts"], rows), "rows": rows} for rows in below),
     ]
 
 

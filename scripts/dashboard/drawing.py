@@ -20,6 +20,8 @@ from dbt_charts.core.compile import compile_file
 from dbt_charts.core.execute.adapters import build_adapter_registry
 from dbt_charts.core.render.svg_cache import MemorySvgStore, svg_cache_scope
 
+from scripts.dashboard.boards import is_first
+
 LOGGER = logging.getLogger(__name__)
 # What is drawn ahead gives way to everything else on the machine.
 LOWEST_PRIORITY = 19
@@ -75,7 +77,7 @@ class Pages:
                 result_cache=None,
                 compile_result=compiled,
                 # one script serves all parts of a page
-                controls=not part.endswith("_charts"),
+                controls=is_first(part),
             )
         self.pictures.save(pictures.minted)
         errors = [result.board_error, *result.validation_errors, *result.chart_errors]

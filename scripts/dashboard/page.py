@@ -15,6 +15,9 @@ FOLDER = Path(__file__).resolve().parent
 DRAWING = '<p class="aa-drawing" role="status">Drawing\u2026</p>'
 END = "</main></body></html>\n"
 STYLES = re.compile(r"<style[^>]*>.*?</style>", re.S)
+SCRIPTS = re.compile(r"<script[^>]*>.*?</script>", re.S)
+# What the script of dbt-charts calls itself that shows values where the pointer rests.
+HOVER_SCRIPT = "dbtChartHover"
 BODY = re.compile(r"<body[^>]*>(.*)</body>", re.S)
 SURROGATES = re.compile(r"[\ud800-\udfff]")
 
@@ -32,12 +35,16 @@ def opening(page: str, look: str, *, is_static: bool = False) -> str:
     )
 
 
-def content(text: str) -> str:
-    """Return what dbt-charts has drawn, with its styles, as it stands below the frame."""
+def content(text: str, *, is_first: bool = True) -> str:
+    """Return what dbt-charts has drawn, as it stands below the frame.
+
+    The first part of a page brings the styles and the script for all of them.
+    """
     text = SURROGATES.sub("", text)
-    styles = "".join(STYLES.findall(text[: text.index("</head>")]))
     [body] = BODY.findall(text)
-    return styles + body
+    if is_first:
+        return "".join(STYLES.findall(text[: text.index("</head>")])) + body
+    return SCRIPTS.sub(lambda script: "" if HOVER_SCRIPT in script[0] else script[0], body)
 
 
 def message(title: str, text: str, look: str) -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 from urllib.request import Request, urlopen
 
 import duckdb
@@ -323,6 +323,12 @@ def instead(published, change):
         kept.replace(published)
 
 
+def accessibility_violations(tab):
+    """Return the serious violations that axe finds on the open page."""
+    found = Axe().run(tab).response["violations"]
+    return [v["id"] for v in found if v["impact"] in ("serious", "critical")]
+
+
 @in_browser
 @pytest.mark.parametrize("page", PAGES)
 def test_page_renders_without_trouble(address, tab, page):
@@ -333,8 +339,20 @@ def test_page_renders_without_trouble(address, tab, page):
     assert "ERR-" not in text
     assert tab.locator(".aa-bar a[aria-current]").inner_text() == PAGES[page]
     assert tab.troubles == []
-    found = Axe().run(tab).response["violations"]
-    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+    assert accessibility_violations(tab) == []
+
+
+@in_browser
+def test_run_is_accessible(address, tab, marts):
+    [(run,)] = marts.execute(
+        "select run_key::varchar from runs where run_status = 'error' "
+        "order by step_count desc, run_key limit 1"
+    ).fetchall()
+    tab.goto(f"{address}/run?run={run}")
+    assert "Timeline" in tab.inner_text("main")
+    assert tab.locator('[data-chart-id^="timeline"] rect').count() > 5
+    assert accessibility_violations(tab) == []
+    assert tab.troubles == []
 
 
 @pytest.mark.parametrize(
@@ -401,6 +419,65 @@ def test_run_is_found_from_the_overview(address, tab):
     assert "workflow=customer_support" in tab.url
     assert "Timeline" in tab.inner_text("main")
     assert tab.troubles == []
+
+
+IN_MONTH = "run_date between '{from_date}' and '{to_date}'"
+# Page and chart, and what its links must lead to: SQL that counts these runs by another way.
+LINKED = {
+    ("cost", "components"): "select count(*) from runs where cache_read_cost_usd > 0",
+    (
+        "cost",
+        "tenths",
+    ): "select ceil(count(*) / 10) from runs where is_final and cost_usd is not null",
+    (
+        "cost",
+        "bridge",
+    ): f"select count(*) from runs where {IN_MONTH} and '{{from_date}}' = (select "
+    "max(month_start_date)::varchar from mart_cost_bridge)",
+    ("cost", "concentration"): f"select count(*) from runs where {IN_MONTH}",
+    (
+        "cost",
+        "budgets",
+    ): f"select count(*) from runs where list_contains(agents, '{{agent}}') and {IN_MONTH}",
+    (
+        "cost",
+        "plans",
+    ): "select sum(run_count) from mart_unit_economics where plan_name = '{plan}' "
+    "and month_start_date = '{from_date}'",
+    (
+        "cost",
+        "right_sizing",
+    ): "select count(*) from runs where list_contains(pairs, ('{agent}', '{model}'))",
+    ("latency", "topologies"): "select count(*) from runs where topology = '{topology}'",
+}
+# Of several links the one that leads somewhere else than its neighbours.
+CHOSEN = {"components": "cache%20reads", "tenths": "tenth=1&"}
+
+
+@in_browser
+@pytest.mark.parametrize(("page", "chart"), LINKED)
+def test_part_of_the_cost_leads_to_its_runs(address, tab, marts, page, chart):
+    tab.goto(f"{address}/{page}")
+    links = tab.locator(f"#chart-{chart} a").evaluate_all(
+        "all => all.map(a => a.getAttribute('href') || a.getAttribute('xlink:href'))"
+    )
+    link = [link for link in links if CHOSEN.get(chart, "") in link.replace("+", "%20")][-1]
+    chosen = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
+    [(count,)] = marts.execute(LINKED[page, chart].format(**chosen)).fetchall()
+    assert count > 0
+    tab.goto(f"{address}{link}")
+    assert shown(tab, "run_count") == f"{int(count):,}"
+    assert tab.troubles == []
+
+
+def test_dearest_tenth_costs_what_the_mart_says(ask, marts):
+    """The runs behind the first bar, and the ten bars together, against the runs in order."""
+    expected = marts.execute(
+        "with dearest as (select cost_usd, row_number() over (order by cost_usd desc) as place, "
+        "count(*) over () as of_all from runs where is_final and cost_usd is not null) "
+        "select sum(cost_usd) from dearest where place <= ceil(of_all / 10)"
+    ).fetchall()[0][0]
+    same(ask("runs", "headline", {"tenth": "1"})["cost_usd"], expected)
 
 
 @in_browser

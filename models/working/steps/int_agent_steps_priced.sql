@@ -6,7 +6,7 @@ with steps as (
 
 ),
 
--- a name of its own: ClickHouse would call the steps' column by two names
+-- names of their own for what is joined: ClickHouse would call the steps' column by two names
 models_resolved as (
 
     select
@@ -53,7 +53,15 @@ rates as (
 
 failures as (
 
-    select * from {{ ref('int_agent_steps_classified') }}
+    select
+        event_key as failed_event_key,
+        failure_rule_id,
+        failure_mode,
+        failure_category,
+        failure_group,
+        rule_severity,
+        failure_is_billed
+    from {{ ref('int_agent_steps_classified') }}
 
 ),
 
@@ -170,7 +178,7 @@ listed as (
             end as {{ type_usd() }}
         ) as tool_cost_usd
     from tokens_summed
-    left join failures on tokens_summed.event_key = failures.event_key
+    left join failures on tokens_summed.event_key = failures.failed_event_key
     left join prices
         on
             tokens_summed.canonical_model = prices.priced_model
