@@ -69,7 +69,8 @@ def marts(published):
                 facts.*,
                 coalesce(workflow_name, '(not set)') as workflow,
                 parts.agents,
-                parts.models
+                parts.models,
+                parts.pairs
             from fct_agent_runs as facts
             left join (
                 select run_key, list((agent_name, canonical_model)) as pairs,
@@ -429,11 +430,6 @@ LINKED = {
         "cost",
         "tenths",
     ): "select ceil(count(*) / 10) from runs where is_final and cost_usd is not null",
-    (
-        "cost",
-        "bridge",
-    ): f"select count(*) from runs where {IN_MONTH} and '{{from_date}}' = (select "
-    "max(month_start_date)::varchar from mart_cost_bridge)",
     ("cost", "concentration"): f"select count(*) from runs where {IN_MONTH}",
     (
         "cost",
