@@ -7,6 +7,7 @@ kind of dirt. One assertion per set, table and column.
 from __future__ import annotations
 
 import csv
+import math
 import re
 from itertools import combinations
 
@@ -217,6 +218,55 @@ def test_the_cheaper_model_that_was_switched_to_is_advised(built):
     )
     known = {model: figures for model, *figures in counts}
     assert rows == [("switch", True, *known["gpt-4.1"], *known["gpt-4.1-mini"])]
+
+
+def expected_verdict(current, candidate):
+    """Return the verdict on (sessions, successes) of two models, with Newcombe's interval."""
+
+    def wilson(count, successes):
+        share, z = successes / count, 1.959963984540054
+        middle = share + z * z / (2 * count)
+        half = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
+        return share, (middle - half) / (1 + z * z / count), (middle + half) / (1 + z * z / count)
+
+    fewest = min(current[0], candidate[0])
+    if fewest < 30:
+        return "pilot"
+    (old, old_low, old_high), (new, new_low, new_high) = wilson(*current), wilson(*candidate)
+    low = new - old - math.hypot(new - new_low, old_high - old)
+    high = new - old + math.hypot(new_high - new, old - old_low)
+    if high < 0:
+        return "keep"
+    return "switch" if fewest >= 100 and low >= -0.02 else "pilot"
+
+
+@pytest.mark.xdist_group("generated_clean")
+def test_verdicts_on_models_follow_from_what_was_played(built):
+    """Every cheaper model is judged by the sessions that the simulation let it have."""
+    connection = built(UNSPOILED).connection
+    played = {
+        (agent, model): counts
+        for agent, model, *counts in connection.execute(
+            """
+            select coalesce(agent_name, '(not set)'), canonical_model, count(*),
+                count(*) filter (where session_status = 'success')
+            from truth_agent_sessions
+            where session_status not in ('in_progress', 'unknown')
+            group by all
+            """
+        ).fetchall()
+    }
+    rows = connection.execute(
+        "select agent_name, current_model, candidate_model, verdict "
+        "from analytics_marts.mart_model_right_sizing where saving_usd > 0"
+    ).fetchall()
+    expected = [
+        (*row[:3], expected_verdict(played[row[:2]], played.get((row[0], row[2]), (0, 0))))
+        for row in rows
+    ]
+    assert rows == expected
+    assert {row[3] for row in rows} >= {"switch", "pilot"}
+    assert len([row for row in rows if (row[0], row[2]) in played]) >= 5
 
 
 @pytest.mark.xdist_group("generated_clean")
