@@ -6,6 +6,7 @@ wide light screen; a copy of them per look goes to a folder that only the server
 
 from __future__ import annotations
 
+import re
 import shutil
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,7 @@ LOOKS = ("light-wide", "light-phone", "dark-wide", "dark-phone")
 PHONE_WIDTH = 420
 PHONE_COLUMNS = 4
 PHONE_MULTIPLES_HEIGHT = 620
+WORD = re.compile(r"\w+")
 
 Content = dict[str, Any]
 EMPTY_STATE: Content = {
@@ -127,10 +129,27 @@ def divided(board: Content, shared: Content) -> list[Content]:
     # filters are chosen above, and hold below
     hidden = without_controls({"variables": {**shared["variables"], **board.get("variables", {})}})
     untitled = {key: value for key, value in board.items() if key != "title"} | hidden
-    return [
-        {**board, "charts": only(board["charts"], top), "rows": top},
-        *({**untitled, "charts": only(board["charts"], rows), "rows": rows} for rows in below),
-    ]
+    return [part_of(board, top), *(part_of(untitled, rows) for rows in below)]
+
+
+def part_of(board: Content, rows: list[Any]) -> Content:
+    """Return the board of some rows, with the charts that stand in them and what these ask.
+
+    dbt-charts checks every query of a board each time that it draws it.
+    """
+    part = {**board, "charts": only(board["charts"], rows), "rows": rows}
+    asked = {name: part["queries"][name] for name in named(board["queries"], part)}
+    return {**part, "queries": asked}
+
+
+def named(queries: Content, content: Content) -> list[str]:
+    """Return the queries whose names stand in a part of a page, or in a query that it names."""
+    found: set[str] = set()
+    words = set(WORD.findall(yaml.safe_dump({**content, "queries": {}})))
+    while new := (words & queries.keys()) - found:
+        found |= new
+        words = {word for name in new for word in WORD.findall(yaml.safe_dump(queries[name]))}
+    return [name for name in queries if name in found]
 
 
 def only(charts: Content, rows: list[Any]) -> Content:
