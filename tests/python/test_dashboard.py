@@ -775,7 +775,9 @@ def test_million_runs(published, tmp_path):
         ).fetchall()
     assert runs >= 1_000_000
     assert 350 < days <= 366
-    result = measured(file, tmp_path)
+    # playwright runs once in a thread, and the browser of other tests has this one
+    with ThreadPoolExecutor(1) as thread:
+        result = thread.submit(measured, file, tmp_path).result()
     # what else runs takes its share of two cores
     waits = max(1, *(load / 2 for load in (result["load_average"][0], *os.getloadavg()[:1])))
     for page in MEASURED:
