@@ -467,7 +467,7 @@ def test_part_of_the_cost_leads_to_its_runs(address, tab, marts, page, chart):
 
 
 def test_dearest_tenth_costs_what_the_mart_says(ask, marts):
-    """The runs behind the first bar, and the ten bars together, against the runs in order."""
+    """The runs behind the first bar cost what the first tenth of the runs in order does."""
     expected = marts.execute(
         "with dearest as (select cost_usd, row_number() over (order by cost_usd desc) as place, "
         "count(*) over () as of_all from runs where is_final and cost_usd is not null) "
