@@ -97,6 +97,11 @@ PATTERNS: dict[str, Knob] = {
     "model_switch": Knob(
         1.0, "sessions of triage_agent", "gpt-4.1 until a known day, from then on gpt-4.1-mini"
     ),
+    "model_trial": Knob(
+        0.4,
+        "conversations with inbox_assistant",
+        "gpt-4.1-mini is tried instead of gpt-4o, and its answers fail more often",
+    ),
     "version_release": Knob(
         1.0,
         "sessions of web_researcher from the day of the release on",

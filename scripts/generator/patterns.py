@@ -23,6 +23,7 @@ INCIDENT_WORKFLOW = "customer_support"
 SLOW_WORKFLOW = "data_analysis"
 RELEASE_WORKFLOW, RELEASED_AGENT = "research_assistant", "web_researcher"
 FLEXIBLE_AGENTS = ("knowledge_agent", "account_agent")
+TRYING_AGENT, TRIED_MODEL = "inbox_assistant", "gpt-4.1-mini"
 SWITCHING_AGENT, OLD_MODEL, NEW_MODEL = "triage_agent", "gpt-4.1", "gpt-4.1-mini"
 VERSIONS = ("1.0.0", "2.0.0")
 PLANS = ("starter", "pro")
@@ -34,6 +35,7 @@ _MORE_RUNS = 6.0
 _INCIDENT_OUTPUT, _INCIDENT_DURATION, _INCIDENT_FAILURE = 12.0, 14.0, 0.2
 _RELEASE_OUTPUT, _RELEASE_DURATION, _RELEASE_FAILURE = 50.0, 2.0, 0.03
 _SLOWDOWN_DURATION = 10.0
+_TRIAL_FAILURE = 0.1
 # Calls of a tool in a session that goes in circles.
 LOOP_OPERATIONS = 14
 
@@ -174,6 +176,7 @@ def effects_on(settings: Settings, workflow: Ints, agent: Ints, start_ms: Ints) 
     if days.slowdown_day >= 0:
         rows = (workflow == workflow_number(SLOW_WORKFLOW)) & (day >= days.slowdown_day)
         found.duration[rows] = 1 + settings.strength("slowdown") * (_SLOWDOWN_DURATION - 1)
+    found.failure[on_trial(settings, agent, start_ms)] = _TRIAL_FAILURE
     strength = settings.strength("anomalies")
     mine = workflow == workflow_number(INCIDENT_WORKFLOW)
     # It is tools that fail, so an agent without any goes on as ever.
@@ -189,8 +192,18 @@ def effects_on(settings: Settings, workflow: Ints, agent: Ints, start_ms: Ints) 
     return found
 
 
+def on_trial(settings: Settings, agent: Ints, start_ms: Ints) -> Bools:
+    """Return which sessions try the cheaper model: all those of a conversation, or none."""
+    keys = start_ms.astype(np.uint64)
+    chosen = keyed_uniform(keys, settings.seed, "model_trial") < settings.strength("model_trial")
+    return (agent == agent_number(TRYING_AGENT)) & chosen
+
+
 def switched_models(settings: Settings, agent: Ints, start_ms: Ints, model: Ints) -> Ints:
-    """Return the models of sessions with the old one before and the new one after the switch."""
+    """Return the models of sessions: the one on trial, the old one before and the new one after
+    the switch, or what they had.
+    """
+    model = np.where(on_trial(settings, agent, start_ms), model_number(TRIED_MODEL), model)
     day = schedule(settings).switch_day
     if day < 0:
         return model

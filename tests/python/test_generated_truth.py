@@ -187,6 +187,95 @@ def test_agents_that_may_run_side_by_side_are_told_from_those_that_may_not(built
 
 
 @pytest.mark.xdist_group("generated_clean")
+def test_routes_are_those_that_the_simulation_took(built):
+    """Who came first of those that do not direct others, and whether it was asked to redo it."""
+    connection = built(UNSPOILED).connection
+    ((first_day, last_day),) = connection.execute(
+        "select distinct window_start_date, window_end_date from analytics_marts.mart_routes"
+    ).fetchall()
+    with (PROJECT_DIR / "seeds" / "taxonomy" / "agent_catalog.csv").open(newline="") as file:
+        role = {row["agent_name"]: row["role"] for row in csv.DictReader(file)}
+    sessions = {}
+    for *run, agent, status in connection.execute(
+        """
+        select conversation_id, interaction_id, agent_name, session_status
+        from truth_agent_sessions order by started_at, ended_at, agent_session_id
+        """
+    ).fetchall():
+        sessions.setdefault(tuple(run), []).append((agent, status))
+    expected = {}
+    for *run, status, is_final, regenerated in connection.execute(
+        """
+        select conversation_id, interaction_id, run_status, is_final::boolean,
+            regenerated_count::int
+        from truth_runs
+        where cast(cast(started_at as timestamptz) at time zone 'UTC' as date) between ? and ?
+        """,
+        [first_day, last_day],
+    ).fetchall():
+        mine = sessions.get(tuple(run), [])
+        working = [
+            number
+            for number, (agent, _) in enumerate(mine)
+            if role.get(agent) not in {"orchestrator", "planner", "router"}
+        ]
+        first, outcome = mine[working[0]] if working else ("(none)", None)
+        later = [agent for agent, _ in mine[working[0] + 1 :]] if working else []
+        is_rerouted = any(
+            role.get(agent) == "router"
+            or outcome in {"error", "timeout", "cancelled"}
+            and agent != first
+            and role.get(agent) == role.get(first)
+            for agent in later
+        )
+        counts = expected.setdefault(first, [0, 0, 0, 0])
+        counts[0] += 1
+        counts[1] += status == "success"
+        counts[2] += bool(is_final and is_rerouted)
+        counts[3] += bool(is_final and regenerated)
+    found = {
+        first: counts
+        for first, *counts in connection.execute(
+            """
+            select first_specialist, sum(run_count)::int, sum(successful_run_count)::int,
+                sum(rerouted_run_count)::int, sum(regenerated_run_count)::int
+            from analytics_marts.mart_routes group by all
+            """
+        ).fetchall()
+    }
+    assert found == expected
+    assert sum(counts[2] for counts in expected.values()) >= 10
+
+
+@pytest.mark.xdist_group("generated_clean")
+def test_orchestration_of_a_day_is_what_the_simulation_played(built):
+    """Shapes, sessions, handoffs and times of each day's ended runs, from the truth of runs."""
+    connection = built(UNSPOILED).connection
+    shapes = ("single", "linear", "fan_out", "nested", "loop")
+    sums = ("agent_session_count", "handoff_count", "critical_path_ms", "sequential_sibling_ms")
+    found = connection.execute(
+        f"""
+        select run_date, {", ".join(f"sum({shape}_run_count)::int" for shape in shapes)},
+            {", ".join(f"sum({name})::bigint" for name in sums)}
+        from analytics_marts.mart_orchestration
+        group by run_date having sum(n_used) > 0 order by run_date
+        """
+    ).fetchall()
+    expected = connection.execute(
+        f"""
+        select cast(cast(started_at as timestamptz) at time zone 'UTC' as date) as run_date,
+            {", ".join(f"count(*) filter (topology = '{shape}')::int" for shape in shapes)},
+            {", ".join(f"sum({name}::bigint)::bigint" for name in sums)}
+        from truth_runs
+        where is_final::boolean and topology is not null
+        group by 1 order by 1
+        """
+    ).fetchall()
+    assert found == expected
+    assert all(sum(row[number] for row in found) for number in range(1, 10))
+
+
+@pytest.mark.xdist_group("generated_clean")
 def test_the_cheaper_model_that_was_switched_to_is_advised(built):
     """Both models of triage work as well, and the new one costs a fifth."""
     rows = (
@@ -265,7 +354,8 @@ def test_verdicts_on_models_follow_from_what_was_played(built):
         for row in rows
     ]
     assert rows == expected
-    assert {row[3] for row in rows} >= {"switch", "pilot"}
+    assert {row[3] for row in rows} == {"switch", "pilot", "keep"}
+    assert ("inbox_assistant", "gpt-4o-2024-08-06", "gpt-4.1-mini", "keep") in rows
     assert len([row for row in rows if (row[0], row[2]) in played]) >= 5
 
 
