@@ -18,6 +18,7 @@ from tests.python.loads import contents, differences
 from tests.python.warehouses import (
     EVENT_TABLES,
     NOON,
+    UP_TO_FACTS,
     Warehouse,
     copy_of_project,
     errors_of,
@@ -109,9 +110,15 @@ class Project:
             self.warehouse.query(f"insert into {name} by name from rudderstack.arriving")
             self.warehouse.query("drop table rudderstack.arriving")
 
+    @property
+    def selection(self):
+        """Arguments that select the facts, and the mart when it is there."""
+        return (*UP_TO_FACTS, *([self.mart] if self.model_file.exists() else []))
+
     def run(self, *arguments):
-        """Build models."""
-        result = self.warehouse.dbt("run", *arguments)
+        """Build the facts and the mart, or what the arguments select."""
+        chosen = () if "--select" in arguments else self.selection
+        result = self.warehouse.dbt("run", *arguments, *chosen)
         assert result.success, errors_of(result)
 
     def restore(self, file):
@@ -222,7 +229,7 @@ def test_failed_mart_catches_up(failures, project, expected):
     for number in range(1, 1 + failures):
         project.arrive(number)
         project.model_file.write_text(right + "\nno sql\n", "utf-8")
-        result = project.warehouse.dbt("run")
+        result = project.warehouse.dbt("run", *project.selection)
         assert project.mart in failed_nodes(result)
     project.model_file.write_text(right, "utf-8")
     for number in range(1 + failures, len(LOADS)):

@@ -223,9 +223,11 @@ def test_routes_are_those_that_the_simulation_took(built):
         later = [agent for agent, _ in mine[working[0] + 1 :]] if working else []
         is_rerouted = any(
             role.get(agent) == "router"
-            or outcome in {"error", "timeout", "cancelled"}
-            and agent != first
-            and role.get(agent) == role.get(first)
+            or (
+                outcome in {"error", "timeout", "cancelled"}
+                and agent != first
+                and role.get(agent) == role.get(first)
+            )
             for agent in later
         )
         counts = expected.setdefault(first, [0, 0, 0, 0])

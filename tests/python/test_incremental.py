@@ -40,7 +40,7 @@ from tests.python.loads import (
     load,
     replace_rows,
 )
-from tests.python.warehouses import FACTS, Warehouse, errors_of, story
+from tests.python.warehouses import FACTS, UP_TO_FACTS, Warehouse, errors_of, story
 
 # Splits that are tried; so many in CI, which is one round.
 IN_CI = 6
@@ -201,12 +201,15 @@ def assert_everything_arrived(warehouse, arrivals, deleted):
             assert warehouse.query(count) == [(TOGETHER * sent - deleted[schema, table],)]
 
 
-def assert_equals_full_refresh(warehouse):
-    """Compare what is there with what a full refresh makes of the same raw tables."""
+def assert_equals_full_refresh(warehouse, *arguments):
+    """Compare what is there with what a full refresh makes of the same raw tables.
+
+    Arguments are those of the builds before.
+    """
     incremental = contents(warehouse.path)
     # To look into when the comparison fails.
     shutil.copyfile(warehouse.path, warehouse.path.with_name("incremental.duckdb"))
-    run(warehouse, "--full-refresh")
+    run(warehouse, "--full-refresh", *arguments)
     assert differences(incremental, contents(warehouse.path)) == []
 
 
@@ -457,7 +460,7 @@ def test_failure_ends_a_conversation_until_a_run_follows(warehouse):
     failed["ai_interaction_completed"][0]["status"] = "error"
     for table, rows in failed.items():
         warehouse.create(table, rows)
-    run(warehouse)
+    run(warehouse, *UP_TO_FACTS)
     friction = "select friction_count from analytics_marts.fct_agent_runs order by started_at"
     assert warehouse.query(friction) == [(1,)]
     for minutes, name in ((20, "second"), (40, "third")):
@@ -471,14 +474,14 @@ def test_failure_ends_a_conversation_until_a_run_follows(warehouse):
             )
             + " where id = 'e1'"
         )
-    run(warehouse)
+    run(warehouse, *UP_TO_FACTS)
     assert affected(warehouse) == {"event": 2, "conversation": 1}
     assert warehouse.query(friction) == [(0,), (0,), (0,)]
-    assert_equals_full_refresh(warehouse)
+    assert_equals_full_refresh(warehouse, *UP_TO_FACTS)
     warehouse.query("delete from rudderstack.ai_user_prompt_created where id != 'e1'")
-    run(warehouse)
+    run(warehouse, *UP_TO_FACTS)
     assert warehouse.query(friction) == [(1,)]
-    assert_equals_full_refresh(warehouse)
+    assert_equals_full_refresh(warehouse, *UP_TO_FACTS)
 
 
 def test_handoff_to_a_run_below_follows_the_run_above(warehouse):
@@ -499,7 +502,7 @@ def test_handoff_to_a_run_below_follows_the_run_above(warehouse):
         "update rudderstack.ai_agent_session_started set "
         '"timestamp" = "timestamp" + interval 2 second where id = \'below-e2\''
     )
-    run(warehouse)
+    run(warehouse, *UP_TO_FACTS)
     handoffs = (
         "select is_inferred, is_cross_run, count(*) from analytics_marts.fct_agent_handoffs "
         "group by all order by all"
@@ -515,9 +518,9 @@ def test_handoff_to_a_run_below_follows_the_run_above(warehouse):
         )
         + " where id = 'e6'"
     )
-    run(warehouse)
+    run(warehouse, *UP_TO_FACTS)
     assert warehouse.query(handoffs) == []
-    assert_equals_full_refresh(warehouse)
+    assert_equals_full_refresh(warehouse, *UP_TO_FACTS)
 
 
 def family(rng, name):
@@ -576,7 +579,7 @@ def test_parents_in_other_runs_come_and_go(warehouse):
                     if row["loaded"] == load_number
                 ],
             )
-        run(warehouse)
+        run(warehouse, *UP_TO_FACTS)
     crossing = warehouse.query(
         "select count(*) from analytics_marts.fct_agent_sessions as children "
         "inner join analytics_marts.fct_agent_sessions as parents "
@@ -584,7 +587,7 @@ def test_parents_in_other_runs_come_and_go(warehouse):
         "where children.run_key != parents.run_key"
     )
     assert crossing[0][0] > 20
-    assert_equals_full_refresh(warehouse)
+    assert_equals_full_refresh(warehouse, *UP_TO_FACTS)
 
 
 def model_files(folder):

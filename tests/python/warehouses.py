@@ -34,6 +34,12 @@ TOOL_ERROR = "Request failed with status code 503"
 # Of dbt build, where rows are tested: unit tests test the code, and CI runs them all once.
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 FACTS = ("fct_agent_runs", "fct_agent_sessions", "fct_agent_steps", "fct_user_actions")
+# Selects the facts and what they are made of, half of a build; other marts follow in the tests that
+# build everything.
+UP_TO_FACTS = (
+    "--select",
+    *(f"+{name}" for name in (*FACTS, "fct_agent_handoffs", "fct_conversations")),
+)
 
 
 @cache
