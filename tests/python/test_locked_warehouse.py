@@ -20,7 +20,7 @@ import pytest
 from scripts import generate_events, load_events
 from scripts.warehouse import PROJECT_DIR, connect
 from tests.python.loads import contents, differences
-from tests.python.warehouses import FACTS, Warehouse, errors_of
+from tests.python.warehouses import FACTS, UP_TO_FACTS, Warehouse, errors_of
 
 BIN = Path(sys.executable).parent
 HOLDER = """
@@ -61,7 +61,7 @@ def alone(tmp_path_factory, events):
     assert load_events.main([str(events), "--warehouse", str(warehouse.path)]) == 0
     loaded = warehouse.path.with_name("loaded.duckdb")
     shutil.copyfile(warehouse.path, loaded)
-    result = warehouse.dbt("run")
+    result = warehouse.dbt("run", *UP_TO_FACTS)
     assert result.success, errors_of(result)
     return warehouse, loaded, contents(warehouse.path)
 
@@ -127,7 +127,7 @@ def held(path):
 @contextmanager
 def build_that_waits(path):
     """Start a build and stop its process once it writes tables, until the block is left."""
-    process = dbt(path, "run", "--no-use-colors")
+    process = dbt(path, "run", "--no-use-colors", *UP_TO_FACTS)
     for line in process.stdout:
         if "START" in line:
             break
@@ -154,7 +154,7 @@ def assert_as_if_alone(warehouse, alone):
     expected = alone[2]
     assert differences(expected, contents(warehouse.path)) == []
     assert all(expected[f"analytics_marts.{fact}"][1] for fact in FACTS)
-    result = warehouse.dbt("run")
+    result = warehouse.dbt("run", *UP_TO_FACTS)
     assert result.success, errors_of(result)
     assert differences(expected, contents(warehouse.path)) == []
 
@@ -174,7 +174,7 @@ def test_second_build_and_scripts_name_the_first(warehouse, alone, events):
             command = [part.format(events=events) for part in parts]
             code, output, errors = end(start(path, sys.executable, *command))
             assert (code, output) == (2, ""), name
-            assert " run --no-use-colors)" in assert_one_line(errors, path, first)
+            assert " run --no-use-colors " in assert_one_line(errors, path, first)
     code, output, errors = end(first)
     assert code == 0, output + errors
     assert_as_if_alone(warehouse, alone)
@@ -183,7 +183,7 @@ def test_second_build_and_scripts_name_the_first(warehouse, alone, events):
 @pytest.mark.slow
 def test_two_builds_at_the_same_time(warehouse, alone):
     """One of two builds that start together wins, the other names it."""
-    builds = [dbt(warehouse.path, "run", "--quiet") for _ in range(2)]
+    builds = [dbt(warehouse.path, "run", "--quiet", *UP_TO_FACTS) for _ in range(2)]
     ended = [end(build) for build in builds]
     winner, loser = (0, 1) if ended[0][0] == 0 else (1, 0)
     assert ended[winner] == (0, "", "")

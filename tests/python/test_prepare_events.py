@@ -11,7 +11,7 @@ import pytest
 from scripts import generate_events, prepare_events
 from scripts.warehouse import connect
 from tests.python.loads import contents, differences
-from tests.python.warehouses import FACTS, Warehouse, errors_of
+from tests.python.warehouses import FACTS, UP_TO_FACTS, Warehouse, errors_of
 
 pytestmark = pytest.mark.xdist_group("prepare_events")
 
@@ -35,8 +35,8 @@ def given(tmp_path):
 
 
 def build(warehouse, *arguments):
-    """Build all models."""
-    result = warehouse.dbt("run", *arguments)
+    """Build the facts and the ledger."""
+    result = warehouse.dbt("run", *UP_TO_FACTS, "+audit_event_ledger", *arguments)
     assert result.success, errors_of(result)
 
 
