@@ -8,7 +8,7 @@ from hashlib import sha256
 import pytest
 
 from scripts.warehouse import quote_literal
-from tests.python.warehouses import EVENT_TABLES, Warehouse, errors_of, story
+from tests.python.warehouses import EVENT_TABLES, UP_TO_FACTS, Warehouse, errors_of, story
 
 HOSTILE = (
     "it's",
@@ -42,9 +42,9 @@ def hash_of(arguments, salt=SALT):
     return sha256((salt + lines).encode()).hexdigest()
 
 
-def build(warehouse, **variables):
-    """Build all models and return the hashes of what the tool was given."""
-    result = warehouse.dbt("build", *MODELS, variables=variables)
+def build(warehouse, *selection, **variables):
+    """Build all models, or a selection; return the hashes of what the tool was given."""
+    result = warehouse.dbt("build", *MODELS, *selection, variables=variables)
     assert result.success, result.exception or errors_of(result)
     found = warehouse.query(
         "select tool_input_hash from analytics_marts.fct_agent_steps where tool_name = 'search'"
@@ -95,7 +95,7 @@ def test_hostile_names_of_folders_and_files(tmp_path):
         file.parent.mkdir(parents=True)
         warehouse.query(f"copy rudderstack.{table} to {quote_literal(str(file))} (format parquet)")
         shutil.copyfile(file, decoy / f"{table}.parquet")
-    assert build(warehouse, rudderstack_parquet_dir=str(lake)) == [hash_of(arguments)]
+    assert build(warehouse, *UP_TO_FACTS, rudderstack_parquet_dir=str(lake)) == [hash_of(arguments)]
     assert warehouse.counts()["fct_agent_runs"] == 1
 
 
