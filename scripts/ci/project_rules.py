@@ -21,6 +21,7 @@ Node = Mapping[str, Any]
 
 MOST_PARENTS = 8
 LONGEST_CHAIN_OF_VIEWS = 5
+LONGEST_COMMENT = 256
 # What every rollup says of the rows it rests on.
 ROLLUP_COUNTS = ("n_all", "n_used", "n_unfinished", "n_unpriced", "n_partial")
 # The test that several columns together are a key; it fails for null too.
@@ -250,6 +251,24 @@ def undocumented_columns(project: Project) -> Iterator[Violation]:
                 yield Violation(f"{project.name(key)}.{column['name']}", "no description")
 
 
+def long_comments(project: Project) -> Iterator[Violation]:
+    """Descriptions that become comments on columns fit into Hive's metastore.
+
+    Its table of columns has 256 characters for a comment, and a longer one is an error of the build
+    there (Iceberg in a metastore on Derby).
+    """
+    for key, node in project.nodes.items():
+        if not node.get("config", {}).get("persist_docs", {}).get("columns"):
+            continue
+        for column in node.get("columns", {}).values():
+            length = len(column["description"])
+            if length > LONGEST_COMMENT:
+                yield Violation(
+                    f"{project.name(key)}.{column['name']}",
+                    f"{length} characters, and {LONGEST_COMMENT} fit into a comment",
+                )
+
+
 def undocumented_macros(project: Project) -> Iterator[Violation]:
     """Each macro is described in YAML, with the arguments it takes and no others.
 
@@ -349,6 +368,7 @@ RULES: tuple[Callable[[Project], Iterator[Violation]], ...] = (
     staging_dependent_on_staging,
     chained_views,
     undocumented_columns,
+    long_comments,
     undocumented_macros,
     source_directories,
     folders_in_a_circle,

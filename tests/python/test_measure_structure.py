@@ -272,6 +272,13 @@ def silent_column(shop):
     shop.content["nodes"][model]["columns"]["id"]["description"] = ""
 
 
+def long_comment(shop):
+    for name, length, persisted in (("a", 257, True), ("b", 256, True), ("c", 257, False)):
+        config = {"persist_docs": {"columns": persisted}}
+        model = shop.model(f"int_{name}", shop.chain()[1], config=config)
+        shop.content["nodes"][model]["columns"]["id"]["description"] = length * "x"
+
+
 def silent_macro(shop):
     shop.macro("half", "{% macro half(a) %}{% endmacro %}", description="")
 
@@ -330,6 +337,7 @@ def no_counts(shop):
         (staging_on_staging, {"staging_dependent_on_staging": ["stg_more"]}),
         (six_views, {"chained_views": ["int_4"]}),
         (silent_column, {"undocumented_columns": ["int_orders.id"]}),
+        (long_comment, {"long_comments": ["int_a.id"]}),
         (silent_macro, {"undocumented_macros": ["half"]}),
         (forgotten_argument, {"undocumented_macros": ["half"]}),
         (invented_argument, {"undocumented_macros": ["half"]}),
