@@ -204,25 +204,24 @@ def semantic_metrics() -> dict[str, dict[str, Any]]:
 
     Ratios of numbers from two tables are left out, since a dataset has one.
     """
-    models = yaml.safe_load(METRICS_FILE.read_text("utf-8"))["models"]
+    content = yaml.safe_load(METRICS_FILE.read_text("utf-8"))
     found: dict[str, dict[str, Any]] = {}
-    for model in models:
-        simple = {m["name"]: aggregate(m) for m in model.get("metrics", []) if "agg" in m}
-        for metric in model.get("metrics", []):
-            if metric["name"] in simple:
-                sql = simple[metric["name"]]
-            elif metric["numerator"] in simple and metric["denominator"] in simple:
-                sql = (
-                    f"1.0 * {simple[metric['numerator']]} "
-                    f"/ nullif({simple[metric['denominator']]}, 0)"
-                )
-            else:
-                continue
-            found.setdefault(model["name"], {})[metric["name"]] = {
-                "label": metric["label"],
-                "description": metric["description"],
-                "sql": sql,
-            }
+    for model in content["models"]:
+        simple = {metric["name"]: aggregate(metric) for metric in model.get("metrics", [])}
+        ratios = {
+            metric["name"]: f"1.0 * {simple[metric['numerator']]} "
+            f"/ nullif({simple[metric['denominator']]}, 0)"
+            for metric in content["metrics"]
+            if metric["numerator"] in simple and metric["denominator"] in simple
+        }
+        described = [*model.get("metrics", []), *content["metrics"]]
+        for metric in described:
+            if sql := (simple | ratios).get(metric["name"]):
+                found.setdefault(model["name"], {})[metric["name"]] = {
+                    "label": metric["label"],
+                    "description": metric["description"],
+                    "sql": sql,
+                }
     return found
 
 

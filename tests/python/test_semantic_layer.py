@@ -136,8 +136,28 @@ pytestmark = [
 def metrics():
     """Return the metrics that stand beside the facts."""
     file = PROJECT_DIR / "models/marts/core/_core__models.yml"
-    models = yaml.safe_load(file.read_text("utf-8"))["models"]
-    return [metric for model in models for metric in model.get("metrics", [])]
+    content = yaml.safe_load(file.read_text("utf-8"))
+    beside_models = [metric for model in content["models"] for metric in model.get("metrics", [])]
+    return beside_models + content["metrics"]
+
+
+def test_models_and_entries_beside_metrics_can_be_changed(tmp_path):
+    """dbt goes on from what it has parsed, and finds no metric a second time."""
+    warehouse = Warehouse(tmp_path, copy_of_project(tmp_path / "project"))
+    assert warehouse.dbt("parse").success
+    core = warehouse.project / "models/marts/core"
+    for name, old, new in (
+        ("fct_agent_runs.sql", "select", "-- changed\nselect"),
+        ("_core__models.yml", "One row per", "One row for each"),
+        ("_core__models.yml", "type: ratio", "type: ratio\n    # changed"),
+    ):
+        file = core / name
+        text = file.read_text("utf-8")
+        file.write_text(text.replace(old, new, 1), "utf-8")
+        assert file.read_text("utf-8") != text
+        result = warehouse.dbt("parse")
+        assert result.success, result.exception
+        assert len(result.result.metrics) == len(EXPECTED)
 
 
 def test_every_metric_is_labelled_and_compared():
