@@ -15,7 +15,7 @@ import pytest
 from scripts import generate_events, load_events
 from scripts.warehouse import RAW_SCHEMA
 from tests.python.loads import Arrivals, contents, differences, load
-from tests.python.warehouses import FACTS, Warehouse, errors_of, failed_nodes
+from tests.python.warehouses import FACTS, UP_TO_FACTS, Warehouse, errors_of, failed_nodes
 
 FIRST_LOAD = datetime(2026, 3, 1, tzinfo=UTC)
 PARTS = 3
@@ -26,6 +26,8 @@ DAMAGES = {
     "feedback_scales": "rating",
     "agent_catalog": "latency_slo_ms",
 }
+RUN = ("run", *UP_TO_FACTS, "+mart_agent_latency")
+REPAIRS = {"run": RUN, "retry": ("retry",)}
 
 pytestmark = [pytest.mark.timeout(0), pytest.mark.xdist_group("retry")]
 
@@ -59,11 +61,11 @@ def built(tmp_path_factory, arrivals):
     warehouse = Warehouse(tmp_path_factory.mktemp("retry"), keeps_artifacts=True)
     warehouse.fresh()
     arrive(warehouse, arrivals, 0)
-    succeeds(warehouse, "run")
+    succeeds(warehouse, *RUN)
     first_part = warehouse.path.with_name("first_part.duckdb")
     shutil.copyfile(warehouse.path, first_part)
     arrive(warehouse, arrivals, *range(1, PARTS))
-    succeeds(warehouse, "run", "--full-refresh")
+    succeeds(warehouse, *RUN, "--full-refresh")
     return warehouse, first_part, contents(warehouse.path)
 
 
@@ -87,7 +89,7 @@ def breaks_off(warehouse, seed, *arguments):
     """Run a build that fails where a seed is read, and mend the seed; return what succeeded."""
     table, column = f"analytics_seeds.{seed}", DAMAGES[seed]
     warehouse.query(f"alter table {table} rename column {column} to no_more")
-    result = warehouse.dbt("run", *arguments)
+    result = warehouse.dbt(*RUN, *arguments)
     warehouse.query(f"alter table {table} rename column no_more to {column}")
     assert not result.success and failed_nodes(result)
     done = {node.node.name for node in result.result if node.status == "success"}
@@ -117,7 +119,7 @@ def test_failed_build_is_repaired(seed, repair, built, warehouse, arrivals):
     """Wherever an incremental build fails, retry finishes it, and so does another build."""
     arrive(warehouse, arrivals, *range(1, PARTS))
     done = breaks_off(warehouse, seed)
-    again = succeeds(warehouse, repair)
+    again = succeeds(warehouse, *REPAIRS[repair])
     assert "mart_agent_latency" in again
     # a retry that rebuilds everything would be a run
     assert (repair == "run") == ("int_events" in again & done)
@@ -130,7 +132,7 @@ def test_failed_full_refresh_is_repaired(repair, built, warehouse, arrivals):
     """Facts that a full refresh has made and those it has not are brought together."""
     arrive(warehouse, arrivals, *range(1, PARTS))
     breaks_off(warehouse, "agent_catalog", "--full-refresh")
-    succeeds(warehouse, repair)
+    succeeds(warehouse, *REPAIRS[repair])
     assert_equals_one_build(warehouse, built)
 
 
@@ -143,5 +145,5 @@ def test_what_arrives_before_a_retry_is_not_lost(seed, built, warehouse, arrival
     breaks_off(warehouse, seed)
     arrive(warehouse, arrivals, *range(2, PARTS))
     succeeds(warehouse, "retry")
-    succeeds(warehouse, "run")
+    succeeds(warehouse, *RUN)
     assert_equals_one_build(warehouse, built)
