@@ -230,6 +230,7 @@ def without_make(errors):
     return "\n".join(line for line in errors.splitlines() if not line.startswith("make"))
 
 
+@pytest.mark.slow
 def test_two_first_loads_at_the_same_time(tmp_path):
     """Two that find no warehouse leave one whole sample; who did not load it says why."""
     single, both = (tmp_path / name / "warehouse.duckdb" for name in ("single", "both"))
