@@ -214,9 +214,9 @@ def semantic_metrics() -> dict[str, dict[str, Any]]:
             for metric in content["metrics"]
             if metric["numerator"] in simple and metric["denominator"] in simple
         }
-        described = [*model.get("metrics", []), *content["metrics"]]
-        for metric in described:
-            if sql := (simple | ratios).get(metric["name"]):
+        statements = simple | ratios
+        for metric in [*model.get("metrics", []), *content["metrics"]]:
+            if sql := statements.get(metric["name"]):
                 found.setdefault(model["name"], {})[metric["name"]] = {
                     "label": metric["label"],
                     "description": metric["description"],

@@ -199,7 +199,7 @@ def on_trial(settings: Settings, agent: Ints, start_ms: Ints) -> Bools:
     return (agent == agent_number(TRYING_AGENT)) & chosen
 
 
-def switched_models(settings: Settings, agent: Ints, start_ms: Ints, model: Ints) -> Ints:
+def models_by_pattern(settings: Settings, agent: Ints, start_ms: Ints, model: Ints) -> Ints:
     """Return the models of sessions: the one on trial, the old one before and the new one after
     the switch, or what they had.
     """

@@ -25,8 +25,8 @@ from scripts.generator.patterns import (
     LOOP_OPERATIONS,
     Effects,
     effects_on,
+    models_by_pattern,
     plan_of_users,
-    switched_models,
 )
 from scripts.generator.plan import CLEAN_CONVERSATIONS, LATEST_START_MS, Plan, slow_day_factor
 from scripts.generator.prices import PriceList
@@ -293,7 +293,7 @@ def _draw_sessions(runs: Runs, plan: Plan, block: int, stream: Stream) -> _Draft
     names = np.array([MODEL_NUMBER[name] for name in UNKNOWN_MODELS])
     model = np.where(switch, names[unknown.whole(0, len(names) - 1, sessions)], model)
     begins = plan.start_ms[runs.conversation[run]]
-    model = np.where(switch, model, switched_models(settings, agent, begins, model))
+    model = np.where(switch, model, models_by_pattern(settings, agent, begins, model))
 
     median = np.array([item.operations for item in AGENTS])[agent]
     spread = np.array([item.spread for item in AGENTS])[agent]

@@ -174,7 +174,8 @@ def test_second_build_and_scripts_name_the_first(warehouse, alone, events):
             command = [part.format(events=events) for part in parts]
             code, output, errors = end(start(path, sys.executable, *command))
             assert (code, output) == (2, ""), name
-            assert " run --no-use-colors " in assert_one_line(errors, path, first)
+            command_line = f" run --no-use-colors {' '.join(UP_TO_FACTS)})"
+            assert command_line in assert_one_line(errors, path, first)
     code, output, errors = end(first)
     assert code == 0, output + errors
     assert_as_if_alone(warehouse, alone)
