@@ -46,6 +46,11 @@
 
 
 {% macro names_of_inputs() %}
+    {#- Asked several times for each model, and dbt makes a dict of a whole node each time it is looked at. -#}
+    {%- if 'names_of_inputs' not in graph -%}{%- do graph.update({'names_of_inputs': {}}) -%}{%- endif -%}
+    {%- if model.unique_id in graph['names_of_inputs'] -%}
+        {{- return(graph['names_of_inputs'][model.unique_id]) -}}
+    {%- endif -%}
     {%- set inputs = {'of_runs': [], 'of_events': []} -%}
     {%- for unique_id in model.depends_on.nodes if unique_id in graph.nodes -%}
         {%- set node = graph.nodes[unique_id] -%}
@@ -56,6 +61,7 @@
             {%- do inputs.of_events.append(node.name) -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- if execute -%}{%- do graph['names_of_inputs'].update({model.unique_id: inputs}) -%}{%- endif -%}
     {{- return(inputs) -}}
 {% endmacro %}
 

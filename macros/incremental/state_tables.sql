@@ -44,9 +44,14 @@
 
 
 {% macro state_relation(name) %}
-    {%- set events = graph.nodes['model.agent_analytics.int_events'] -%}
+    {%- set place = graph.get('place_of_state') -%}
+    {%- if place is none -%}
+        {%- set events = graph.nodes['model.agent_analytics.int_events'] -%}
+        {%- set place = {'database': events.database, 'schema': events.schema} -%}
+        {%- if execute -%}{%- do graph.update({'place_of_state': place}) -%}{%- endif -%}
+    {%- endif -%}
     {{- return(api.Relation.create(
-        database=events.database, schema=events.schema, identifier=name, type='table'
+        database=place.database, schema=place.schema, identifier=name, type='table'
     )) -}}
 {% endmacro %}
 

@@ -23,7 +23,7 @@ from scripts import generate_events
 from scripts.benchmark import compare as comparison
 from scripts.benchmark import cut, measure, plot, report, run_benchmark, run_reference, timings
 from scripts.warehouse import MARTS_SCHEMA
-from tests.python.warehouses import Warehouse, errors_of, lake_in_use
+from tests.python.warehouses import Warehouse, errors_of
 
 pytestmark = pytest.mark.xdist_group("benchmark")
 
@@ -37,7 +37,7 @@ def both_of(folder: Path, events: Path) -> tuple[Path, Path]:
     project = Warehouse(folder / "project")
     project.folder.mkdir()
     project.fresh()
-    result = project.dbt("run", variables={"rudderstack_parquet_dir": lake_in_use(events)})
+    result = project.dbt("run", variables={"rudderstack_parquet_dir": str(events)})
     assert result.success, errors_of(result)
     return reference, project.path
 

@@ -14,10 +14,16 @@ import pytest
 import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
 from dbt.selected_resources import set_selected_resources
 
 from scripts.warehouse import PROJECT_DIR
-from tests.python.warehouses import EVENT_TABLES
+from tests.python.warehouses import (
+    EVENT_TABLES,
+    SETTINGS_THAT_ARE_PARSED,
+    Warehouse,
+    parsed_manifest,
+)
 
 pytestmark = pytest.mark.xdist_group("build_hooks")
 
@@ -87,8 +93,7 @@ class Dbt:
         self._options = ["--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)]
         self._options += ["--target-path", str(folder / "target"), "--log-level-file", "none"]
         self._options += ["--log-path", str(folder / "logs"), "--quiet"]
-        self._manifest = None
-        self._manifest = self.run("parse").result
+        self._manifest = Manifest.from_msgpack(parsed_manifest())
 
     def run(self, *arguments, **variables):
         """Run a command with vars and return dbt's result."""
@@ -122,6 +127,14 @@ class Dbt:
         """Start a build of next to nothing; return the lines of its error."""
         result = self.run("run", *flags, "--select", SMALLEST_MODEL, **variables)
         return [] if result.success else lines_of(str(result.exception))
+
+
+def what_it_says(manifest, kind):
+    """Return everything that a manifest says of one kind of nodes, but when each was parsed."""
+    nodes = {key: node.to_dict() for key, node in getattr(manifest, kind).items()}
+    for node in nodes.values():
+        node.pop("created_at", None)
+    return nodes
 
 
 def lines_of(message):
@@ -174,6 +187,18 @@ def test_every_setting_is_checked_and_no_other_name_is_taken(dbt):
         f"lookback_dayz is no setting; allowed in --vars are {', '.join(declared)}; "
         "correct its spelling"
     )
+
+
+def test_no_other_setting_changes_what_is_parsed(tmp_path):
+    """Tests give dbt the project as parsed without vars: it must be what dbt would parse with them."""
+    settings = {name: values[0] for name, values in ACCEPTED.items()}
+    for name in SETTINGS_THAT_ARE_PARSED:
+        del settings[name]
+    parsed = Warehouse(tmp_path).dbt("parse", variables=settings).result
+    given = Manifest.from_msgpack(parsed_manifest())
+    assert len(given.nodes) > len(given.unit_tests) > 0
+    for kind in ("nodes", "unit_tests", "macros"):
+        assert what_it_says(parsed, kind) == what_it_says(given, kind)
 
 
 def test_empty_salt_is_refused_and_never_shown(dbt, monkeypatch):

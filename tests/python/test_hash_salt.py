@@ -31,6 +31,7 @@ def built(tmp_path_factory):
     """Return a warehouse built with a known salt, every statement of dbt in its log."""
     warehouse = Warehouse(tmp_path_factory.mktemp("hash_salt"), keeps_artifacts=True)
     warehouse.log_level = "debug"
+    warehouse.parses = True
     for table, rows in story().items():
         warehouse.create(table, rows)
     with salted(SALT):

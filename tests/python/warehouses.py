@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
 
 from scripts.warehouse import PROJECT_DIR, connect, quote_identifier
 
@@ -40,6 +41,8 @@ UP_TO_FACTS = (
     "--select",
     *(f"+{name}" for name in (*FACTS, "fct_agent_handoffs", "fct_conversations")),
 )
+# Settings that change what dbt parses; all others are read when a model is compiled.
+SETTINGS_THAT_ARE_PARSED = {"passthrough_columns", "test_whole_history"}
 
 
 @cache
@@ -50,11 +53,21 @@ def parsed():
     return folder
 
 
+@cache
+def parsed_manifest():
+    """Return the project as dbt parses it without vars, once for this process, as MessagePack."""
+    warehouse = Warehouse(parsed() / "default")
+    result = warehouse.dbt("parse")
+    assert result.success, result.exception
+    return (warehouse.folder / "target" / "partial_parse.msgpack").read_bytes()
+
+
 class Warehouse:
     """One DuckDB file that is filled and built again and again.
 
-    dbt parses the project anew when its path changes. So all warehouses of a process have one path,
-    a link that leads to the one in use, and what dbt has parsed once serves the others.
+    Parsing takes dbt longer than building, and it parses anew for other vars and another path of
+    the file. So what a process has parsed once is given to dbt, whatever the vars, and where dbt has
+    to look for itself all warehouses have one path, a link that leads to the one in use.
     `keeps_artifacts` lets dbt write manifest.json and run_results.json, which takes a second.
     """
 
@@ -65,6 +78,8 @@ class Warehouse:
         self.seeded = (parsed() if project == PROJECT_DIR else folder) / "seeded.duckdb"
         self.keeps_artifacts = keeps_artifacts
         self.log_level = "none"
+        # Let dbt parse for every command, where its files are looked at.
+        self.parses = False
 
     def environment(self):
         """Return what tells dbt which file to build in."""
@@ -77,24 +92,32 @@ class Warehouse:
         }
 
     @contextmanager
-    def parsed_project(self, *, target=None, variables=None):
-        """Let dbt find what it has parsed of the project, and keep it for other warehouses."""
+    def parsed_project(self, command, target, variables):
+        """Yield the parsed project, or None where dbt finds what it goes on from, and keep that."""
+        is_copy = self.project != PROJECT_DIR
+        must_parse = (
+            is_copy
+            or self.parses
+            or command == "parse"
+            or target is not None
+            or (variables or {}).keys() & SETTINGS_THAT_ARE_PARSED
+        )
+        if not must_parse:
+            # dbt changes what it is given
+            yield Manifest.from_msgpack(parsed_manifest())
+            return
         found = self.folder / "target" / "partial_parse.msgpack"
         kept = parsed() / f"{hash((target, yaml.safe_dump(variables)))}.msgpack"
-        # A copy of the project, which a test changes, goes on from its own: dbt reads what differs.
-        is_copy = self.project != PROJECT_DIR
+        # A copy, which a test changes, goes on from its own: dbt reads what differs.
         if kept.exists() and not (is_copy and found.exists()):
             found.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(kept, found)
-        yield
+        yield None
         if found.exists() and not kept.exists() and not is_copy:
             shutil.copyfile(found, kept)
 
     def dbt(self, *arguments, variables=None):
         """Run dbt and return its result; the caller judges it."""
-        settings = self.environment()
-        before = {name: os.environ.get(name) for name in settings}
-        os.environ.update(settings)
         command = [*arguments, "--quiet"]
         command += ["--project-dir", str(self.project), "--profiles-dir", str(self.project)]
         command += ["--target-path", str(self.folder / "target")]
@@ -104,17 +127,21 @@ class Warehouse:
         if variables:
             command += ["--vars", yaml.safe_dump(variables)]
         target = arguments[arguments.index("--target") + 1] if "--target" in arguments else None
-        try:
-            with self.parsed_project(target=target, variables=variables):
-                return dbtRunner().invoke(command)
-        finally:
-            # DuckDB keeps a file open as long as anything refers to it
-            DuckDBConnectionManager.close_all_connections()
-            gc.collect()
-            for name, value in before.items():
-                os.environ.pop(name, None)
-                if value is not None:
-                    os.environ[name] = value
+        # The first manifest of a process comes from a warehouse of its own, which is in use meanwhile.
+        with self.parsed_project(arguments[0], target, variables) as manifest:
+            settings = self.environment()
+            before = {name: os.environ.get(name) for name in settings}
+            os.environ.update(settings)
+            try:
+                return dbtRunner(manifest=manifest).invoke(command)
+            finally:
+                # DuckDB keeps a file open as long as anything refers to it
+                DuckDBConnectionManager.close_all_connections()
+                gc.collect()
+                for name, value in before.items():
+                    os.environ.pop(name, None)
+                    if value is not None:
+                        os.environ[name] = value
 
     def fresh(self):
         """Start again from a file that holds the seeds and nothing else."""
@@ -157,17 +184,6 @@ class Warehouse:
         return {
             name: self.query(f"select count(*) from analytics_marts.{name}")[0][0] for name in FACTS
         }
-
-
-def lake_in_use(folder):
-    """Return a link to a folder of Parquet files, to name it to dbt.
-
-    It is one for all of a process: with another value of a variable dbt parses the project anew.
-    """
-    link = parsed() / "lake"
-    link.unlink(missing_ok=True)
-    link.symlink_to(folder.absolute(), target_is_directory=True)
-    return str(link)
 
 
 def damage(path, table):
