@@ -248,6 +248,9 @@ def _sqlfluff_problem(name: str, sql: str, dialect: str) -> str:
             "dialect": SQLFLUFF_NAMES.get(dialect, dialect),
             "templater": "raw",
             "large_file_skip_byte_limit": 0,
+            # Its parser in Rust panics above this, at three million by default; ours are large, not endless.
+            "rust_parser_max_iterations": 100_000_000,
+            "rust_parser_warn_threshold": 100_000_000,
         }
     )
     violations = Linter(config=config).parse_string(sql, fname=name).violations
