@@ -190,7 +190,7 @@ def test_every_setting_is_checked_and_no_other_name_is_taken(dbt):
 
 
 def test_no_other_setting_changes_what_is_parsed(tmp_path):
-    """Tests give dbt the project as parsed without vars: it must be what dbt would parse with them."""
+    """Tests give dbt the project as parsed without vars: with them dbt would parse the same."""
     settings = {name: values[0] for name, values in ACCEPTED.items()}
     for name in SETTINGS_THAT_ARE_PARSED:
         del settings[name]

@@ -36,7 +36,8 @@ def built(tmp_path_factory):
         warehouse.create(table, rows)
     with salted(SALT):
         # Also what an incremental build writes down, of the half of it that reads texts.
-        for command in (("build", *MODELS), ("run", *UP_TO_FACTS), ("docs", "generate", "--static")):
+        builds = ("build", *MODELS), ("run", *UP_TO_FACTS)
+        for command in (*builds, ("docs", "generate", "--static")):
             result = warehouse.dbt(*command)
             assert result.success, result.exception or errors_of(result)
     shutil.copyfile(warehouse.path, warehouse.folder / "built")

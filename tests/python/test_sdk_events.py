@@ -101,6 +101,21 @@ def test_failures_have_a_mode(built):
     ) == [("cut off", "output_truncated"), ("late", "provider_timeout"), ("left", "user_cancelled")]
 
 
+def test_reserved_word_is_read_with_its_underscore(built):
+    """On Snowflake and in S3 data lakes RudderStack writes `_trigger`, and `trigger` elsewhere."""
+    answers = (
+        "select event_id, trigger_type from analytics_staging.stg_rudderstack__answers order by all"
+    )
+    table = "rudderstack.ai_response_received"
+    before = built.query(answers)
+    assert len({kind for _, kind in before}) > 1
+    for old, new in (("trigger", "_trigger"), ("_trigger", "trigger")):
+        built.query(f"alter table {table} rename column {old} to {new}")
+        result = built.dbt("run", "--select", "stg_rudderstack__answers")
+        assert result.success, errors_of(result)
+        assert built.query(answers) == before, new
+
+
 def test_every_row_is_accounted_for(built):
     """All rows of the three tables are accepted."""
     assert built.query(

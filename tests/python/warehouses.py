@@ -66,8 +66,8 @@ class Warehouse:
     """One DuckDB file that is filled and built again and again.
 
     Parsing takes dbt longer than building, and it parses anew for other vars and another path of
-    the file. So what a process has parsed once is given to dbt, whatever the vars, and where dbt has
-    to look for itself all warehouses have one path, a link that leads to the one in use.
+    the file. So what a process has parsed once is given to dbt, whatever the vars, and where dbt
+    has to look for itself all warehouses have one path, a link that leads to the one in use.
     `keeps_artifacts` lets dbt write manifest.json and run_results.json, which takes a second.
     """
 
@@ -127,7 +127,7 @@ class Warehouse:
         if variables:
             command += ["--vars", yaml.safe_dump(variables)]
         target = arguments[arguments.index("--target") + 1] if "--target" in arguments else None
-        # The first manifest of a process comes from a warehouse of its own, which is in use meanwhile.
+        # The first manifest of a process comes from a warehouse of its own, in use meanwhile.
         with self.parsed_project(arguments[0], target, variables) as manifest:
             settings = self.environment()
             before = {name: os.environ.get(name) for name in settings}

@@ -17,7 +17,7 @@ named as (
         -- a system that answers was started by what it says, and by a system where it says nothing
         coalesce(
             trigger_type,
-            case when lower(trigger) = 'system' then coalesce(trigger_source, 'system') else trigger end
+            case when lower(answer_trigger) = 'system' then coalesce(trigger_source, 'system') else answer_trigger end
         ) as trigger_type,
         response_status,
         response_text,

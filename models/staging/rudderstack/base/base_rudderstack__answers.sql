@@ -1,4 +1,5 @@
-{#- What RudderStack's AI SDKs send of one answer. Their token counts have names of their own. -#}
+{#- What RudderStack's AI SDKs send of one answer. Their token counts have names of their own. `trigger` is a reserved word on
+    Snowflake and in S3 data lakes: RudderStack writes an underscore before it there, and no column may have the name. -#}
 {%- set totals = {
     'prompt_tokens': 'total_input_tokens',
     'completion_tokens': 'total_output_tokens',
@@ -11,7 +12,7 @@
 {%- set expected_columns = standard_event_columns() + failure_columns() + [
     {'name': 'feature', 'type': 'name'},
     {'name': 'task_name', 'type': 'name'},
-    {'name': 'trigger', 'type': 'text'},
+    {'name': 'answer_trigger', 'type': 'text', 'raw_names': ['trigger', '_trigger']},
     {'name': 'trigger_source', 'type': 'text'},
     {'name': 'response_status', 'type': 'text'},
     {'name': 'response_text', 'type': 'text'},
