@@ -736,13 +736,13 @@ def test_pages_are_drawn_ahead(published, tmp_path, monkeypatch):
 
     def wait_until_drawn(dashboard):
         wanted = {part for page in app.PAGES for part in boards.parts(page)}
-        end = time.monotonic() + 600
+        end = time.monotonic() + 300
         while time.monotonic() < end:
             version = dashboard.publication.version
             if {part for _, part, _, of in list(dashboard.drawn) if of == version} == wanted:
                 return
             time.sleep(0.1)
-        pytest.fail(f"drawn ahead after ten minutes: {list(dashboard.drawn)}")
+        pytest.fail(f"drawn ahead after five minutes: {list(dashboard.drawn)}")
 
     started = []
 
