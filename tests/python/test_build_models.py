@@ -28,7 +28,7 @@ def build(tmp_path, monkeypatch):
 
     def run(*arguments):
         try:
-            with warehouse.parsed_project():
+            with warehouse.kept_parse():
                 return build_models.main([*arguments, *folders, "--no-write-json"])
         finally:
             DuckDBConnectionManager.close_all_connections()

@@ -45,7 +45,7 @@ def build(warehouse, zone):
         *("--log-path", str(warehouse.folder / "logs")),
     ]
     environment = {**os.environ, **warehouse.environment(), "TZ": zone}
-    with warehouse.parsed_project():
+    with warehouse.kept_parse():
         subprocess.run(command, env=environment, check=True)
     return contents(warehouse.path)
 

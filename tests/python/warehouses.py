@@ -92,27 +92,16 @@ class Warehouse:
         }
 
     @contextmanager
-    def parsed_project(self, command, target, variables):
-        """Yield the parsed project, or None where dbt finds what it goes on from, and keep that."""
+    def kept_parse(self, target=None, variables=None):
+        """Let dbt go on from what it parsed before in this process, and keep what it parses now."""
         is_copy = self.project != PROJECT_DIR
-        must_parse = (
-            is_copy
-            or self.parses
-            or command == "parse"
-            or target is not None
-            or (variables or {}).keys() & SETTINGS_THAT_ARE_PARSED
-        )
-        if not must_parse:
-            # dbt changes what it is given
-            yield Manifest.from_msgpack(parsed_manifest())
-            return
         found = self.folder / "target" / "partial_parse.msgpack"
         kept = parsed() / f"{hash((target, yaml.safe_dump(variables)))}.msgpack"
         # A copy, which a test changes, goes on from its own: dbt reads what differs.
         if kept.exists() and not (is_copy and found.exists()):
             found.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(kept, found)
-        yield None
+        yield
         if found.exists() and not kept.exists() and not is_copy:
             shutil.copyfile(found, kept)
 
@@ -127,21 +116,34 @@ class Warehouse:
         if variables:
             command += ["--vars", yaml.safe_dump(variables)]
         target = arguments[arguments.index("--target") + 1] if "--target" in arguments else None
-        # The first manifest of a process comes from a warehouse of its own, in use meanwhile.
-        with self.parsed_project(arguments[0], target, variables) as manifest:
-            settings = self.environment()
-            before = {name: os.environ.get(name) for name in settings}
-            os.environ.update(settings)
-            try:
-                return dbtRunner(manifest=manifest).invoke(command)
-            finally:
-                # DuckDB keeps a file open as long as anything refers to it
-                DuckDBConnectionManager.close_all_connections()
-                gc.collect()
-                for name, value in before.items():
-                    os.environ.pop(name, None)
-                    if value is not None:
-                        os.environ[name] = value
+        must_parse = (
+            self.project != PROJECT_DIR
+            or self.parses
+            or arguments[0] == "parse"
+            or target is not None
+            or (variables or {}).keys() & SETTINGS_THAT_ARE_PARSED
+        )
+        if must_parse:
+            with self.kept_parse(target, variables):
+                return self.invoke(command)
+        # Read anew each time: dbt changes what it is given.
+        return self.invoke(command, Manifest.from_msgpack(parsed_manifest()))
+
+    def invoke(self, command, manifest=None):
+        """Run one command of dbt on this warehouse, with a parsed project or none."""
+        settings = self.environment()
+        before = {name: os.environ.get(name) for name in settings}
+        os.environ.update(settings)
+        try:
+            return dbtRunner(manifest=manifest).invoke(command)
+        finally:
+            # DuckDB keeps a file open as long as anything refers to it
+            DuckDBConnectionManager.close_all_connections()
+            gc.collect()
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
 
     def fresh(self):
         """Start again from a file that holds the seeds and nothing else."""
