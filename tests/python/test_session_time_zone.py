@@ -12,9 +12,12 @@ import yaml
 from scripts.warehouse import PROJECT_DIR
 from tests.python.layouts import layout_text
 from tests.python.loads import contents, differences
-from tests.python.warehouses import Warehouse, copy_of_project, story
+from tests.python.warehouses import UP_TO_FACTS, Warehouse, copy_of_project, story
 
-MODELS = ("--resource-type", "seed", "--resource-type", "model")
+MODELS = (
+    *("--resource-type", "seed", "--resource-type", "model"),
+    *(*UP_TO_FACTS, "+audit_build_log"),
+)
 
 pytestmark = [pytest.mark.timeout(0), pytest.mark.xdist_group("session_time_zone")]
 
