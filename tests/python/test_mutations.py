@@ -198,12 +198,19 @@ MUTATIONS = [
     ),
     Mutation(
         "a retry may be of another step type",
-        "models/working/steps/int_agent_steps_sequenced.sql",
+        "models/working/steps/int_agent_steps_numbered.sql",
         "previous_is_failed\n"
         "            and previous_step_type = step_type\n"
         "            and previous_step_target = step_target",
         "previous_is_failed\n            and previous_step_target = step_target",
         "retry_follows_right_after_a_failure_of_the_same_type_and_tool",
+    ),
+    Mutation(
+        "a retry opens an operation of its own",
+        "models/working/steps/int_agent_steps_sequenced.sql",
+        "coalesce(repetitions.first_position, 1)",
+        "attempts.step_position",
+        "operation_groups_the_attempts_of_one_thing",
     ),
     Mutation(
         "overlapping sessions are added up",
