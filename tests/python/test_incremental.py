@@ -478,6 +478,7 @@ def test_failure_ends_a_conversation_until_a_run_follows(warehouse):
     run(warehouse, *UP_TO_FACTS)
     assert affected(warehouse) == {"event": 2, "conversation": 1}
     assert warehouse.query(friction) == [(0,), (0,), (0,)]
+    assert_equals_full_refresh(warehouse, *UP_TO_FACTS)
     warehouse.query("delete from rudderstack.ai_user_prompt_created where id != 'e1'")
     run(warehouse, *UP_TO_FACTS)
     assert warehouse.query(friction) == [(1,)]

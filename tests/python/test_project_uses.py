@@ -148,7 +148,7 @@ def test_deferring_into_an_empty_schema_gives_all_rows(selected, warehouse):
 
 
 def test_empty_build_of_a_new_warehouse_is_filled_by_the_next(warehouse, expected):
-    """`--empty` makes every table without a row; the next build fills them."""
+    """`--empty` makes the facts without a row; the next build fills them."""
     warehouse.fresh()
     arrive(warehouse, *(name for names in LOADS for name in names))
     build(warehouse, "--empty", *UP_TO_FACTS)
