@@ -1,13 +1,15 @@
 """Raw rows that are replaced, deleted or loaded again: the next build equals a full refresh.
 
 Merge loads, corrections, replays, deletions on request and growing exports change rows that were
-built already. Facts follow them, and the ledger counts what the raw tables hold. A build takes its
-time for the number of models, so all changes share a warehouse, each with runs of its own.
+built already, and events that arrive late change what was said of other runs. Facts follow them,
+and the ledger counts what the raw tables hold. A build takes its time for the number of models, so
+all changes share a warehouse, each with runs of its own.
 """
 
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,7 +19,7 @@ import pytest
 from scripts import generate_events, prepare_events
 from scripts.warehouse import AUDIT_SCHEMA, MARTS_SCHEMA, RAW_SCHEMA, connect
 from tests.python.loads import contents, differences
-from tests.python.warehouses import EVENT_TABLES, NOON, Warehouse, errors_of, event, story
+from tests.python.warehouses import EVENT_TABLES, NOON, Warehouse, at, errors_of, event, story
 
 INTEGRITY = ("test", "--select", "path:tests/integrity", "int_events", "int_rows_staged_daily")
 KEEPING = {"keep_purged_load_days": True}
@@ -36,8 +38,9 @@ pytestmark = [
 class Change:
     """What happens to the raw rows of a run, before the second build and before the third.
 
-    `{run}` in a statement is a condition on its rows. `query` asks the marts, `before` and `after`
-    are its answers after the first build and after the last.
+    `{run}` in a statement is a condition on its rows. `query` asks the marts; `before`, `between`
+    and `after` are its answers after the three builds, `between` is None where it is one of the
+    others. `affected` says for which reasons the second build replaces how many runs.
     """
 
     day: int
@@ -46,6 +49,21 @@ class Change:
     after: list
     first: tuple[str, ...] = ()
     second: tuple[str, ...] = ()
+    between: list | None = None
+    affected: dict | None = None
+
+
+def again(table, event, minutes, **changes):
+    """Return SQL that adds a raw row once more, later and with some columns changed."""
+    replaced = [f"'{value}' as {column}" for column, value in changes.items()]
+    replaced += [
+        f'"{column}" + interval {minutes} minute as "{column}"'
+        for column in ("timestamp", "original_timestamp", "sent_at", "received_at", "uuid_ts")
+    ]
+    return (
+        f"insert into rudderstack.{table} by name select * replace ({', '.join(replaced)}) "
+        f"from rudderstack.{table} where id = '{event}'"
+    )
 
 
 def of_all_tables(statement):
@@ -116,6 +134,7 @@ CHANGES = {
             f"uuid_ts + interval 1 minute as uuid_ts) from {COMPLETED} where {{run}}",
         ),
         (f"delete from {COMPLETED} where {{run}} and total_cost = 0.7",),
+        between=[(Decimal("0.7"),)],
     ),
     "answered": Change(
         RECENT,
@@ -163,6 +182,63 @@ CHANGES = {
     "newest": Change(
         RECENT, RUNS, [(1,)], [(0,)], (), of_all_tables("delete from {table} where {run}")
     ),
+    # and abandoned when events of others show that time has passed
+    "waiting": Change(
+        RECENT,
+        "select run_status from {marts}.fct_agent_runs where {run} order by started_at",
+        [("in_progress",)],
+        [],
+        (
+            again(
+                "ai_user_prompt_created",
+                "waiting-e1",
+                120,
+                id="waiting-later",
+                interaction_id="later",
+            ),
+        ),
+        of_all_tables("delete from {table} where {run}"),
+        between=[("abandoned",), ("in_progress",)],
+        affected={"event": 1, "status": 1},
+    ),
+    # a failure is friction where the user left after it, and not once a run follows
+    "failed": Change(
+        RECENT - 1,
+        "select friction_count from {marts}.fct_agent_runs where {run} order by started_at",
+        [(1,)],
+        [(1,)],
+        tuple(
+            again(
+                "ai_user_prompt_created",
+                "failed-e1",
+                minutes,
+                id=f"failed-{name}",
+                interaction_id=name,
+                prompt_text=name,
+            )
+            for minutes, name in ((20, "second"), (40, "third"))
+        ),
+        ("delete from rudderstack.ai_user_prompt_created where {run} and id != 'failed-e1'",),
+        between=[(0,), (0,), (0,)],
+        affected={"event": 2, "conversation": 1},
+    ),
+    # the one open session hands over; a second one that arrives later leaves nobody to name
+    "above": Change(
+        RECENT,
+        "select is_inferred, is_cross_run from {marts}.fct_agent_handoffs where {run}",
+        [(True, True)],
+        [],
+        (
+            again(
+                "ai_agent_session_completed",
+                "above-e6",
+                1,
+                id="above-beside",
+                agent_session_id="beside",
+                duration_ms=120000,
+            ),
+        ),
+    ),
     # rows that were loaded long before; the number of rows per table stays what it was
     "older_arrives": Change(
         OLD,
@@ -206,6 +282,39 @@ CHANGES = {
 }
 
 
+def family(rng, name):
+    """Return sessions that name one another across runs, and before which build each is loaded.
+
+    Ids repeat, so that a parent is found, becomes one of two, moves into the run of its child.
+    """
+    for number in range(rng.randint(3, 6)):
+        own = f"s{rng.randint(1, 4)}"
+        above = rng.choice([None, *(f"s{n}" for n in range(1, 5))])
+        sent = event(
+            f"{name}-{number}",
+            number,
+            conversation_id=f"{name}-c{rng.randint(1, 2)}",
+            interaction_id=f"i{rng.randint(1, 3)}",
+            # the same ids in other families would make every parent one of many
+            agent_session_id=f"{name}-{own}",
+            parent_agent_session_id=above and f"{name}-{above}",
+            agent_name="agent",
+            status="success",
+            cost=round(rng.uniform(0.01, 1), 2),
+        )
+        yield rng.randint(0, 2), later(sent, days=RECENT)
+
+
+def families():
+    """Return, for each of three builds, the sessions of families that are loaded before it."""
+    rng = random.Random(14)
+    loads = ([], [], [])
+    for number in range(150):
+        for place, row in family(rng, f"f{number}"):
+            loads[place].append(row)
+    return loads
+
+
 def later(row, **time):
     """Return a raw row of some days later."""
     return {
@@ -221,7 +330,7 @@ def run(warehouse, *arguments, variables=None):
 
 
 def load_stories(warehouse):
-    """Load one run for each change, and an event that lacks an id which one of them tells."""
+    """Load the runs of each change, and an event that lacks an id which one of them tells."""
     rows = {table: [] for table in EVENT_TABLES}
     for name, change in CHANGES.items():
         told = story(f"{name}-", name, name, name)
@@ -230,13 +339,23 @@ def load_stories(warehouse):
         if name == "answered":
             answer = "Agent stopped due to iteration limit or time limit."
             told["ai_interaction_completed"][0]["final_response_text"] = answer
-        if name == "unfinished":
+        if name in ("unfinished", "waiting"):
             del told["ai_interaction_completed"]
-        hours = 2 if name == "newest" else 0
+        if name == "failed":
+            del told["ai_user_action"]
+            told["ai_interaction_completed"][0]["status"] = "error"
+        if name == "above":
+            below = story(f"{name}-below-", name, "below", "below")
+            # while the session of the run above is open
+            below["ai_agent_session_started"][0] |= {"timestamp": at(3)}
+            for table, events in below.items():
+                told[table] += [{**row, "parent_interaction_id": name} for row in events]
+        hours = 2 if name in ("newest", "waiting") else 0
         for table, events in told.items():
             rows[table] += [later(row, days=change.day, hours=hours) for row in events]
     action = event("repaired", 70, interaction_id="told", action_type="copied_response")
     rows["ai_user_action"].append(later(action, days=RECENT - 1))
+    rows["ai_agent_session_completed"] += families()[0]
     for table, events in rows.items():
         warehouse.create(table, events)
 
@@ -249,6 +368,30 @@ def answers(warehouse):
         )
         for name, change in CHANGES.items()
     }
+
+
+def load_families(warehouse, place):
+    """Load what arrives of the families before one of the builds, the first being 0."""
+    rows = families()[place]
+    columns = ", ".join(f'"{column}"' for column in rows[0])
+    with connect(warehouse.path) as connection:
+        connection.executemany(
+            f"insert into rudderstack.ai_agent_session_completed ({columns}) "
+            f"values ({', '.join('?' * len(rows[0]))})",
+            [list(row.values()) for row in rows],
+        )
+
+
+def reasons(warehouse):
+    """Return, for every change, how many of its runs the last build replaced, by reason."""
+    found = {name: {} for name in CHANGES}
+    for name, reason, count in warehouse.query(
+        "select conversation_id, affected_because, count(*) "
+        "from analytics_working.int_runs_affected "
+        f"inner join {MARTS_SCHEMA}.fct_agent_runs using (run_key) group by all"
+    ):
+        found.setdefault(name, {})[reason] = count
+    return found
 
 
 def assert_ledger_equals_raw_tables(warehouse):
@@ -275,25 +418,51 @@ def assert_equals_full_refresh(warehouse):
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory):
-    """Return a warehouse built before, between and after all changes, and both ends' answers."""
+    """Return a warehouse built before, between and after all changes, the answers, and reasons."""
     warehouse = Warehouse(tmp_path_factory.mktemp("changed_raw_tables"))
     warehouse.fresh()
     load_stories(warehouse)
     run(warehouse)
-    before = answers(warehouse)
-    for stage in ("first", "second"):
+    answered = [answers(warehouse)]
+    replaced = []
+    for place, stage in enumerate(("first", "second"), start=1):
         for name, change in CHANGES.items():
             for statement in getattr(change, stage):
                 warehouse.query(statement.format(run=f"conversation_id = '{name}'"))
+        load_families(warehouse, place)
         run(warehouse)
-    return warehouse, before, answers(warehouse)
+        answered.append(answers(warehouse))
+        replaced.append(reasons(warehouse))
+    return warehouse, answered, replaced[0]
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_changed_rows_are_followed(name, changed):
     """What the marts say of a run is what its raw rows say now."""
-    _, before, after = changed
-    assert (before[name], after[name]) == (CHANGES[name].before, CHANGES[name].after)
+    _, (before, between, after), _ = changed
+    change = CHANGES[name]
+    assert (before[name], after[name]) == (change.before, change.after)
+    assert between[name] in (change.before, change.after, change.between)
+    assert change.between in (None, between[name])
+
+
+@pytest.mark.parametrize("name", [name for name in CHANGES if CHANGES[name].affected])
+def test_runs_are_replaced_for_what_others_did(name, changed):
+    """A run is built again for its own events, for the time that passed, for what follows it."""
+    _, _, replaced = changed
+    assert replaced[name] == CHANGES[name].affected
+
+
+def test_parents_in_other_runs_are_found(changed):
+    """Sessions above one another in several runs are there, whatever of them arrived first."""
+    warehouse, *_ = changed
+    [(crossing,)] = warehouse.query(
+        f"select count(*) from {MARTS_SCHEMA}.fct_agent_sessions as children "
+        f"inner join {MARTS_SCHEMA}.fct_agent_sessions as parents "
+        "on children.parent_agent_session_key = parents.agent_session_key "
+        "where children.run_key != parents.run_key and children.conversation_id like 'f%-c%'"
+    )
+    assert crossing > 20
 
 
 def test_all_changes_together_equal_a_full_refresh(changed):

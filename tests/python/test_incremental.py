@@ -40,7 +40,7 @@ from tests.python.loads import (
     load,
     replace_rows,
 )
-from tests.python.warehouses import FACTS, UP_TO_FACTS, Warehouse, errors_of, story
+from tests.python.warehouses import Warehouse, errors_of, story
 
 # Splits that are tried; so many in CI, which is one round.
 IN_CI = 6
@@ -416,181 +416,6 @@ def test_second_delivery_is_ranked_with_the_first(warehouse):
     assert_equals_full_refresh(warehouse)
 
 
-def test_run_without_new_events_is_abandoned(warehouse):
-    """A run in progress is abandoned when events of others show that time has passed."""
-    warehouse.fresh()
-    begun = story()
-    del begun["ai_interaction_completed"]
-    for table, rows in begun.items():
-        warehouse.create(table, rows)
-    run(warehouse, *UP_TO_FACTS)
-    statuses = "select run_status from analytics_marts.fct_agent_runs order by started_at"
-    assert warehouse.query(statuses) == [("in_progress",)]
-    later = ", ".join(
-        f'"{column}" + interval 2 hour as "{column}"'
-        for column in ("timestamp", "original_timestamp", "sent_at", "received_at", "uuid_ts")
-    )
-    warehouse.query(
-        "insert into rudderstack.ai_user_prompt_created by name select * replace "
-        f"('later' as id, 'other' as conversation_id, 'later' as interaction_id, {later}) "
-        "from rudderstack.ai_user_prompt_created"
-    )
-    run(warehouse, *UP_TO_FACTS)
-    assert affected(warehouse) == {"event": 1, "status": 1}
-    assert warehouse.query(statuses) == [("abandoned",), ("in_progress",)]
-    assert_equals_full_refresh(warehouse, *UP_TO_FACTS)
-
-
-def shifted(table, minutes, *changes):
-    """Return SQL that adds the rows of a raw table once more, later and as another run."""
-    times = [
-        f'"{column}" + interval {minutes} minute as "{column}"'
-        for column in ("timestamp", "original_timestamp", "sent_at", "received_at", "uuid_ts")
-    ]
-    return (
-        f"insert into rudderstack.{table} by name "
-        f"select * replace ({', '.join([*changes, *times])}) from rudderstack.{table}"
-    )
-
-
-def test_failure_ends_a_conversation_until_a_run_follows(warehouse):
-    """A run that comes later or goes again changes the failed one before it."""
-    warehouse.fresh()
-    failed = story()
-    del failed["ai_user_action"]
-    failed["ai_interaction_completed"][0]["status"] = "error"
-    for table, rows in failed.items():
-        warehouse.create(table, rows)
-    run(warehouse, *UP_TO_FACTS)
-    friction = "select friction_count from analytics_marts.fct_agent_runs order by started_at"
-    assert warehouse.query(friction) == [(1,)]
-    for minutes, name in ((20, "second"), (40, "third")):
-        warehouse.query(
-            shifted(
-                "ai_user_prompt_created",
-                minutes,
-                f"'{name}' as id",
-                f"'{name}' as interaction_id",
-                f"'{name}' as prompt_text",
-            )
-            + " where id = 'e1'"
-        )
-    run(warehouse, *UP_TO_FACTS)
-    assert affected(warehouse) == {"event": 2, "conversation": 1}
-    assert warehouse.query(friction) == [(0,), (0,), (0,)]
-    assert_equals_full_refresh(warehouse, *UP_TO_FACTS)
-    warehouse.query("delete from rudderstack.ai_user_prompt_created where id != 'e1'")
-    run(warehouse, *UP_TO_FACTS)
-    assert warehouse.query(friction) == [(1,)]
-    assert_equals_full_refresh(warehouse, *UP_TO_FACTS)
-
-
-def test_handoff_to_a_run_below_follows_the_run_above(warehouse):
-    """The one open session hands over; a second one that arrives later leaves nobody to name."""
-    warehouse.fresh()
-    above = story()
-    below = story(prefix="below-", interaction="i2", session="s2")
-    for rows in below.values():
-        for row in rows:
-            row["parent_interaction_id"] = "i1"
-    for rows in above.values():
-        for row in rows:
-            row["parent_interaction_id"] = None
-    for table, rows in above.items():
-        warehouse.create(table, rows + below[table])
-    # while the session of the run above is open
-    warehouse.query(
-        "update rudderstack.ai_agent_session_started set "
-        '"timestamp" = "timestamp" + interval 2 second where id = \'below-e2\''
-    )
-    run(warehouse, *UP_TO_FACTS)
-    handoffs = (
-        "select is_inferred, is_cross_run, count(*) from analytics_marts.fct_agent_handoffs "
-        "group by all order by all"
-    )
-    assert warehouse.query(handoffs) == [(True, True, 1)]
-    warehouse.query(
-        shifted(
-            "ai_agent_session_completed",
-            1,
-            "'beside' as id",
-            "'beside' as agent_session_id",
-            "120000 as duration_ms",
-        )
-        + " where id = 'e6'"
-    )
-    run(warehouse, *UP_TO_FACTS)
-    assert warehouse.query(handoffs) == []
-    assert_equals_full_refresh(warehouse, *UP_TO_FACTS)
-
-
-def family(rng, name):
-    """Return events of agent sessions that name one another across runs, and when each is loaded.
-
-    Ids repeat, so that a parent is found, becomes one of two, moves into the run of its child.
-    """
-    rows = []
-    for number in range(rng.randint(3, 6)):
-        own = f"s{rng.randint(1, 4)}"
-        above = rng.choice([None, *(f"s{n}" for n in range(1, 5))])
-        rows.append(
-            {
-                "id": f"{name}-{number}",
-                "conversation_id": f"{name}-c{rng.randint(1, 2)}",
-                "interaction_id": f"i{rng.randint(1, 3)}",
-                # the same ids in other families would make every parent one of many
-                "agent_session_id": f"{name}-{own}",
-                "parent_agent_session_id": above and f"{name}-{above}",
-                "agent_name": "agent",
-                "status": "success",
-                "cost": round(rng.uniform(0.01, 1), 2),
-                "at": number,
-                "loaded": rng.randint(0, 2),
-            }
-        )
-    return rows
-
-
-def test_parents_in_other_runs_come_and_go(warehouse):
-    """Runs whose sessions are above one another are built together, whatever arrives first."""
-    seed = int(SEED) if SEED else random.SystemRandom().randrange(1_000_000)
-    print(f"AGENT_ANALYTICS_SEED={seed}")
-    rng = random.Random(seed)
-    rows = [row for number in range(150) for row in family(rng, f"f{number}")]
-    columns = [column for column in rows[0] if column not in ("at", "loaded")]
-    warehouse.fresh()
-    for load_number in range(3):
-        loaded_at = FIRST_LOAD + load_number * A_DAY
-        with duckdb.connect(str(warehouse.path)) as connection:
-            connection.execute("create schema if not exists rudderstack")
-            connection.execute(
-                "create table if not exists rudderstack.ai_agent_session_completed ("
-                + ", ".join(
-                    f"{name} {'double' if name == 'cost' else 'varchar'}" for name in columns
-                )
-                + ', "timestamp" timestamptz, received_at timestamptz, uuid_ts timestamptz)'
-            )
-            connection.executemany(
-                "insert into rudderstack.ai_agent_session_completed values "
-                f"({', '.join('?' * (len(columns) + 3))})",
-                [
-                    [row[name] for name in columns]
-                    + [FIRST_LOAD + timedelta(seconds=row["at"]), loaded_at, loaded_at]
-                    for row in rows
-                    if row["loaded"] == load_number
-                ],
-            )
-        run(warehouse, *UP_TO_FACTS)
-    crossing = warehouse.query(
-        "select count(*) from analytics_marts.fct_agent_sessions as children "
-        "inner join analytics_marts.fct_agent_sessions as parents "
-        "on children.parent_agent_session_key = parents.agent_session_key "
-        "where children.run_key != parents.run_key"
-    )
-    assert crossing[0][0] > 20
-    assert_equals_full_refresh(warehouse, *UP_TO_FACTS)
-
-
 def model_files(folder):
     """Return the files of all models below a folder of `models`, relative to `models`."""
     models = PROJECT_DIR / "models"
@@ -598,11 +423,15 @@ def model_files(folder):
 
 
 def test_rebuilt_fact_is_whole(built_twice):
-    """Working tables hold the runs of the last build only; a fact never has just these."""
+    """Working tables hold the runs of the last build only; a fact never has just these.
+
+    One fact is rebuilt alone, another one is dropped before the next build.
+    """
     assert affected(built_twice) == {}
     before = contents(built_twice.path)
     if not run_or_refuse(built_twice, "run", "--full-refresh", "--select", "fct_agent_runs"):
         assert differences(before, contents(built_twice.path)) == []
+    built_twice.query("drop table analytics_marts.fct_agent_steps")
     run(built_twice)
     assert differences(before, contents(built_twice.path)) == []
 
@@ -616,13 +445,8 @@ def test_selected_fact_is_neither_doubled_nor_emptied(built):
         assert differences(before, contents(built.path)) == []
 
 
-@pytest.mark.parametrize(
-    "mart",
-    [
-        pytest.param(path.stem, marks=[] if path.stem == FACTS[0] else pytest.mark.slow)
-        for path in model_files("marts")
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("mart", [path.stem for path in model_files("marts")])
 def test_dropped_mart_is_rebuilt(mart, built_twice):
     """The next build makes the table whole again, without a full refresh."""
     assert affected(built_twice) == {}
