@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.python.warehouses import Warehouse, assert_refused, errors_of, story
+from tests.python.warehouses import UP_TO_FACTS, Warehouse, assert_refused, errors_of, story
 
-MODELS = ("--resource-type", "seed", "--resource-type", "model")
+MODELS = ("--resource-type", "seed", "--resource-type", "model", *UP_TO_FACTS)
 VARIABLES = {"passthrough_columns": ["tenant_id", "seat_count"]}
 RUNS = "select {} from analytics_marts.fct_agent_runs"
 
