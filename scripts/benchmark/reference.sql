@@ -3027,8 +3027,8 @@ select
     cast(quantile_cont(measured_ms, 0.99) as double) as p99_duration_ms,
     max(measured_ms) as max_duration_ms,
     cast(sum(measured_ms) as bigint) as duration_ms,
-    cast(sum(case when is_used then coalesce(llm_ms, 0) end) as bigint) as llm_ms,
-    cast(sum(case when is_used then coalesce(tool_ms, 0) end) as bigint) as tool_ms,
+    cast(sum(case when is_used and coalesce(llm_ms, tool_ms) is not null then coalesce(llm_ms, 0) end) as bigint) as llm_ms,
+    cast(sum(case when is_used and coalesce(llm_ms, tool_ms) is not null then coalesce(tool_ms, 0) end) as bigint) as tool_ms,
     cast(sum(case when is_used then other_ms end) as bigint) as other_ms,
     count(*) filter (is_used and is_on_critical_path) as critical_path_session_count,
     cast(sum(case when is_on_critical_path then measured_ms end) as double)

@@ -17,7 +17,7 @@ rollup_rows as (
         sum(n_used) as used_count,
         sum(n_unfinished) as unfinished_count,
         sum(duration_ms) as duration_ms,
-        sum(llm_ms) + sum(tool_ms) + sum(other_ms) as parts_ms
+        coalesce(sum(llm_ms), 0) + coalesce(sum(tool_ms), 0) + sum(other_ms) as parts_ms
     from {{ ref('mart_agent_latency') }}
     where {{ of_tested_days('session_date', ['fct_agent_sessions']) }}
     group by session_date

@@ -18,9 +18,37 @@ WINDOW = (
 
 # What a row of advice says is rounded, money and counts are not.
 FRACTION = re.compile(
-    "^value$|_(rate|share|low|high|difference|success|coefficient|z|ratio|minutes|rating|without)$|^mean_|^forecast_|_effect_usd$|^previous_cost|^marginal_cost"
+    "^value$|^runs_per_|_coverage$|_(rate|share|low|high|difference|success|coefficient|z|ratio|minutes|rating|without)$|^mean_|^forecast_|_effect_usd$|^previous_cost|^marginal_cost"
 )
+FAILED = "run_status in ('error', 'timeout')"
+ENDED = "session_status != 'in_progress'"
+# Sessions of which it is known how long they took: a completion or a response says so.
+MEASURED = (
+    f"session_status not in ('in_progress', 'abandoned') and {OK} "
+    "and (has_completed_event or session_source = 'response' or response_match_method is not null)"
+)
+DISCLOSED = "n_all, n_unpriced, n_partial"
+COUNTS = "count(*), count(*) filter (price_status = 'unpriced'), count(*) filter (price_status = 'partial')"
+TOKENS = "input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, total_tokens"
 USEFUL = "case when is_product_success then 'useful' when not is_product_success then 'useless' else 'unknown' end"
+
+
+def sums(columns):
+    """Return SQL for the sum of each column."""
+    return ", ".join(f"sum({column})" for column in columns.split(", "))
+
+
+def money(amount):
+    """Return SQL for an amount of floating point as marts keep it: half a billionth goes up."""
+    return f"cast(cast({amount} as decimal(38, 12)) as decimal(38, 9))"
+
+
+def percentiles(column, condition, *shares):
+    """Return SQL for the percentiles of a column in the rows for which a condition holds."""
+    found = [
+        f"quantile_cont(cast({column} as double), {share}) filter ({condition})" for share in shares
+    ]
+    return ", ".join(map(money, found) if column.endswith("_usd") else found)
 
 
 def wilson(k, n, sign):
@@ -43,12 +71,21 @@ def newcombe(k1, n1, k2, n2):
 
 RECOMPUTED = {
     "mart_cost_by_agent": (
-        "session_date, agent_name, canonical_model, session_count, cost_usd, total_tokens",
-        f"select session_date, {A}, {M}, count(*), sum(cost_usd), sum(total_tokens) from sessions group by all",
+        f"session_date, agent_name, canonical_model, session_count, {DISCLOSED}, n_used, successful_session_count, cost_usd, known_cost_usd, full_cost_usd, "
+        f"cost_per_session_usd, {TOKENS}",
+        f"select session_date, {A}, {M}, count(*), {COUNTS}, count(cost_usd) filter ({ENDED}), count(*) filter (is_successful), "
+        f"{sums('cost_usd, known_cost_usd, full_cost_usd')}, {money(f'avg(cost_usd) filter ({ENDED})')}, {sums(TOKENS)} from sessions group by all",
     ),
     "mart_cost_per_interaction": (
-        "run_date, workflow_name, trigger_type, run_count, cost_usd, wasted_cost_usd",
-        f"select run_date, {W}, trigger_type, count(*), sum(cost_usd), sum(wasted_cost_usd) from runs group by all",
+        f"run_date, workflow_name, trigger_type, run_count, {DISCLOSED}, n_used, n_unfinished, successful_run_count, failed_run_count, cancelled_run_count, "
+        "cost_usd, known_cost_usd, ended_cost_usd, pending_cost_usd, reported_cost_usd, wasted_cost_usd, cost_per_run_usd, cost_per_successful_run_usd, "
+        f"p50_cost_usd, p90_cost_usd, p95_cost_usd, p99_cost_usd, max_cost_usd, unpriced_tokens, {TOKENS}",
+        f"select run_date, {W}, trigger_type, count(*), {COUNTS}, count(cost_usd) filter (is_final), count(*) filter (not is_final), "
+        f"count(*) filter (is_successful), count(*) filter ({FAILED}), count(*) filter (run_status = 'cancelled'), {sums('cost_usd, known_cost_usd')}, "
+        "sum(cost_usd) filter (is_final), sum(cost_usd) filter (not is_final), sum(reported_cost_usd), sum(wasted_cost_usd), "
+        f"{money('avg(cost_usd) filter (is_final)')}, {money('sum(cost_usd) filter (is_final) / nullif(count(cost_usd) filter (is_final and is_successful), 0)')}, "
+        f"{percentiles('cost_usd', 'is_final', 0.5, 0.9, 0.95, 0.99)}, max(cost_usd) filter (is_final), "
+        f"sum(total_tokens) filter (price_status = 'unpriced'), {sums(TOKENS)} from runs group by all",
     ),
     "mart_unit_economics": (
         "month_start_date, user_id, run_count, successful_run_count, cost_usd",
@@ -56,19 +93,27 @@ RECOMPUTED = {
         "from runs where user_id is not null group by all",
     ),
     "mart_agent_latency": (
-        "session_date, agent_name, n_all, n_unpriced",
-        f"select session_date, {A}, count(*), count(*) filter (price_status = 'unpriced') from sessions group by all",
+        f"session_date, agent_name, {DISCLOSED}, n_used, n_without_step_times, mean_duration_ms, p50_duration_ms, p90_duration_ms, p95_duration_ms, "
+        "p99_duration_ms, max_duration_ms, duration_ms, llm_ms, tool_ms, other_ms, critical_path_session_count",
+        f"with measured as (select sessions.*, {MEASURED} as is_used, {MEASURED} and coalesce(llm_ms, tool_ms) is not null as is_split from sessions) "
+        f"select session_date, {A}, {COUNTS}, count(*) filter (is_used), count(*) filter (is_used and not is_split), avg(duration_ms) filter (is_used), "
+        f"{percentiles('duration_ms', 'is_used', 0.5, 0.9, 0.95, 0.99)}, max(duration_ms) filter (is_used), sum(duration_ms) filter (is_used), "
+        "sum(coalesce(llm_ms, 0)) filter (is_split), sum(coalesce(tool_ms, 0)) filter (is_split), sum(other_ms) filter (is_used), "
+        "count(*) filter (is_used and is_on_critical_path) from measured group by all",
     ),
     "mart_tool_performance": (
-        "step_date, tool_name, call_count, failed_call_count, p95_duration_ms, tool_ms",
-        f"select step_date, tool_name, count(*), count(*) filter (is_failed), "
-        f"quantile_cont(cast(duration_ms as double), 0.95) filter ({OK}), sum(duration_ms) filter ({OK}) "
+        "step_date, tool_name, call_count, failed_call_count, retried_call_count, timed_call_count, mean_duration_ms, p50_duration_ms, p90_duration_ms, "
+        "p95_duration_ms, p99_duration_ms, max_duration_ms, tool_ms",
+        f"select step_date, tool_name, count(*), count(*) filter (is_failed), count(*) filter (is_retried), count(*) filter ({OK}), "
+        f"avg(duration_ms) filter ({OK}), {percentiles('duration_ms', OK, 0.5, 0.9, 0.95, 0.99)}, max(duration_ms) filter ({OK}), sum(duration_ms) filter ({OK}) "
         "from steps where tool_name is not null group by all",
     ),
     "mart_model_performance": (
-        "step_date, canonical_model, agent_name, call_count, p50_duration_ms, output_tokens, cost_usd",
-        f"select step_date, coalesce(canonical_model, model_name, '(not set)'), {A}, count(*), "
-        f"quantile_cont(cast(duration_ms as double), 0.5) filter ({OK}), sum(output_tokens), sum(cost_usd) "
+        "step_date, canonical_model, agent_name, call_count, failed_call_count, timed_call_count, mean_duration_ms, p50_duration_ms, p90_duration_ms, "
+        f"p95_duration_ms, p99_duration_ms, {TOKENS}, reasoning_tokens, cost_usd, known_cost_usd, cache_hit_share",
+        f"select step_date, coalesce(canonical_model, model_name, '(not set)'), {A}, count(*), count(*) filter (is_failed), count(*) filter ({OK}), "
+        f"avg(duration_ms) filter ({OK}), {percentiles('duration_ms', OK, 0.5, 0.9, 0.95, 0.99)}, {sums(TOKENS)}, {sums('reasoning_tokens, cost_usd, known_cost_usd')}, "
+        "sum(cache_read_tokens) / nullif(sum(coalesce(input_tokens, 0) + cache_read_tokens + coalesce(cache_write_tokens, 0)), 0) "
         "from steps where step_type = 'llm_call' or total_tokens is not null group by all",
     ),
     "mart_retry_rates": (
@@ -85,21 +130,31 @@ RECOMPUTED = {
         "as signature_hash from steps) inner join runs using (run_key) group by all) group by all",
     ),
     "mart_quality": (
-        "run_date, workflow_name, run_count, rated_run_count, copied_run_count, regenerated_run_count",
-        f"select run_date, {W}, count(*), count(rating), count(*) filter (copied_count > 0), "
-        "count(*) filter (regenerated_count > 0) from runs group by all",
+        f"run_date, workflow_name, run_count, {DISCLOSED}, rated_run_count, feedback_coverage, mean_rating, copied_run_count, shared_run_count, "
+        "regenerated_run_count, cancelled_run_count, success_useful_count, success_useless_count, failed_unknown_count",
+        f"select run_date, {W}, count(*), {COUNTS}, count(rating), count(rating) / count(*), avg(rating), count(*) filter (copied_count > 0), "
+        "count(*) filter (shared_count > 0), count(*) filter (regenerated_count > 0), count(*) filter (run_status = 'cancelled'), "
+        f"count(*) filter (is_successful and {USEFUL} = 'useful'), count(*) filter (is_successful and {USEFUL} = 'useless'), "
+        f"count(*) filter ({FAILED} and {USEFUL} = 'unknown') from runs group by all",
     ),
     "mart_run_volume": (
         "run_date, workflow_name, trigger_type, run_count, active_user_count, conversation_count, "
-        "max_actions_per_run",
+        "max_actions_per_run, p50_actions_per_run, p95_actions_per_run, action_count, run_with_user_count, run_without_user_count, runs_per_active_user, "
+        "runs_per_conversation",
         f"select run_date, {W}, trigger_type, count(*), count(distinct user_id), "
-        "count(distinct conversation_id), max(step_count) from runs group by all",
+        f"count(distinct conversation_id), max(step_count) filter (is_final), {percentiles('step_count', 'is_final', 0.5, 0.95)}, sum(step_count) filter (is_final), count(user_id), "
+        "count(*) - count(user_id), count(user_id) / nullif(count(distinct user_id), 0), count(*) / count(distinct conversation_id) from runs group by all",
     ),
     "mart_workflow_health": (
-        "level, run_date, workflow_name, run_count, successful_run_count, p95_duration_ms, cost_usd",
+        "level, run_date, workflow_name, run_count, successful_run_count, success_rate, failed_run_count, failure_rate, cancelled_run_count, "
+        "unclassified_run_count, p50_duration_ms, p95_duration_ms, slo_breach_count, cost_usd, known_cost_usd, ended_cost_usd, costed_run_count, "
+        "costed_successful_run_count, total_tokens",
         f"select if(grouping(w) = 1, 'system', 'workflow'), run_date, w, count(*), "
-        f"count(*) filter (is_successful), quantile_cont(cast(duration_ms as double), 0.95) filter ({OK} and is_final), "
-        f"sum(cost_usd) from (select *, {W} as w from runs) group by grouping sets ((run_date, w), (run_date))",
+        "count(*) filter (is_successful), count(*) filter (is_successful) / nullif(count(*) filter (is_final), 0), "
+        f"count(*) filter ({FAILED}), count(*) filter ({FAILED}) / nullif(count(*) filter (is_final), 0), count(*) filter (run_status = 'cancelled'), "
+        f"count(*) filter ({FAILED} and failure_category = 'unclassified'), {percentiles('duration_ms', f'{OK} and is_final', 0.5, 0.95)}, "
+        f"count(*) filter (is_slo_breached), {sums('cost_usd, known_cost_usd')}, sum(cost_usd) filter (is_final), count(cost_usd) filter (is_final), "
+        f"count(cost_usd) filter (is_final and is_successful), sum(total_tokens) from (select *, {W} as w from runs) group by grouping sets ((run_date, w), (run_date))",
     ),
     "mart_user_retention": (
         "cohort_week, week_number, active_user_count, run_count",
@@ -108,21 +163,26 @@ RECOMPUTED = {
         "from runs where user_id is not null) group by all",
     ),
     "mart_orchestration": (
-        "run_date, workflow_name, agent_session_count, busy_ms, handoff_count",
-        f"select run_date, {W}, sum(agent_session_count), sum(busy_ms), sum(handoff_count) from runs "
+        "run_date, workflow_name, multi_agent_run_count, single_run_count, linear_run_count, fan_out_run_count, nested_run_count, loop_run_count, "
+        "agent_session_count, busy_ms, covered_ms, gap_ms, critical_path_ms, sequential_sibling_ms, synthesis_ms, handoff_count",
+        f"select run_date, {W}, count(*) filter (is_multi_agent), count(*) filter (topology = 'single'), count(*) filter (topology = 'linear'), "
+        "count(*) filter (topology = 'fan_out'), count(*) filter (topology = 'nested'), count(*) filter (topology = 'loop'), "
+        f"{sums('agent_session_count, busy_ms, covered_ms, gap_ms, critical_path_ms, sequential_sibling_ms, synthesis_ms, handoff_count')} from runs "
         "where is_final and agent_session_count > 0 group by all",
     ),
     "mart_paths": (
-        "workflow_name, path_signature, run_count",
-        f"select {W}, coalesce(path_signature, '(none)'), count(*) from runs where {WINDOW} group by all",
+        f"workflow_name, path_signature, run_count, {DISCLOSED}, successful_run_count, cost_usd, known_cost_usd, cost_per_run_usd, mean_duration_ms",
+        f"select {W}, coalesce(path_signature, '(none)'), count(*), {COUNTS}, count(*) filter (is_successful), {sums('cost_usd, known_cost_usd')}, "
+        f"{money('avg(cost_usd) filter (is_final)')}, avg(duration_ms) filter (is_final and {OK}) from runs where {WINDOW} group by all",
     ),
     "mart_input_patterns": (
         "workflow_name, input_method, run_count",
         f"select {W}, coalesce(input_method, '(not set)'), count(*) from runs where {WINDOW} group by all",
     ),
     "fct_conversations": (
-        "conversation_id, run_count, success_count, cost_usd, friction_count",
-        "select conversation_id, count(*), count(*) filter (is_successful), sum(cost_usd), sum(friction_count) "
+        "conversation_id, run_count, final_run_count, success_count, failed_run_count, n_unpriced, n_partial, cost_usd, known_cost_usd, friction_count",
+        "select conversation_id, count(*), count(*) filter (is_final), count(*) filter (is_successful), "
+        f"count(*) filter ({FAILED}), count(*) filter (price_status = 'unpriced'), count(*) filter (price_status = 'partial'), {sums('cost_usd, known_cost_usd, friction_count')} "
         "from runs group by all",
     ),
     "dim_tools": (

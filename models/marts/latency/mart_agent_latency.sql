@@ -95,6 +95,7 @@ measured as (
     select
         *,
         is_finished and plausible_duration_ms is not null as is_used,
+        llm_ms is not null or tool_ms is not null as has_step_times,
         case when is_finished then plausible_duration_ms end as measured_duration_ms
     from objectives
 
@@ -108,15 +109,15 @@ select
     -- what the figures rest on
     {{ disclosed_counts('is_used', 'not is_finished') }},
     {{ count_where("not is_finished and has_started_event and session_status != 'in_progress'") }} as never_finished_count,
-    {{ count_where('is_used and llm_ms is null and tool_ms is null') }} as n_without_step_times,
+    {{ count_where('is_used and not has_step_times') }} as n_without_step_times,
 
     -- distribution
     {{ duration_distribution('measured_duration_ms') }},
 
-    -- where the time goes; the three parts add up to duration_ms
+    -- where the time goes; the three parts, as far as they are known, add up to duration_ms
     {{ bigint_sum('measured_duration_ms') }} as duration_ms,
-    {{ bigint_sum('case when is_used then coalesce(llm_ms, 0) end') }} as llm_ms,
-    {{ bigint_sum('case when is_used then coalesce(tool_ms, 0) end') }} as tool_ms,
+    {{ bigint_sum('case when is_used and has_step_times then coalesce(llm_ms, 0) end') }} as llm_ms,
+    {{ bigint_sum('case when is_used and has_step_times then coalesce(tool_ms, 0) end') }} as tool_ms,
     {{ bigint_sum('case when is_used then other_ms end') }} as other_ms,
 
     -- how long work that was handed over lies
