@@ -29,6 +29,10 @@ MEASURED = (
 )
 DISCLOSED = "n_all, n_unpriced, n_partial"
 COUNTS = "count(*), count(*) filter (price_status = 'unpriced'), count(*) filter (price_status = 'partial')"
+ARRIVED = (
+    "session_count, failed_session_count, with_start_count, with_completion_count, with_response_count, with_steps_count, with_tokens_count, "
+    "with_cost_count, with_model_count, with_parent_count, with_duration_count, reported_steps_count, step_count"
+)
 TOKENS = "input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, total_tokens"
 USEFUL = "case when is_product_success then 'useful' when not is_product_success then 'useless' else 'unknown' end"
 
@@ -123,11 +127,11 @@ RECOMPUTED = {
         "arg_max(coalesce(tool_name, '(none)'), step_number) as tool_name from steps group by all) group by all",
     ),
     "mart_repeated_steps": (
-        "run_date, tool_name, repeated_signature_count, redundant_step_count",
-        "select run_date, tool_name, count(*) filter (n > 1), sum(greatest(n - 1, 0)) from ("
-        "select run_date, coalesce(tool_name, '(none)') as tool_name, run_key, signature_hash, "
-        "count(signature_hash) as n from (select run_key, tool_name, case when not is_retry then signature_hash end "
-        "as signature_hash from steps) inner join runs using (run_key) group by all) group by all",
+        "run_date, workflow_name, agent_name, step_type, tool_name, n_all, n_used, repeated_signature_count, redundant_step_count, loop_run_count, max_repeats",
+        f"select run_date, w, a, kind, tool, sum(steps), sum(n), count(*) filter (n > 1), sum(greatest(n - 1, 0)), count(distinct run_key) filter (n >= 5), "
+        f"max(nullif(n, 0)) from (select run_date, {W} as w, {A} as a, coalesce(step_type, '(none)') as kind, coalesce(tool_name, '(none)') as tool, run_key, "
+        "signature_hash, count(*) as steps, count(signature_hash) as n from (select run_key, agent_name, step_type, tool_name, "
+        "case when not is_retry then signature_hash end as signature_hash from steps) inner join runs using (run_key) group by all) group by all",
     ),
     "mart_quality": (
         f"run_date, workflow_name, run_count, {DISCLOSED}, rated_run_count, feedback_coverage, mean_rating, copied_run_count, shared_run_count, "
@@ -200,8 +204,11 @@ RECOMPUTED = {
         "where infrastructure_cost_usd is not null group by all",
     ),
     "mart_instrumentation_coverage": (
-        "agent_name, session_count, with_tokens_count, with_parent_count",
-        f"select {A}, count(*), count(total_tokens), count(parent_agent_session_key) from sessions where session_date "
+        f"agent_name, {ARRIVED}",
+        f"select {A}, count(*), count(*) filter (session_status in ('error', 'timeout')), count(*) filter (has_started_event), "
+        "count(*) filter (has_completed_event), count(*) filter (session_source = 'response' or response_match_method is not null), "
+        "count(*) filter (step_count > 0), count(total_tokens), count(cost_usd), count(model_name), count(parent_agent_session_key), count(duration_ms), "
+        "sum(reported_steps_count), sum(step_count) filter (reported_steps_count is not null) from sessions where session_date "
         "between (select max(run_date) - 89 from runs) and (select max(run_date) from runs) group by all",
     ),
     "mart_failure_modes": (
@@ -390,10 +397,9 @@ PART_OF = {
 # Columns of a table that are added up over what its rows are told apart by beside the compared ones.
 SUMMED = {
     "mart_retry_rates": ("operation_count", "retried_operation_count"),
-    "mart_repeated_steps": ("repeated_signature_count", "redundant_step_count"),
     "mart_input_patterns": ("run_count",),
     "mart_cost_tree": ("cost_usd",),
-    "mart_instrumentation_coverage": ("session_count", "with_tokens_count", "with_parent_count"),
+    "mart_instrumentation_coverage": tuple(ARRIVED.split(", ")),
     "mart_failure_modes": ("failure_count",),
 }
 
