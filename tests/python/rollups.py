@@ -180,8 +180,10 @@ RECOMPUTED = {
         f"{money('avg(cost_usd) filter (is_final)')}, avg(duration_ms) filter (is_final and {OK}) from runs where {WINDOW} group by all",
     ),
     "mart_input_patterns": (
-        "workflow_name, input_method, run_count",
-        f"select {W}, coalesce(input_method, '(not set)'), count(*) from runs where {WINDOW} group by all",
+        "workflow_name, request_category, input_method, n_unfinished, run_count, failed_run_count, out_of_scope_count, costed_run_count, total_cost_usd, known_cost_usd",
+        f"select {W}, coalesce(request_category, '(not set)'), coalesce(input_method, '(not set)'), count(*) filter (not is_final), count(*), "
+        f"count(*) filter ({FAILED}), count(*) filter (failure_category = 'input_validation' or failure_mode like '%refus%'), "
+        f"count(cost_usd) filter (is_final), {sums('cost_usd, known_cost_usd')} from runs where {WINDOW} group by all",
     ),
     "fct_conversations": (
         "conversation_id, run_count, final_run_count, success_count, failed_run_count, n_unpriced, n_partial, cost_usd, known_cost_usd, friction_count",
@@ -212,8 +214,13 @@ RECOMPUTED = {
         "between (select max(run_date) - 89 from runs) and (select max(run_date) from runs) group by all",
     ),
     "mart_failure_modes": (
-        "failure_date, agent_name, failure_mode, failure_count",
-        f"select step_date, {A}, failure_mode, count(*) from steps where failure_mode is not null group by all",
+        "failure_date, grain, agent_name, failure_mode, failure_count, wasted_cost_usd, lost_minutes",
+        f"select step_date, 'step', {A}, failure_mode, count(*), sum(cost_usd), sum(duration_ms) filter ({OK}) / 60000 from steps "
+        "where failure_mode is not null group by all union all "
+        f"select session_date, 'session', {A}, failure_mode, count(*), sum(cost_usd), sum(duration_ms) filter ({OK}) / 60000 from sessions "
+        "where failure_mode is not null group by all union all "
+        "select run_date, 'run', coalesce(first_failing_agent, '(not set)'), failure_mode, count(*), sum(wasted_cost_usd), "
+        f"sum(duration_ms) filter ({OK}) / 60000 from runs where failure_mode is not null group by all",
     ),
     "mart_agent_budgets": (
         "month_start_date, agent_name, budget_usd, cost_to_date_usd, elapsed_day_count, day_count, forecast_usd, is_breached, breach_date",
@@ -388,7 +395,6 @@ PART_OF = {
     "mart_retry_rates": "operation_count > 0",
     "mart_orchestration": "agent_session_count > 0",
     "mart_cost_tree": "cost_component in ('tool', 'infrastructure')",
-    "mart_failure_modes": "grain = 'step'",
     "mart_user_retention": "active_user_count > 0",
     "dim_agents": "session_count > 0",
     # of what was before the first month nothing is known
@@ -397,10 +403,18 @@ PART_OF = {
 # Columns of a table that are added up over what its rows are told apart by beside the compared ones.
 SUMMED = {
     "mart_retry_rates": ("operation_count", "retried_operation_count"),
-    "mart_input_patterns": ("run_count",),
+    "mart_input_patterns": (
+        "n_unfinished",
+        "run_count",
+        "failed_run_count",
+        "out_of_scope_count",
+        "costed_run_count",
+        "total_cost_usd",
+        "known_cost_usd",
+    ),
     "mart_cost_tree": ("cost_usd",),
     "mart_instrumentation_coverage": tuple(ARRIVED.split(", ")),
-    "mart_failure_modes": ("failure_count",),
+    "mart_failure_modes": ("failure_count", "wasted_cost_usd", "lost_minutes"),
 }
 
 
