@@ -27,7 +27,7 @@ STATE_SCHEMA = f"{TARGET_SCHEMA}_intermediate"
 MARTS_SCHEMA = f"{TARGET_SCHEMA}_marts"
 AUDIT_SCHEMA = f"{TARGET_SCHEMA}_audit"
 # Of DuckDB; as in profiles.yml, so that what is timed has what a build has.
-DEFAULT_MEMORY_LIMIT = "2500MB"
+DEFAULT_MEMORY_LIMIT = "2200MB"
 
 # Oldest storage format that DuckDB 1.0 drivers read, so that BI tools with older drivers open
 # the published file. profiles.yml sets the same value.
