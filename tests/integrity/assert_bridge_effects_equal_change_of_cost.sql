@@ -2,7 +2,7 @@ with sessions as (
 
     select
         cast({{ dbt.date_trunc('month', 'session_date') }} as date) as month_start_date,
-        sum(cost_usd) as cost_usd
+        {{ usd_sum('cost_usd') }} as cost_usd
     from {{ ref('fct_agent_sessions') }}
     group by cast({{ dbt.date_trunc('month', 'session_date') }} as date)
 
@@ -12,9 +12,13 @@ effects as (
 
     select
         month_start_date,
-        sum(cost_usd) as cost_usd,
-        sum(previous_cost_usd) as previous_cost_usd,
-        sum(volume_effect_usd) + sum(mix_effect_usd) + sum(intensity_effect_usd) + sum(price_effect_usd) as effects_usd
+        {{ usd_sum('cost_usd') }} as cost_usd,
+        {{ usd_sum('previous_cost_usd') }} as previous_cost_usd,
+        -- as money each: Spark takes a decimal place from sums of sums, which have 38 digits
+        {{ usd_sum('volume_effect_usd') }}
+        + {{ usd_sum('mix_effect_usd') }}
+        + {{ usd_sum('intensity_effect_usd') }}
+        + {{ usd_sum('price_effect_usd') }} as effects_usd
     from {{ ref('mart_cost_bridge') }}
     group by month_start_date
 

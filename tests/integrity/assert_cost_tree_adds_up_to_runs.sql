@@ -4,7 +4,7 @@ with runs as (
     select
         run_date,
         coalesce(workflow_name, '(not set)') as workflow_name,
-        sum(full_cost_usd) as full_cost_usd,
+        {{ usd_sum('full_cost_usd') }} as full_cost_usd,
         sum(case when full_cost_usd is null and price_status != 'no_usage' then 1 else 0 end) as unknown_run_count
     from {{ ref('fct_agent_runs') }}
     where {{ of_tested_days('run_date', ['fct_agent_runs']) }}
@@ -19,7 +19,7 @@ tree as (
     select
         run_date,
         workflow_name,
-        sum(cost_usd) as cost_usd
+        {{ usd_sum('cost_usd') }} as cost_usd
     from {{ ref('mart_cost_tree') }}
     where
         {{ of_tested_days('run_date', ['fct_agent_runs']) }}
@@ -36,7 +36,7 @@ others as (
     select
         run_date,
         coalesce(workflow_name, '(not set)') as workflow_name,
-        sum(coalesce(tool_cost_usd, 0) + coalesce(infrastructure_cost_usd, 0)) as other_cost_usd
+        {{ usd_sum('coalesce(tool_cost_usd, 0) + coalesce(infrastructure_cost_usd, 0)') }} as other_cost_usd
     from {{ ref('fct_agent_runs') }}
     where
         {{ of_tested_days('run_date', ['fct_agent_runs']) }}
