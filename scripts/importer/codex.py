@@ -5,9 +5,14 @@ model a token count belongs to, which of two lines of the same moment came first
 carries its time and its position; files of the same thread may come in any order and overlap.
 
 A forked thread and a sub-agent's thread begin with a replay of the parent's lines, restamped with
-the time of the copy. What is replayed is told by the turn ids (they carry the time of the turn),
-in older files by the burst of lines in the thread's first second, and by the parent's own file if
-it is among those read. It counts once, in the parent.
+the time of the copy. What is replayed is told by the number of each line (versions since the middle
+of 2026), by the turn ids (they carry the time of the turn), in older files by the burst of lines in
+the thread's first second, and by the parent's own file if it is among those read. It counts once,
+in the parent. Newer forks copy nothing and say so with their `history_base`.
+
+Model calls are the `token_usage_record` lines, one per response, where a thread has them: they know
+calls that no token count shows, such as those that compact a conversation. Elsewhere they are the
+token counts whose total has changed.
 """
 
 from __future__ import annotations
@@ -61,6 +66,7 @@ LINE_TYPES = ("session_meta", "turn_context", "response_item", "event_msg")
 TOOL_CALLS = ("function_call", "custom_tool_call", "local_shell_call")
 TOOL_OUTPUTS = ("function_call_output", "custom_tool_call_output")
 TOOL_ENDS = ("exec_command_end", "patch_apply_end", "mcp_tool_call_end")
+TOOL_ITEMS = ("CommandExecution", "FileChange", "McpToolCall")
 OLD_LINES = (*TOOL_CALLS, *TOOL_OUTPUTS, "message", "reasoning")
 STARTS = ("turn", "prompt", "item_prompt")
 # What the agent does: it makes a run last. What the client notes for the next turn does not.
@@ -90,6 +96,8 @@ class _Thread:
         self.of_this_moment: Counter[str] = Counter()
         self.parents: tuple[str, ...] = ()
         self.is_copying = False
+        # The number of the first line that is the thread's own, if the file says it.
+        self.own_from: int | None = None
         self.has_turn_ids = False
         self.has_begun = False
         self.is_named = False
@@ -100,9 +108,10 @@ class _Thread:
         if thread_id is None:
             return None
         at = milliseconds(payload.get("timestamp")) or milliseconds(line.get("timestamp"))
-        spawn = _spawn(payload)
+        started_as = _started_as(payload)
+        spawn = mapping(mapping(started_as).get("thread_spawn"))
         above = name(payload.get("parent_thread_id"))
-        is_agent = bool(spawn) or payload.get("thread_source") == "subagent"
+        is_agent = bool(started_as) or payload.get("thread_source") == "subagent"
         parent = name(spawn.get("parent_thread_id")) or (above if is_agent else None)
         forked_from = name(payload.get("forked_from_id")) or above
         # A rollout is named after its thread: other threads in it are those that it copies. In a
@@ -116,7 +125,9 @@ class _Thread:
             self.parents = tuple(dict.fromkeys(other for other in (parent, forked_from) if other))
             self.created_at = _uuid_time(thread_id) or at
             self.latest_at = at
-            self.is_copying = bool(self.parents)
+            self.own_from = count(payload.get("subagent_history_start_ordinal"))
+            has_base = bool(mapping(payload.get("history_base")))
+            self.is_copying = self.own_from is not None or (bool(self.parents) and not has_base)
             self.has_turn_ids = False
             self.is_named = thread_id == self.named
             self.has_begun = True
@@ -131,16 +142,22 @@ class _Thread:
         else:
             fields |= {
                 "created": self.created_at,
+                "is_agent": is_agent or None,
                 "parent": parent,
                 "forked_from": forked_from,
-                "agent_name": name(spawn.get("agent_role")) or name(payload.get("agent_role")),
+                "agent_name": name(spawn.get("agent_role"))
+                or name(payload.get("agent_role"))
+                or name(started_as),
             }
         return Record(
             keys=self.keys(None), fields={k: v for k, v in fields.items() if v is not None}
         )
 
-    def is_replay(self, fields: Fields, at: int) -> bool:
+    def is_replay(self, fields: Fields, at: int, ordinal: int | None) -> bool:
         """Return whether a line is a copy of the parent's, and note where the copy ends."""
+        if self.own_from is not None and ordinal is not None:
+            self.is_copying = ordinal < self.own_from
+            return self.is_copying
         if not self.is_copying:
             return False
         created = self.created_at or 0
@@ -216,8 +233,10 @@ class CodexReader(Reader):
         found = self._fields(kind, payload)
         if isinstance(found, str):
             return found
+        if found.pop("of", None) in thread.parents:
+            return f"{kind}: counted in the thread it was copied from"
         found["nth"] = thread.nth(found, at)
-        found["replay"] = thread.is_replay(found, at) or None
+        found["replay"] = thread.is_replay(found, at, count(line.get("ordinal"))) or None
         fields = {"thread": thread.thread_id, "at": at, "line": number, **found}
         fields = {key: value for key, value in fields.items() if value is not None}
         return Record(keys=thread.keys(fields.get("call")), fields=fields)
@@ -235,6 +254,8 @@ class CodexReader(Reader):
             return self._response_item(inner, payload)
         if kind == "event_msg":
             return self._event(inner, payload)
+        if kind == "token_usage_record":
+            return _response(payload)
         return f"{kind}: nothing to count"
 
     def _response_item(self, inner: str, payload: Fields) -> Fields | str:
@@ -256,8 +277,8 @@ class CodexReader(Reader):
             role = payload.get("role")
             if role == "assistant":
                 return {"kind": "answer"}
-            words = _output(payload.get("content"))
-            if role == "user" and words and user_line_meaning(self.name, words) is None:
+            words = self._words_of_user(payload) if role == "user" else None
+            if words is not None:
                 return {"kind": "item_prompt", "text": words if self.with_text else None}
             return "message of the client: nothing to count"
         if inner == "reasoning":
@@ -316,10 +337,37 @@ class CodexReader(Reader):
         sort = kind_name(item.get("type"))
         if sort == "AgentMessage":
             return {"kind": "answer"}
-        words = _output(item.get("content"))
-        if sort == "UserMessage" and words and not user_line_meaning(self.name, words):
+        words = self._words_of_user(item) if sort == "UserMessage" else None
+        if words is not None:
             return {"kind": "item_prompt", "text": words if self.with_text else None}
+        call = name(item.get("id"))
+        if sort in TOOL_ITEMS and call:
+            return {"kind": "end", "call": call, **_end_outcome(item)}
         return f"event_msg item_completed {sort}: nothing to count"
+
+    def _words_of_user(self, payload: Fields) -> str | None:
+        """Return what a user's message says; None if all of it was written by the client.
+
+        The client puts its own texts beside the user's, each in a block. Newer versions say of
+        each block what it is, in older ones its beginning tells. A picture is the user's.
+        """
+        content = payload.get("content")
+        blocks = [{"text": content}] if isinstance(content, str) else objects(content)
+        said = mapping(payload.get("internal_chat_message_metadata_passthrough"))
+        kinds = said.get("content_item_kinds")
+        if not isinstance(kinds, list) or len(kinds) != len(blocks):
+            kinds = [None] * len(blocks)
+        own = []
+        for block, kind in zip(blocks, kinds, strict=True):
+            words = text(block.get("text")) or ""
+            if isinstance(kind, str) and kind:
+                is_own = kind.startswith(("user.", "images.", "audio.")) or kind == "unknown"
+            else:
+                has_picture = "image" in kind_name(block.get("type"))
+                is_own = has_picture or bool(words and not user_line_meaning(self.name, words))
+            if is_own:
+                own.append(words)
+        return " ".join(words for words in own if words) if own else None
 
     def _with_output(self, fields: Fields, said: str) -> Fields:
         """Add a tool's text if it is asked for, and leave out what is not."""
@@ -349,10 +397,10 @@ def _unwrapped(line: Fields) -> tuple[str, Fields]:
     return kind_name(kind or line.get("record_type")), {}
 
 
-def _spawn(payload: Fields) -> Fields:
-    """Return what the first line of a sub-agent's thread says about who started it."""
+def _started_as(payload: Fields) -> object:
+    """Return what the first line of a sub-agent's thread says of it: an object, or one word."""
     source = mapping(payload.get("source"))
-    return mapping(mapping(source.get("subagent") or source.get("sub_agent")).get("thread_spawn"))
+    return source.get("subagent") or source.get("sub_agent")
 
 
 def _uuid_time(word: object) -> int | None:
@@ -369,6 +417,22 @@ def _usage(value: object) -> list[int | None] | None:
     if counts[1] is None:
         counts[1] = count(usage.get("cache_read_input_tokens"))
     return counts if any(found is not None for found in counts) else None
+
+
+def _response(payload: Fields) -> Fields | str:
+    """Return the model call that a record of a response's usage tells."""
+    usage = _usage(payload.get("usage"))
+    if usage is None:
+        return "token_usage_record: no usage"
+    said = mapping(payload.get("attribution"))
+    return {
+        "kind": "tokens",
+        "record": name(payload.get("response_id")) or "",
+        "total": _usage(payload.get("thread_token_usage")),
+        "last": usage,
+        "of": name(payload.get("thread_id")),
+        "model": model(payload.get("model")) or model(said.get("model")),
+    }
 
 
 def _written(value: object) -> str | None:
@@ -403,11 +467,14 @@ def _outcome(payload: Fields) -> Fields:
 
 def _end_outcome(payload: Fields) -> Fields:
     """Return status and failure that an event of the client tells about a tool call."""
+    status = payload.get("status")
+    if status == "declined":
+        return tool_failure("rejected by user", is_failed=True)
     code = payload.get("exit_code")
     if isinstance(code, int):
         return tool_failure(f"exit code {code}", is_failed=False)
     result = mapping(payload.get("result"))
-    is_failed = payload.get("success") is False or "Err" in result
+    is_failed = payload.get("success") is False or status == "failed" or "Err" in result
     is_failed = is_failed or mapping(result.get("Ok")).get("is_error") is True
     return tool_failure("", is_failed=True) if is_failed else {}
 
@@ -459,6 +526,8 @@ class _State:
         self.tier: str | None = None
         self.total: list[int | None] | None = None
         self.counted: set[str] = set()
+        # Records of responses came before: token counts repeat them.
+        self.has_records = False
         # The last two moments at which the model could begin: lines of one moment have no order
         # that can be relied on, and no call begins when it ends.
         self.ready_at: list[int] = []
@@ -478,9 +547,12 @@ class _State:
         return step
 
     def _call(self, line: Fields) -> Step | None:
-        """Return the model call of a token count; None if it repeats one or counts nothing."""
-        total, last = line.get("total"), line.get("last")
-        same = json.dumps(total or [line["at"], last])
+        """Return the model call of a line; None if it repeats one or counts nothing."""
+        total, last, record = line.get("total"), line.get("last"), line.get("record")
+        if record is None and self.has_records:
+            return None
+        self.has_records = record is not None
+        same = record or json.dumps(total or [line["at"], last])
         usage = last or _difference(total, self.total)
         is_counted = same in self.counted
         self.counted.add(same)
@@ -494,7 +566,7 @@ class _State:
         used = sum(found or 0 for found in usage[:4]) if used is None else used
         ended_at = line["at"]
         return Step(
-            step_id=f"{line['thread']}-{ended_at}-{used}",
+            step_id=record or f"{line['thread']}-{ended_at}-{used}",
             step_type="llm_call",
             ended_at=ended_at,
             status="success",
@@ -584,7 +656,7 @@ class _Threads:
         ended_at = max((line["at"] for line in work), default=draft.started_at)
         status, failure = _status(work)
         parent = self._parent(draft, meta)
-        is_agent = "parent" in meta
+        is_agent = "is_agent" in meta
         session = Session(
             agent_session_id=draft.session_id,
             agent_name=meta.get("agent_name") or AGENT,
@@ -634,7 +706,7 @@ def _identity(line: Fields) -> tuple[str, ...] | None:
     if line["kind"] == "call":
         return "call", line["call"]
     if line["kind"] == "tokens":
-        return "tokens", json.dumps([line.get("total"), line.get("last")])
+        return "tokens", line.get("record") or json.dumps([line.get("total"), line.get("last")])
     return None
 
 

@@ -507,6 +507,12 @@ class CodexLog:
         self.total = last if reset else [a + b for a, b in zip(self.total, last, strict=True)]
         self.event("token_count", info=self.info(self.total, last))
 
+    def response(self, response, given, cached, output, of=None, **fields):
+        """Add the record of a response, as versions since the middle of 2026 do."""
+        usage = self.info([given, cached, output, 0], [0] * 4)["total_token_usage"]
+        fields = {"response_id": response, "thread_id": of or self.thread, "usage": usage, **fields}
+        self.add("token_usage_record", **fields)
+
     def info(self, total, last):
         """The usage of a token count."""
         words = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens")
@@ -1322,6 +1328,108 @@ def test_cache_writes_and_priority():
     assert (tokens.output, tokens.reasoning, step.service_tier) == (9, 4, "priority")
 
 
+def test_records_of_responses_count_once_beside_token_counts():
+    """Newer files say each response twice; what compacts the conversation they say once."""
+    log = CodexLog(FORK, forked_from_id=THREAD, history_base={"thread_id": THREAD})
+    log.turn("go")
+    log.response("r0", 900, 0, 90, of=THREAD)  # the parent's
+    log.response("r1", 100, 40, 10)
+    log.tokens(100, 40, 10)
+    log.response("r1", 100, 40, 10)
+    log.response("r2", 70, 0, 7)  # no token count: the conversation is compacted
+    log.event("token_count", info=log.info(log.total, [0] * 4))
+    log.response("r3", 50, 0, 5, attribution={"model": "gpt-9-nano"})
+    log.tokens(50, 0, 5)
+    [run] = codex_runs(log).values()
+    found = [
+        (s.step_id, s.model_name, s.tokens.input, s.tokens.cache_read, s.tokens.output)
+        for s in steps_of(run, "llm_call")
+    ]
+    assert found == [
+        ("r1", "gpt-9", 60, 40, 10),
+        ("r2", "gpt-9", 70, 0, 7),
+        ("r3", "gpt-9-nano", 50, 0, 5),
+    ]
+
+
+def test_a_copy_with_numbered_lines():
+    """The number of the first own line parts a copy from the rest, however long copying took."""
+    log = CodexLog(THREAD)
+    log.turn("go", with_id=False)
+    log.call("c1", "shell", "fine")
+    log.tokens(900, 0, 90)
+    log.event("agent_message", message="done")
+    spawn = {"subagent": {"thread_spawn": {"parent_thread_id": THREAD}}}
+    meta = {"source": spawn, "subagent_history_start_ordinal": len(log.lines) + 1}
+    agent = CodexLog(AGENT_THREAD, seconds=40, **meta)
+    # The copy takes ten seconds, and what is new begins at once.
+    agent.seconds += 10
+    agent.replay(log)
+    agent.turn("look around", with_id=False, seconds=0)
+    agent.tokens(50, 0, 5)
+    agent.event("task_complete")
+    for ordinal, line in enumerate(agent.lines):
+        line["ordinal"] = ordinal
+    [run] = codex_runs(agent).values()
+    assert [(s.step_type, s.tokens.input) for s in steps_of(run)] == [("llm_call", 50)]
+    assert (run.trigger_type, run.status) == ("agent", "success")
+
+
+def test_a_fork_that_copies_nothing():
+    """Lines of its first second are its own, as its first line says where the others lie."""
+    meta = {"forked_from_id": THREAD, "history_base": {"thread_id": THREAD}}
+    fork = CodexLog(FORK, seconds=1000, **meta)
+    fork.turn("another way", seconds=0, with_id=False)
+    fork.lines[-1]["payload"]["turn_id"] = "turn-1"
+    fork.item("function_call", name="shell", arguments="{}", call_id="c1", seconds=0)
+    fork.item("function_call_output", call_id="c1", output="fine", seconds=0)
+    fork.event("agent_message", message="done")
+    [run] = codex_runs(fork).values()
+    assert [step.step_id for step in steps_of(run)] == ["c1"]
+    assert run.prompted_at is not None
+
+
+@pytest.mark.parametrize(
+    ("content", "kinds", "words"),
+    [
+        (["# AGENTS.md instructions for x", "<environment_context>x"], None, None),
+        (["# AGENTS.md instructions for x", "mend it"], None, "mend it"),
+        (["<recommended_plugins>x", ""], None, None),
+        (["<skill>is my word", "<what>"], ["user.text", "host.skill"], "<skill>is my word"),
+        (["what", "ever"], ["host.plan", "host.skill"], None),
+        (["what", "ever"], ["host.plan"], "what ever"),
+        ([None], None, ""),
+    ],
+)
+def test_what_a_user_says_beside_the_client(content, kinds, words, monkeypatch):
+    """Blocks of the client are no prompt; a picture is one without words."""
+    log = CodexLog(THREAD)
+    blocks = [
+        {"type": "input_image", "image_url": "x"}
+        if said is None
+        else {"type": "input_text", "text": said}
+        for said in content
+    ]
+    passed = {"content_item_kinds": kinds} if kinds else {}
+    item = {"content": blocks, "internal_chat_message_metadata_passthrough": passed}
+    log.item("message", role="user", **item)
+    log.call("c1", "shell", "fine")
+    monkeypatch.setattr(CODEX, "with_text", True)
+    [run] = codex_runs(log).values()
+    assert (run.prompt_text, run.prompted_at is not None) == (words, words is not None)
+
+
+@pytest.mark.parametrize("word", ["review", "guardian"])
+def test_a_thread_of_the_client_itself(word):
+    """It is an agent's, named by the word for it, whoever its parent is."""
+    log = CodexLog(THREAD, source={"subagent": word})
+    log.turn("look")
+    log.tokens(50, 0, 5)
+    log.event("task_complete")
+    [run] = codex_runs(log).values()
+    assert (run.trigger_type, run.sessions[0].agent_name) == ("agent", word)
+
+
 def test_files_before_the_envelope():
     """No times but the first line's and no tokens: runs and tool calls all the same."""
     lines = [
@@ -1406,6 +1514,8 @@ def test_outputs_of_tools(kind, fields, status):
         ("patch_apply_end", {"success": False}),
         ("mcp_tool_call_end", {"result": {"Err": "CANARY"}}),
         ("mcp_tool_call_end", {"result": {"Ok": {"is_error": True}}}),
+        ("item_completed", {"item": {"type": "CommandExecution", "id": "c1", "exit_code": 2}}),
+        ("item_completed", {"item": {"type": "McpToolCall", "id": "c1", "status": "failed"}}),
     ],
 )
 def test_ends_of_tools(inner, fields):
@@ -1416,6 +1526,17 @@ def test_ends_of_tools(inner, fields):
     log.event(inner, call_id="c1", **fields)
     [step] = steps_of(*codex_runs(log).values())
     assert step.status == "error"
+
+
+def test_a_command_that_the_user_declined():
+    """It was cancelled and did not fail."""
+    log = CodexLog(THREAD)
+    log.turn("go")
+    log.call("c1", "shell", "words")
+    item = {"type": "CommandExecution", "id": "c1", "status": "declined", "exit_code": -1}
+    log.event("item_completed", item=item)
+    [step] = steps_of(*codex_runs(log).values())
+    assert (step.status, step.failure.error_type) == ("cancelled", "rejected")
 
 
 def test_messages_that_stand_as_items_only():
