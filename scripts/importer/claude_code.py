@@ -73,6 +73,9 @@ SYNTHETIC_MODEL = "<synthetic>"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 AGENT_FILE = re.compile(r"agent-(?P<agent>.+?)(\.meta)?\.jsonl?$")
 META_FILE = ".meta.json"
+# Processing at a higher price, and the kinds of iterations that are calls of their own.
+FAST = "fast"
+ADVISER, COMPACTED = "advisor_message", "compaction"
 LARGEST_META_FILE = 1 << 20
 COMPACTION = "acompact"
 DEFAULT_AGENT = "general-purpose"
@@ -202,11 +205,6 @@ class ClaudeCodeReader(Reader):
         if kind == "user":
             return self._user(line, message, common)
         usage = mapping(message.get("usage"))
-        cache = mapping(usage.get("cache_creation"))
-        written = count(usage.get("cache_creation_input_tokens"))
-        by_life = [count(cache.get(f"ephemeral_{life}_input_tokens")) for life in ("5m", "1h")]
-        if written is None and any(by_life):
-            written = sum(tokens or 0 for tokens in by_life)
         uses: dict[str, Fields] = {}
         for block in objects(message.get("content")):
             if block.get("type") == "tool_use" and (use_id := name(block.get("id"))):
@@ -224,13 +222,10 @@ class ClaudeCodeReader(Reader):
             fields |= {
                 "message": message_id,
                 "model": model_name,
-                "input": count(usage.get("input_tokens")),
-                "output": count(usage.get("output_tokens")),
-                "cache_read": count(usage.get("cache_read_input_tokens")),
-                "cache_write": written,
-                "cache_write_1h": by_life[1],
+                **_tokens(usage),
+                "inside": _calls_inside(usage) or None,
                 "cost": amount(line.get("costUSD")),
-                "tier": name(usage.get("service_tier")),
+                "tier": FAST if usage.get("speed") == FAST else name(usage.get("service_tier")),
                 "stop": name(message.get("stop_reason")),
             }
         elif is_failed:
@@ -946,16 +941,20 @@ class _Conversations:
                 found = self.uses.get(use["id"])
                 if found is not None and found.line is line:
                     steps.append(_tool_call(found))
-        steps += [self._call(step_id, parts) for step_id, parts in messages.items()]
+        for step_id, parts in messages.items():
+            steps += self._calls(step_id, parts)
         return sorted(steps, key=lambda step: (step.ended_at, step.step_type, step.step_id))
 
-    def _call(self, step_id: str, parts: list[Fields]) -> Step:
-        """Return the step of a model call; of its lines the one with the most output counts."""
+    def _calls(self, step_id: str, parts: list[Fields]) -> list[Step]:
+        """Return the step of a model call and those of the calls inside it.
+
+        Of its lines the one with the most output counts.
+        """
         last = max(parts, key=lambda line: (line.get("output", -1), self.order[line["uuid"]]))
         ended_at = max(line["at"] for line in parts)
         began = min(self.before[line["uuid"]] for line in parts)
         stops = [line["stop"] for line in parts if "stop" in line]
-        return Step(
+        call = Step(
             step_id=step_id,
             step_type="llm_call",
             ended_at=ended_at,
@@ -963,17 +962,24 @@ class _Conversations:
             duration_ms=ended_at - began,
             response_id=last.get("message"),
             model_name=last.get("model"),
-            tokens=Tokens(
-                input=last.get("input"),
-                output=last.get("output"),
-                cache_read=last.get("cache_read"),
-                cache_write=last.get("cache_write"),
-                cache_write_1h=last.get("cache_write_1h"),
-            ),
+            tokens=_as_tokens(last),
             cost_usd=last.get("cost"),
             finish_reason=stops[-1] if stops else None,
             service_tier=last.get("tier"),
         )
+        inside = [
+            Step(
+                step_id=f"{step_id}-{number}",
+                step_type="llm_call",
+                ended_at=ended_at,
+                status="success",
+                model_name=part.get("model") or last.get("model"),
+                tokens=_as_tokens(part),
+                service_tier=last.get("tier"),
+            )
+            for number, part in enumerate(last.get("inside", ()), start=1)
+        ]
+        return [call, *inside]
 
     def _failed_call(self, line: Fields) -> Step:
         """Return the step of a model call that the client gave up."""
@@ -985,6 +991,58 @@ class _Conversations:
             duration_ms=line["at"] - self.before[line["uuid"]],
             failure=_failure(line),
         )
+
+
+def _tokens(usage: Fields) -> Fields:
+    """Return the counts of a usage: input is what was neither read from a cache nor written."""
+    cache = mapping(usage.get("cache_creation"))
+    written = count(usage.get("cache_creation_input_tokens"))
+    by_life = [count(cache.get(f"ephemeral_{life}_input_tokens")) for life in ("5m", "1h")]
+    if written is None and any(by_life):
+        written = sum(tokens or 0 for tokens in by_life)
+    return {
+        "input": count(usage.get("input_tokens")),
+        "output": count(usage.get("output_tokens")),
+        "reasoning": count(mapping(usage.get("output_tokens_details")).get("thinking_tokens")),
+        "cache_read": count(usage.get("cache_read_input_tokens")),
+        "cache_write": written,
+        "cache_write_1h": by_life[1],
+    }
+
+
+def _calls_inside(usage: Fields) -> list[Fields]:
+    """Return the calls that a response was billed for beside what its own counts say.
+
+    An adviser is another model, asked while this one answered; a compaction reads the whole
+    conversation first. Both are iterations of the usage. Counts of the response are the sum of its
+    messages; where a gateway has added compactions to them, these are no calls of their own.
+    """
+    iterations = objects(usage.get("iterations"))
+    messages = [_tokens(part) for part in iterations if part.get("type") in (None, "message")]
+    counts = _tokens(usage)
+    is_sum = all(
+        (counts[word] or 0) == sum(part[word] or 0 for part in messages)
+        for word in ("input", "output")
+    )
+    kinds = (ADVISER, COMPACTED) if is_sum else (ADVISER,)
+    found = [
+        {"model": model(part.get("model")), **_tokens(part)}
+        for part in iterations
+        if part.get("type") in kinds
+    ]
+    return [{key: value for key, value in part.items() if value is not None} for part in found]
+
+
+def _as_tokens(fields: Fields) -> Tokens:
+    """Return the tokens of a call from the fields that _tokens made."""
+    return Tokens(
+        input=fields.get("input"),
+        output=fields.get("output"),
+        cache_read=fields.get("cache_read"),
+        cache_write=fields.get("cache_write"),
+        cache_write_1h=fields.get("cache_write_1h"),
+        reasoning=fields.get("reasoning"),
+    )
 
 
 def _is_run(draft: _Draft) -> bool:

@@ -808,6 +808,55 @@ def test_the_example_of_claude_code():
     assert side.parent_agent_session_id == "q1-main"
 
 
+def usage_of(given, output, **fields):
+    """The usage of a response, or of one of its iterations."""
+    cached = {"cache_read_input_tokens": 7, "cache_creation_input_tokens": 3}
+    return {"input_tokens": given, "output_tokens": output, **cached, **fields}
+
+
+@pytest.mark.parametrize(
+    ("given", "inside"),
+    [
+        # as Anthropic says it: the counts of a response are those of its messages
+        (14, [("m1-1", "claude-9-large", 900, 300, 40), ("m1-2", "claude-9", 5000, 60, None)]),
+        # as a gateway does that adds the compaction to them
+        (5014, [("m1-1", "claude-9-large", 900, 300, 40)]),
+    ],
+)
+def test_calls_inside_a_response(given, inside):
+    """An adviser is billed as another model, a compaction beside what the response counts."""
+    log = ClaudeLog()
+    log.prompt("go")
+    thought = {"output_tokens_details": {"thinking_tokens": 40}}
+    usage = usage_of(
+        given,
+        given + 6,
+        speed="fast",
+        service_tier="standard",
+        output_tokens_details={"thinking_tokens": 4},
+        iterations=[
+            usage_of(6, 12, type="message"),
+            usage_of(900, 300, type="advisor_message", model="claude-9-large", **thought),
+            usage_of(5000, 60, type="compaction"),
+            usage_of(8, 8, type="message"),
+            usage_of(1, 1, type="something_new"),
+        ],
+    )
+    message = {"id": "m1", "role": "assistant", "model": "claude-9", "usage": usage}
+    log.add("assistant", message={**message, "content": [{"type": "text", "text": "fine"}]})
+    [run] = claude_runs(log).values()
+    call, *others = steps_of(run, "llm_call")
+    assert (call.step_id, call.model_name, call.service_tier) == ("m1", "claude-9", "fast")
+    assert (call.tokens.input, call.tokens.output, call.tokens.reasoning) == (given, given + 6, 4)
+    assert [
+        (s.step_id, s.model_name, s.tokens.input, s.tokens.output, s.tokens.reasoning)
+        for s in others
+    ] == inside
+    assert {(s.tokens.cache_read, s.tokens.cache_write, s.duration_ms) for s in others} == {
+        (7, 3, None)
+    }
+
+
 @pytest.mark.parametrize("way", ["same uuids", "other uuids", "forkedFrom", "remapped"])
 @pytest.mark.parametrize("is_longer", [False, True])
 def test_copied_sessions_count_once(way, is_longer):
