@@ -314,7 +314,7 @@ def claude_example():
 
 
 def codex_example():
-    """A thread of three turns, a fork of it and a sub-agent's thread, with both replays."""
+    """A thread of two turns, a fork of it, a sub-agent's thread, and one of newer versions."""
     log = CodexLog(THREAD)
     log.turn("read the code")
     log.call("c1", "shell", '{"output":"x","metadata":{"exit_code":1}}')
@@ -334,18 +334,39 @@ def codex_example():
     agent.turn("look around")
     agent.tokens(50, 0, 5)
     agent.event("task_complete")
+    newer = newer_agent(log)
     return [
         (f"s/rollout-2026-03-01T12-00-00-{log.thread}.jsonl", written(lines.lines))
-        for lines, log in ((lines, lines) for lines in (log, fork, agent))
+        for lines, log in ((lines, lines) for lines in (log, fork, agent, newer))
     ]
 
 
-THREAD, FORK, AGENT_THREAD = (
+def newer_agent(parent):
+    """A sub-agent's thread as versions since the middle of 2026 write it."""
+    spawn = {"subagent": {"thread_spawn": {"parent_thread_id": THREAD, "agent_role": "reader"}}}
+    meta = {"source": spawn, "subagent_history_start_ordinal": len(parent.lines) + 1}
+    agent = CodexLog(NEWER_THREAD, seconds=60, **meta)
+    agent.replay(parent)
+    agent.turn("read it")
+    agent.call("n1", "shell", "words")
+    item = {"type": "CommandExecution", "id": "n1", "status": "failed", "exit_code": 3}
+    agent.event("item_completed", item=item)
+    agent.response("resp_1", 80, 30, 8)
+    agent.total = [0] * 4
+    agent.tokens(80, 30, 8)
+    agent.response("resp_2", 70, 0, 7)
+    agent.event("task_complete")
+    for ordinal, line in enumerate(agent.lines):
+        line["ordinal"] = ordinal
+    return agent
+
+
+THREAD, FORK, AGENT_THREAD, NEWER_THREAD = (
     f"{int((START.timestamp() + seconds) * 1000):012x}"[:8]
     + "-"
     + f"{int((START.timestamp() + seconds) * 1000):012x}"[8:]
     + f"-7aaa-8aaa-00000000000{number}"
-    for number, seconds in enumerate((0, 1000, 40))
+    for number, seconds in enumerate((0, 1000, 40, 60))
 )
 
 
@@ -1278,6 +1299,7 @@ def test_the_example_of_codex():
         f"{THREAD}-1": ("user_cancelled", "user"),
         f"{FORK}-0": ("success", "user"),
         f"{AGENT_THREAD}-0": ("success", "agent"),
+        f"{NEWER_THREAD}-0": ("success", "agent"),
     }
     calls = {
         key: [(s.model_name, s.tokens.input, s.tokens.cache_read, s.tokens.output)
@@ -1289,7 +1311,10 @@ def test_the_example_of_codex():
         f"{THREAD}-1": [("gpt-9-mini", 50, 150, 20)],
         f"{FORK}-0": [("gpt-9", 100, 200, 30)],
         f"{AGENT_THREAD}-0": [("gpt-9", 50, 0, 5)],
+        f"{NEWER_THREAD}-0": [("gpt-9", 50, 30, 8), ("gpt-9", 70, 0, 7)],
     }
+    [failed] = steps_of(runs[f"{NEWER_THREAD}-0"], "tool_call")
+    assert failed.failure.error_message == "exit code 3"
     [failed] = steps_of(runs[f"{THREAD}-0"], "tool_call")
     assert (failed.status, failed.failure.error_message) == ("error", "exit code 1")
     assert [step.status for step in steps_of(runs[f"{THREAD}-1"], "tool_call")] == ["success"]
