@@ -22,9 +22,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from scripts import check_lock
+
 NAME_WIDTH = 44
 # As dbt's: everything succeeded, something failed, dbt could not run.
 PASSED, FAILED, NOT_RUN = 0, 1, 2
+# DuckDB's words for a file that another process has open.
+LOCKED = "Could not set lock"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,6 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
         runner = dbtRunner(callbacks=[follow(progress, done)])
         result = runner.invoke(["build", "--quiet", *passed_on])
     if result.exception is not None:
+        if LOCKED in str(result.exception):
+            # says who holds the file and what to do, and exits
+            check_lock.main([])
         print(f"error: {result.exception}", file=sys.stderr)
         return NOT_RUN
     print(summary(done, time.monotonic() - started))

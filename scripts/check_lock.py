@@ -1,6 +1,6 @@
 """Say in one line which process holds the warehouse, and exit with 2 when one does.
 
-`make build` asks when dbt has failed: dbt buries the same in a traceback.
+`make build` asks when dbt found the file locked: DuckDB does not say what to do.
 """
 
 from __future__ import annotations
