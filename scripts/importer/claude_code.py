@@ -73,12 +73,12 @@ SYNTHETIC_MODEL = "<synthetic>"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 AGENT_FILE = re.compile(r"agent-(?P<agent>.+?)(\.meta)?\.jsonl?$")
 META_FILE = ".meta.json"
-# Processing at a higher price, and the kinds of iterations that are calls of their own.
-FAST = "fast"
-ADVISER, COMPACTED = "advisor_message", "compaction"
 LARGEST_META_FILE = 1 << 20
 COMPACTION = "acompact"
 DEFAULT_AGENT = "general-purpose"
+# Processing at a higher price, and the kinds of iterations that are calls of their own.
+FAST = "fast"
+ADVISER, COMPACTED = "advisor_message", "compaction"
 # A try that the client repeats is no model call of its own: the call counts once, when it answers.
 RETRY_STEP_TYPE = "llm_attempt"
 CONTEXT_TAG = re.compile(r"\s*<(?P<tag>system-reminder|ide_\w+)>.*?</(?P=tag)>\s*", re.DOTALL)
